@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+# hvcc and hvcore. `make` builds both; `make run` boots the example; `make check` tests all of it.
+# One file: each folder lists its objects here. Nothing is found by pattern, so that a file that is
+# half moved is an error and not a surprise.
+
+B := build
+CC := gcc
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+warnings := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
+	-Wpointer-arith -Wundef -Wno-missing-field-initializers
+# Paths in the output are those of the tree, so that two checkouts build the same bytes.
+reproducible := -ffile-prefix-map=$(CURDIR)/= -frandom-seed=hvcc
+
+# ------------------------------------------------------------------------------------ the core
+# Freestanding, no red zone, no vector registers of its own (design, section 2).
+core_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -mno-red-zone -mgeneral-regs-only \
+	-mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fcf-protection=none -fno-strict-aliasing -mno-mmx -mno-sse $(warnings) $(reproducible) -Icore -I.
+
+core_lib      :=
+core_x86      :=
+core_console  :=
+core_mm       :=
+core_blob     :=
+core_platform :=
+core_cpu      :=
+core_emul     :=
+core_space    :=
+core_vcpu     :=
+core_svm      :=
+core_vm       :=
+core_sched    :=
+core_dev      :=
+core_pv       :=
+core_pci      :=
+core_boot     :=
+
+core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vm sched dev pv pci boot
+core_objects := $(foreach f,$(core_folders),$(addprefix $(B)/core/$(f)/,$(core_$(f))))
+
+# --------------------------------------------------------------------------------- the compiler
+hvcc_cflags := -std=gnu11 -O2 -g $(warnings) $(reproducible) -D_GNU_SOURCE -Icompiler -I. -I$(B)/generated
+hvcc_libs   := -lyaml -ljansson -llz4 -lzstd -llzma -lz
+
+compiler_base     :=
+compiler_diag     :=
+compiler_yaml     :=
+compiler_validate :=
+compiler_policy   :=
+compiler_model    :=
+compiler_check    :=
+compiler_kernel   :=
+compiler_lower    :=
+compiler_acpi     :=
+compiler_emit     :=
+compiler_cmd      :=
+
+compiler_folders := base diag yaml validate policy model check kernel lower acpi emit cmd
+compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))
+hvcc_objects     := $(patsubst %.o,$(B)/%.o,$(compiler_sources))
+hvcc_asan_objects := $(patsubst %.o,$(B)/asan/%.o,$(compiler_sources))
+
+.PHONY: all clean
+all: $(if $(compiler_cmd),$(B)/hvcc) $(if $(core_boot),$(B)/hvcore.elf)
+
+$(B)/core/%.o: core/%.c
+	@mkdir -p $(@D)
+	$(CC) $(core_cflags) -MMD -MP -c -o $@ $<
+$(B)/core/%.o: core/%.S
+	@mkdir -p $(@D)
+	$(CC) $(core_cflags) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
+$(B)/hvcore.elf: $(core_objects) core/boot/link.ld
+	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(core_objects)
+
+$(B)/compiler/%.o: compiler/%.c
+	@mkdir -p $(@D)
+	$(CC) $(hvcc_cflags) -MMD -MP -c -o $@ $<
+$(B)/hvcc: $(hvcc_objects)
+	$(CC) -o $@ $^ $(hvcc_libs)
+
+# The tests run this one.
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+$(B)/asan/compiler/%.o: compiler/%.c
+	@mkdir -p $(@D)
+	$(CC) $(hvcc_cflags) $(sanitize) -MMD -MP -c -o $@ $<
+$(B)/asan/hvcc: $(hvcc_asan_objects)
+	$(CC) $(sanitize) -o $@ $^ $(hvcc_libs)
+
+# ------------------------------------------------------------------------------------ the tests
+# A unit test is a cmocka program that prints TAP. Host builds of core files are sanitized.
+unit_cflags := -std=gnu11 -O1 -g $(warnings) $(sanitize) -D_GNU_SOURCE -Icore -Icompiler -I. -I$(B)/generated
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
