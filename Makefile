@@ -93,6 +93,32 @@ $(B)/asan/hvcc: $(hvcc_asan_objects)
 # A unit test is a cmocka program that prints TAP. Host builds of core files are sanitized.
 unit_cflags := -std=gnu11 -O1 -g $(warnings) $(sanitize) -D_GNU_SOURCE -Icore -Icompiler -I. -I$(B)/generated
 
+# `unit_<name> := sources` names what tests/core/unit/<name>.c (units_core), tests/core/contract/<name>.c
+# (units_contract) or tests/compiler/unit/<name>.c (units_compiler) links besides itself; `libs_<name>` its libraries.
+units_core     :=
+units_contract :=
+units_compiler :=
+
+$(B)/asan/core/%.o: core/%.c
+	@mkdir -p $(@D)
+	$(CC) $(unit_cflags) -MMD -MP -c -o $@ $<
+$(B)/asan/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(unit_cflags) -MMD -MP -c -o $@ $<
+define unit_rule
+$(B)/unit/$(1): $(B)/asan/$(2)/$(1).o $(patsubst %.c,$(B)/asan/%.o,$(unit_$(1)))
+	@mkdir -p $$(@D)
+	$(CC) $(sanitize) -o $$@ $$^ -lcmocka $(libs_$(1))
+endef
+$(foreach u,$(units_core),$(eval $(call unit_rule,$(u),tests/core/unit)))
+$(foreach u,$(units_contract),$(eval $(call unit_rule,$(u),tests/core/contract)))
+$(foreach u,$(units_compiler),$(eval $(call unit_rule,$(u),tests/compiler/unit)))
+units := $(addprefix $(B)/unit/,$(units_core) $(units_contract) $(units_compiler))
+
+.PHONY: units
+units: $(units)
+	tests/run.sh -j 2 $(units)
+
 clean:
 	rm -rf $(B)
 
