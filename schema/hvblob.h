@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The boot blob: all that hvcc tells the core, and the only thing both include.
+ *
+ *     image in memory                         blob
+ *     +----------------+ load base            +--------------------+ 4 KiB aligned
+ *     | core           |                      | struct hv_header   |   section table inside
+ *     |  hv_image -----+--- blob_offset --->  +--------------------+
+ *     +----------------+                      | sections           |   arrays of fixed records,
+ *     | blob           |                      |  strings, bytes ...|   8-byte aligned
+ *     | payloads       |                      +--------------------+ total_size: SHA-256 ends here
+ *     +----------------+                      | payloads           |   kernels, initrds: page aligned
+ *                                             +--------------------+ image_size
+ *
+ * All integers are little-endian. A reference to a record is its index in the section of that kind;
+ * HV_NONE is no reference. A string is an offset into HV_SECTION_STRINGS (NUL-terminated; offset 0 is
+ * the empty string); a position is an index into HV_SECTION_POSITIONS (0: none). A run of records
+ * (struct hv_run) lies wholly inside its section. The core verifies all of this once, before it uses
+ * anything, and then only reads.
+ *
+ * A change to any layout or meaning raises HV_ABI.
+ */
+#ifndef SCHEMA_HVBLOB_H
+#define SCHEMA_HVBLOB_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HV_ABI 1u
+#define HV_NONE 0xffffffffu
+#define HV_HEADER_MAGIC 0x3130424f4c425648ull /* "HVBLOB01" */
+#define HV_IMAGE_MAGIC 0x313047414d495648ull  /* "HVIMAG01" */
+
+#define HV_CHECK(type, bytes) static_assert(sizeof(struct type) == (bytes), #type " has moved")
+#define HV_AT(type, field, offset) \
+	static_assert(offsetof(struct type, field) == (offset), #type "." #field " has moved")
+
+/* ---- Where the core finds its blob: in section `.hv_image` of the core; hvcc fills it when it packs. */
+struct hv_image_descriptor {
+	uint64_t magic;	      /* HV_IMAGE_MAGIC, already in the bare core */
+	uint32_t abi;	      /* HV_ABI the core was built with */
+	uint32_t flags;	      /* 0 */
+	uint64_t blob_offset; /* from the first byte of the loaded core; 0: no blob was packed */
+	uint64_t image_size;  /* blob with payloads, bytes */
+};
+HV_CHECK(hv_image_descriptor, 32);
+
+/* ------------------------------------------------------------------------------- sections and header */
+enum hv_section_id {
+	HV_SECTION_STRINGS,   /* char */
+	HV_SECTION_POSITIONS, /* struct hv_position; entry 0 is empty */
+	HV_SECTION_SYSTEM,    /* struct hv_system, exactly one */
+	HV_SECTION_GUESTS,    /* struct hv_guest */
+	HV_SECTION_VCPUS,     /* struct hv_vcpu */
+	HV_SECTION_STARTS,    /* struct hv_start */
+	HV_SECTION_REGIONS,   /* struct hv_region */
+	HV_SECTION_LOADS,     /* struct hv_load */
+	HV_SECTION_PAYLOADS,  /* struct hv_payload */
+	HV_SECTION_DEVICES,   /* struct hv_device */
+	HV_SECTION_PCI,	      /* struct hv_pci_function */
+	HV_SECTION_POLICIES,  /* struct hv_cpu_policy */
+	HV_SECTION_CPUID,     /* struct hv_cpuid */
+	HV_SECTION_CPUID_INDEX, /* uint16_t: see struct hv_cpu_policy */
+	HV_SECTION_FEATURES,  /* struct hv_feature */
+	HV_SECTION_CLEARS,    /* struct hv_cpuid_clear */
+	HV_SECTION_MSRS,      /* struct hv_msr */
+	HV_SECTION_BYTES,     /* uint8_t: ACPI tables, boot_params, start_info, PCI headers */
+	HV_SECTION_USED,      /* how many are in use; the table has room for more */
+	HV_SECTION_SLOTS = 32,
+};
+
+struct hv_section {
+	uint64_t offset;      /* from the blob's first byte, 8-byte aligned */
+	uint32_t count;	      /* records */
+	uint32_t record_size; /* bytes; equals the reader's, or the blob is refused */
+};
+HV_CHECK(hv_section, 16);
+
+enum hv_header_flags {
+	HV_HEADER_SIGNED = 1u << 0, /* `signature` is filled; payload hashes are to be checked */
+};
+
+struct hv_header {
+	uint64_t magic;	     /* HV_HEADER_MAGIC */
+	uint32_t abi;	     /* HV_ABI */
+	uint32_t flags;	     /* enum hv_header_flags */
+	uint64_t total_size; /* header and sections, bytes */
+	uint64_t image_size; /* with payloads, bytes */
+	uint32_t section_count; /* HV_SECTION_USED */
+	uint32_t reserved[3];
+	uint8_t sha256[32];    /* of [0, total_size) with sha256 and signature taken as zero */
+	uint8_t signature[64]; /* Ed25519 of sha256 */
+	struct hv_section sections[HV_SECTION_SLOTS]; /* by enum hv_section_id */
+};
+HV_CHECK(hv_header, 656);
+HV_AT(hv_header, sha256, 48);
+HV_AT(hv_header, sections, 144);
+
+struct hv_run { /* records [first, first + count) of one section */
+	uint32_t first;
+	uint32_t count;
+};
+
+struct hv_position {
+	uint32_t file;	 /* string, relative to the top file */
+	uint32_t line;	 /* 1-based */
+	uint32_t column; /* 1-based, characters */
+};
+HV_CHECK(hv_position, 12);
+
+/* ------------------------------------------------------------------------------------------ the whole */
+enum hv_system_flags {
+	HV_SYSTEM_NO_MITIGATIONS = 1u << 0, /* `mitigations: off`: the speculation table stays empty */
+	HV_SYSTEM_DEBUG_EXIT = 1u << 1,	    /* a debug-exit device may end the machine through debug_exit_port */
+	HV_SYSTEM_POWEROFF_WHEN_IDLE = 1u << 2, /* power the machine off when the last guest has stopped */
+};
+
+struct hv_system {
+	uint32_t name;	   /* string */
+	uint32_t position;
+	uint32_t flags;	   /* enum hv_system_flags */
+	uint32_t log_level; /* 0 error .. 3 debug */
+	uint16_t console_port; /* 16550 of the core's log; 0: none */
+	uint16_t debug_exit_port; /* host port of QEMU's isa-debug-exit */
+	uint32_t console_baud;
+	uint32_t tsc_khz;  /* from the platform file; 0: the core measures */
+	uint32_t slp_typ_s5; /* from the platform file; HV_NONE: the core scans the DSDT */
+	uint64_t pool_bytes; /* of the core's frame pool: all this configuration takes at boot */
+};
+HV_CHECK(hv_system, 40);
+
+/* -------------------------------------------------------------------------------------------- a guest */
+enum hv_vendor { HV_VENDOR_INTEL, HV_VENDOR_AMD, HV_VENDORS };
+
+enum hv_event_action { HV_EVENT_DESTROY, HV_EVENT_RESTART, HV_EVENT_PRESERVE };
+
+struct hv_event { /* libvirt's on_poweroff and its kin */
+	uint32_t action;       /* enum hv_event_action */
+	uint32_t max_restarts; /* within `window_ms`; 0: no bound */
+	uint32_t window_ms;
+	uint32_t then;	       /* enum hv_event_action, when the bound is passed */
+};
+
+enum hv_pv { HV_PV_KVM = 1u << 0 };
+
+enum hv_guest_flags {
+	HV_GUEST_X2APIC = 1u << 0,   /* vCPUs start in x2APIC mode (ids above 254, or asked for) */
+	HV_GUEST_PAYLOAD_ONCE = 1u << 1, /* on-reboot: destroy; its payloads need not be kept */
+};
+
+struct hv_guest {
+	uint32_t name;
+	uint32_t position;
+	uint32_t flags;	       /* enum hv_guest_flags */
+	uint32_t pv;	       /* enum hv_pv */
+	struct hv_run vcpus;   /* entry 0 is the boot processor */
+	struct hv_run regions; /* sorted by gpa, disjoint */
+	struct hv_run loads;   /* done in order at each start */
+	struct hv_run devices;
+	struct hv_run pci;
+	uint32_t policy[HV_VENDORS]; /* struct hv_cpu_policy; HV_NONE: this guest cannot run on that vendor */
+	uint32_t physical_bits;	     /* guest physical width; a host with less is refused */
+	uint32_t reserve_frames;     /* 4 KiB frames for tables made while it runs */
+	struct hv_event on_poweroff;
+	struct hv_event on_reboot;
+	struct hv_event on_crash;
+};
+HV_CHECK(hv_guest, 120);
+
+struct hv_vcpu {
+	uint32_t guest;
+	uint32_t position;
+	uint32_t apic_id;   /* 32 bits, as in x2APIC */
+	uint32_t host_cpu;  /* index of a host CPU in MADT order; HV_NONE: the core picks */
+	uint32_t core_id;   /* CPUID 0x8000001E EBX */
+	uint32_t node_id;   /* CPUID 0x8000001E ECX */
+	uint32_t proximity; /* NUMA node of the guest */
+	uint32_t start;	    /* struct hv_start of the boot processor; HV_NONE: waits for INIT/SIPI */
+};
+HV_CHECK(hv_vcpu, 32);
+
+/* Segment attributes have the layout of VMX access rights (SDM v3 24.4.1): type 3:0, S 4, DPL 6:5, P 7,
+ * AVL 12, L 13, D/B 14, G 15, unusable 16. */
+struct hv_segment {
+	uint32_t selector;
+	uint32_t attributes;
+	uint32_t limit; /* bytes - 1, granularity already applied */
+	uint32_t reserved;
+	uint64_t base;
+};
+enum hv_segment_id { HV_ES, HV_CS, HV_SS, HV_DS, HV_FS, HV_GS, HV_LDTR, HV_TR, HV_SEGMENTS };
+
+struct hv_start { /* registers with which a boot processor is entered */
+	uint64_t gpr[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8 .. r15: the order of their encoding */
+	uint64_t rip;
+	uint64_t rflags;
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t gdtr_base, idtr_base;
+	uint32_t gdtr_limit, idtr_limit;
+	struct hv_segment segments[HV_SEGMENTS];
+};
+HV_CHECK(hv_start, 392);
+
+/* -------------------------------------------------------------------------------------- guest memory */
+enum hv_region_kind {
+	HV_REGION_RAM,
+	HV_REGION_PMEM,
+	HV_REGION_ROM,	    /* read-only for the guest; its writes are dropped and logged */
+	HV_REGION_SHARED,
+	HV_REGION_MMIO,	    /* host device memory */
+	HV_REGION_EPC,
+	HV_REGION_RESERVED, /* nothing there: accesses read all ones */
+};
+enum hv_region_backing { HV_BACKING_NONE, HV_BACKING_ANY, HV_BACKING_FIXED, HV_BACKING_PAYLOAD };
+enum hv_region_rights { HV_READ = 1u << 0, HV_WRITE = 1u << 1, HV_EXECUTE = 1u << 2 };
+enum hv_cache_type { HV_CACHE_UC = 0, HV_CACHE_WC = 1, HV_CACHE_WT = 4, HV_CACHE_WP = 5, HV_CACHE_WB = 6 };
+
+struct hv_region {
+	uint64_t gpa;  /* 4 KiB aligned */
+	uint64_t size; /* 4 KiB multiple */
+	uint64_t host; /* HV_BACKING_FIXED: host physical address */
+	uint32_t name;
+	uint32_t position;
+	uint8_t kind;	 /* enum hv_region_kind */
+	uint8_t backing; /* enum hv_region_backing */
+	uint8_t rights;	 /* enum hv_region_rights */
+	uint8_t cache;	 /* enum hv_cache_type */
+	uint32_t host_node; /* HV_NONE: any */
+	uint32_t payload;   /* HV_BACKING_PAYLOAD */
+	uint32_t reserved;
+};
+HV_CHECK(hv_region, 48);
+
+enum hv_load_source { HV_LOAD_ZERO, HV_LOAD_BYTES, HV_LOAD_PAYLOAD };
+
+struct hv_load { /* [gpa, gpa + file_size) is copied, up to memory_size is zeroed */
+	uint64_t gpa;
+	uint64_t memory_size;
+	uint64_t file_size;
+	uint64_t source_offset; /* in HV_SECTION_BYTES or in the payload */
+	uint32_t source;	/* enum hv_load_source */
+	uint32_t payload;
+	uint32_t name;
+	uint32_t position;
+};
+HV_CHECK(hv_load, 48);
+
+struct hv_payload {
+	uint64_t offset; /* from the blob's first byte, page aligned, behind total_size */
+	uint64_t size;
+	uint8_t sha256[32];
+	uint32_t name; /* path as written */
+	uint32_t position;
+};
+HV_CHECK(hv_payload, 56);
+
+/* ------------------------------------------------------------------------------------------- devices */
+enum hv_device_kind {
+	HV_DEVICE_LAPIC,      /* base: MMIO of the xAPIC page */
+	HV_DEVICE_IOAPIC,     /* base: MMIO; gsi: first pin; parameter[0]: id, [1]: pins */
+	HV_DEVICE_PIC,	      /* the 8259 pair at 0x20, 0xa0, 0x4d0 */
+	HV_DEVICE_PIT,	      /* 8254 at 0x40, 0x61; gsi: its interrupt */
+	HV_DEVICE_HPET,	      /* base: MMIO; parameter[0]: timers */
+	HV_DEVICE_RTC,	      /* base: port of the index register; gsi; parameter[0]: CMOS century register */
+	HV_DEVICE_UART,	      /* base: port; gsi; parameter[0]: enum hv_uart_backend */
+	HV_DEVICE_ACPI_PM,    /* base: PM1a event port (PM1a control at +4, PM timer at +8); gsi: SCI;
+			       * parameter[0]: SLP_TYP of S5; [1]: reset port; [2]: reset value */
+	HV_DEVICE_PCI_HOST,   /* base: ECAM; size: its bytes; ports 0xcf8 and 0xcfc; parameter[0]: first bus */
+	HV_DEVICE_DEBUG_EXIT, /* base: port */
+	HV_DEVICE_KVM,	      /* the KVM paravirtual interface; parameter[0]: CPUID base (0x40000000 + n * 0x100);
+			       * [1]: the feature bits of leaf base + 1 EAX */
+	HV_DEVICE_KINDS,
+};
+
+enum hv_uart_backend { HV_UART_NULL, HV_UART_CONSOLE }; /* the core's console */
+
+struct hv_device {
+	uint32_t kind; /* enum hv_device_kind */
+	uint32_t name; /* string: the `id` of the file, or the kind's word */
+	uint32_t position;
+	uint32_t gsi; /* HV_NONE: no interrupt */
+	uint64_t base;
+	uint64_t size;
+	uint32_t parameter[4];
+	uint32_t dma_space; /* 0: guest memory itself */
+	uint32_t requester; /* PCI requester id of its messages, HV_NONE */
+};
+HV_CHECK(hv_device, 56);
+
+struct hv_pci_function { /* config space as a table: what is there at reset, what may be written */
+	uint32_t name;
+	uint32_t position;
+	uint32_t bdf;	 /* bus 15:8, device 7:3, function 2:0 */
+	uint32_t config; /* offset in HV_SECTION_BYTES of 256 bytes: values at reset */
+	uint32_t mask;	 /* offset in HV_SECTION_BYTES of 256 bytes: 1 = writable */
+	uint32_t device; /* struct hv_device behind it; HV_NONE: config space is all of it */
+};
+HV_CHECK(hv_pci_function, 24);
+
+/* ------------------------------------------------------------------------------- CPUID and MSR policy */
+/*
+ * One policy a vendor and guest. What a guest reads is
+ *     register = value & (host | ~host_mask)
+ * so a bit with host_mask 0 is ours alone, a bit with host_mask 1 needs the host, and value and
+ * host_mask all ones give the host's register. Then the dynamic fields go on top.
+ *
+ * Leaves are indexed: for leaf L of range r (0: basic, 1: hypervisor, 2: extended) the entry
+ * index[r].first + (L - base of r) of HV_SECTION_CPUID_INDEX is the first record of that leaf relative to
+ * cpuid.first; the sub-leaves follow it in order. 0xffff: the leaf reads zero. A leaf past the range reads
+ * zero (AMD) or as the last basic leaf (Intel), HV_POLICY_INTEL_LIMIT.
+ */
+enum hv_cpuid_range { HV_CPUID_BASIC, HV_CPUID_HYPERVISOR, HV_CPUID_EXTENDED, HV_CPUID_RANGES };
+
+enum hv_cpuid_flags {
+	HV_CPUID_SUBLEAF = 1u << 0, /* this leaf has sub-leaves; `subleaves` records, then zero */
+};
+
+enum hv_cpuid_dynamic { /* filled in at the exit, from the state of the vCPU or the machine */
+	HV_DYNAMIC_APIC_ID8 = 1u << 0,	  /* leaf 1 EBX 31:24 */
+	HV_DYNAMIC_OSXSAVE = 1u << 1,	  /* leaf 1 ECX 27 = CR4.OSXSAVE */
+	HV_DYNAMIC_APIC_ENABLE = 1u << 2, /* leaf 1 EDX 9 cleared while IA32_APIC_BASE.EN is 0 */
+	HV_DYNAMIC_OSPKE = 1u << 3,	  /* leaf 7.0 ECX 4 = CR4.PKE */
+	HV_DYNAMIC_APIC_ID32 = 1u << 4,	  /* EDX = x2APIC id (leaves 0xB, 0x1F), any sub-leaf, ECX 7:0 = sub-leaf */
+	HV_DYNAMIC_XSAVE_SIZE = 1u << 5,  /* EBX = bytes for XCR0 (0xD.0) or XCR0 | XSS compacted (0xD.1) */
+	HV_DYNAMIC_XSAVE_MAX = 1u << 6,	  /* 0xD.0: EAX, EDX = permitted XCR0; ECX = bytes for it */
+	HV_DYNAMIC_APIC_EXT = 1u << 7,	  /* 0x8000001E: EAX = APIC id, EBX 7:0 = core id, ECX 7:0 = node id */
+	HV_DYNAMIC_TSC_KHZ = 1u << 8,	  /* EAX = TSC kHz, EBX = LAPIC timer kHz (KVM's leaf 0x40000010) */
+	HV_DYNAMIC_XSAVE_COMPONENT = 1u << 9, /* 0xD.n, n >= 2: zero when XCR0 may not have bit n */
+};
+
+struct hv_cpuid {
+	uint32_t leaf;
+	uint32_t subleaf;
+	uint32_t flags;	    /* enum hv_cpuid_flags */
+	uint32_t dynamic;   /* enum hv_cpuid_dynamic */
+	uint32_t subleaves; /* records of this leaf, in its first one */
+	uint32_t reserved;
+	uint32_t value[4];     /* eax ebx ecx edx */
+	uint32_t host_mask[4];
+};
+HV_CHECK(hv_cpuid, 56);
+
+enum hv_feature_flags { HV_FEATURE_REQUIRED = 1u << 0 }; /* a host without it is refused */
+
+struct hv_feature { /* when the host lacks it, all that hangs on it goes too: only ANDs */
+	uint32_t name;
+	uint32_t position;
+	uint32_t flags; /* enum hv_feature_flags */
+	uint32_t leaf, subleaf;
+	uint32_t reg;	/* 0 eax .. 3 edx */
+	uint32_t mask;	/* one bit */
+	uint32_t reserved;
+	struct hv_run clears;  /* struct hv_cpuid_clear */
+	uint64_t xcr0_clear;   /* removed from what XCR0 may have */
+	uint64_t cr4_clear;
+	uint64_t efer_clear;
+	uint64_t msr_groups_clear; /* MSR records of these groups behave as unlisted */
+};
+HV_CHECK(hv_feature, 72);
+
+struct hv_cpuid_clear {
+	uint32_t cpuid;	  /* record, absolute index */
+	uint32_t keep[4]; /* ANDed into its value */
+	uint32_t reserved;
+};
+HV_CHECK(hv_cpuid_clear, 24);
+
+enum hv_msr_action {
+	HV_MSR_GP,	/* #GP(0) */
+	HV_MSR_PASS,	/* the CPU's own register, per vCPU: live state, no exit */
+	HV_MSR_STORE,	/* kept in a slot of the vCPU: writes outside write_mask that change a bit are #GP */
+	HV_MSR_FIXED,	/* reads `reset`; writes are ignored */
+	HV_MSR_HANDLER, /* the core's code for that MSR (EFER, APIC base, TSC, x2APIC, KVM ...) */
+};
+
+struct hv_msr { /* sorted by first, disjoint */
+	uint32_t first, last;
+	uint8_t read;  /* enum hv_msr_action */
+	uint8_t write; /* enum hv_msr_action */
+	uint8_t group; /* 0..63, see hv_feature.msr_groups_clear; 255: none */
+	uint8_t reserved;
+	uint32_t slot; /* HV_MSR_STORE: slot of `first`; the next MSR has the next slot */
+	uint32_t position;
+	uint32_t reserved2;
+	uint64_t reset;
+	uint64_t write_mask;
+};
+HV_CHECK(hv_msr, 40);
+
+#define HV_MSR_SLOTS 64u /* a vCPU */
+
+enum hv_policy_flags {
+	HV_POLICY_INTEL_LIMIT = 1u << 0,  /* leaves past the basic range read as the last basic one */
+	HV_POLICY_MSR_IGNORE = 1u << 1, /* unlisted MSRs read zero and ignore writes, instead of #GP */
+	HV_POLICY_MSR_LOG = 1u << 2,	/* and say so once */
+};
+
+struct hv_cpu_policy {
+	uint32_t vendor;   /* enum hv_vendor of the host it is for */
+	uint32_t flags;	   /* enum hv_policy_flags */
+	uint32_t position;
+	uint32_t reserved;
+	struct hv_run cpuid;
+	struct hv_run features; /* in order of dependency */
+	struct hv_run msrs;
+	struct hv_run index[HV_CPUID_RANGES]; /* runs of HV_SECTION_CPUID_INDEX */
+	uint64_t xcr0; /* bits XCR0 may have, before the host and features take theirs */
+	uint64_t xss;
+	uint64_t cr4;  /* bits CR4 may have */
+	uint64_t efer;
+};
+HV_CHECK(hv_cpu_policy, 96);
+
+#endif
