@@ -23,7 +23,6 @@
 #ifndef SCHEMA_HVBLOB_H
 #define SCHEMA_HVBLOB_H
 
-#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,9 +31,9 @@
 #define HV_HEADER_MAGIC 0x3130424f4c425648ull /* "HVBLOB01" */
 #define HV_IMAGE_MAGIC 0x313047414d495648ull  /* "HVIMAG01" */
 
-#define HV_CHECK(type, bytes) static_assert(sizeof(struct type) == (bytes), #type " has moved")
+#define HV_CHECK(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type " has moved")
 #define HV_AT(type, field, offset) \
-	static_assert(offsetof(struct type, field) == (offset), #type "." #field " has moved")
+	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field " has moved")
 
 /* ---- Where the core finds its blob: in section `.hv_image` of the core; hvcc fills it when it packs. */
 struct hv_image_descriptor {
