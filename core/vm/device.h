@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A device of a guest: one row in the const array of boot/build_vm.c, state from the frame pool, registers behind
+ * bus ranges. A device knows its VM through the functions here, vm/irq.h and space/; it never sees a vCPU's insides.
+ *
+ * Life: create (once, when the machine boots: adds its ranges and sinks), reset (before each start of the guest),
+ * quiesce (the guest has stopped: cancel timers). Ranges with BUS_LOCKED run under the VM's device lock, as must
+ * irq_set_line(); a timer's `fire` takes it itself with device_lock(). The local APIC and the KVM interface are
+ * per vCPU and do without.
+ */
+#ifndef CORE_VM_DEVICE_H
+#define CORE_VM_DEVICE_H
+
+#include "lib/status.h"
+#include "lib/types.h"
+#include "schema/hvblob.h"
+#include "space/bus.h"
+
+struct vm;
+struct vcpu;
+struct memory;
+struct device;
+
+struct device_ops {
+	const char *name;
+	uint32_t kind; /* enum hv_device_kind */
+	/* Bytes of state for a VM of this many vCPUs; it starts with struct device. */
+	size_t (*state_size)(uint32_t vcpus);
+	MUST_USE enum status (*create)(struct device *device);
+	void (*reset)(struct device *device);
+	void (*quiesce)(struct device *device); /* may be NULL */
+	void (*vcpu_reset)(struct device *device, uint32_t vcpu); /* INIT of one vCPU; may be NULL */
+};
+
+struct device { /* first member of each device's state; zeroed memory otherwise at create */
+	const struct device_ops *ops;
+	const struct hv_device *record;
+	struct vm *vm;
+};
+
+/* What a device may ask of its VM (vm/vm.c). */
+enum vm_bus { VM_PORT, VM_MMIO, VM_MSR, VM_BUSES };
+MUST_USE enum status device_add_range(struct device *device, enum vm_bus bus, uint64_t first, uint64_t last,
+				      bus_handler *handler, void *context, uint32_t flags);
+void device_lock(struct vm *vm);
+void device_unlock(struct vm *vm);
+struct memory *device_memory(struct vm *vm);
+const char *device_vm_name(const struct vm *vm);
+uint32_t device_vcpu_count(const struct vm *vm);
+struct vcpu *device_vcpu(struct vm *vm, uint32_t index);
+uint32_t device_vcpu_index(const struct vcpu *vcpu);	 /* 0-based in its VM */
+uint32_t device_vcpu_apic_id(const struct vcpu *vcpu); /* initial, 32 bits */
+struct percpu *device_vcpu_cpu(struct vcpu *vcpu);	 /* where it runs; for timer_arm_on() */
+
+/* Time: the guest's TSC is the host's plus an offset that is one for the VM. */
+uint64_t device_tsc_offset(const struct vm *vm); /* guest = host + offset, modulo 2^64 */
+void device_set_vcpu_tsc_offset(struct vcpu *vcpu, uint64_t offset); /* after a write of the TSC MSRs */
+uint64_t device_vcpu_tsc_offset(const struct vcpu *vcpu);
+uint64_t time_now(void);			 /* host TSC */
+uint64_t time_khz(void);			 /* of the host TSC */
+uint64_t time_to_ns(uint64_t ticks);		 /* multiply and shift, no division */
+uint64_t time_from_ns(uint64_t nanoseconds);
+
+/* Guest-wide verdicts, called by ACPI PM (S5), the reset register, debug-exit. They take effect when the calling
+ * exit ends: the handler returns ACCESS_DONE as usual. */
+enum vm_event { VM_EVENT_POWEROFF, VM_EVENT_RESET, VM_EVENT_CRASH };
+void device_vm_event(struct vm *vm, enum vm_event event);
+void device_debug_exit(struct vm *vm, uint32_t value); /* host's debug-exit where the blob allows it, else power-off */
+
+/* The host console (a serial backend), serialized against the core's log. Guests' output is passed as it comes. */
+void device_console_write(struct vm *vm, char c);
+int device_console_read(struct vm *vm); /* -1: nothing there */
+/* Told (on some CPU, interrupts off) when input has come: the device then calls device_console_read(). */
+void device_console_listen(struct vm *vm, void (*ready)(void *context), void *context);
+
+#endif
