@@ -45,18 +45,18 @@ core_objects := $(foreach f,$(core_folders),$(addprefix $(B)/core/$(f)/,$(core_$
 hvcc_cflags := -std=gnu11 -O2 -g $(warnings) $(reproducible) -D_GNU_SOURCE -Icompiler -I. -I$(B)/generated
 hvcc_libs   := -lyaml -ljansson -llz4 -lzstd -llzma -lz
 
-compiler_base     :=
-compiler_diag     :=
+compiler_base     := arena.o buffer.o map.o output.o source.o vector.o
+compiler_diag     := diag.o
 compiler_yaml     :=
 compiler_validate :=
 compiler_policy   :=
-compiler_model    :=
+compiler_model    := model.o
 compiler_check    :=
 compiler_kernel   :=
 compiler_lower    :=
 compiler_acpi     :=
 compiler_emit     :=
-compiler_cmd      :=
+compiler_cmd      := main.o version.o
 
 compiler_folders := base diag yaml validate policy model check kernel lower acpi emit cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))

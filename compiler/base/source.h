@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Source files and places in them. A position is a range of bytes in one file; line and column
+ * (in characters, from 1) of its start are computed once, when it is made. File 0 is "nowhere":
+ * a default, or something that no file said.
+ */
+#ifndef HVCC_BASE_SOURCE_H
+#define HVCC_BASE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/vector.h"
+
+struct position {
+	uint32_t file;		/* index in sources, 0: nowhere */
+	uint32_t line, column;	/* of the start, from 1; column counts characters */
+	uint32_t offset, length; /* bytes */
+};
+
+struct source {
+	const char *path; /* as messages show it: relative to the top file's folder or as given */
+	const char *text; /* size bytes and a terminator */
+	size_t size;
+	uint32_t *line_starts; /* byte offsets */
+	uint32_t line_count;
+};
+
+/* All files of one compilation; items[0] is the empty "nowhere". */
+struct sources {
+	struct arena *arena;
+	VECTOR(struct source) files;
+};
+
+/* Adds a file whose text stays valid (and terminated); returns its index, never 0. */
+uint32_t source_add(struct sources *sources, const char *path, const char *text, size_t size);
+
+const struct source *source_get(const struct sources *sources, uint32_t file);
+
+/* The position of bytes [offset, offset + length) of a file, cut to the file's size. */
+struct position source_position(const struct sources *sources, uint32_t file, size_t offset,
+				size_t length);
+
+/* One line's text without its newline; lines count from 1. Empty beyond the end. */
+const char *source_line(const struct source *source, uint32_t line, size_t *length);
+
+static inline bool position_known(struct position position)
+{
+	return position.file != 0;
+}
+
+/* A file's bytes. */
+struct bytes {
+	const uint8_t *data;
+	size_t size;
+};
+
+/*
+ * Reads a whole regular file (or pipe) into the arena, with a zero byte after its end. Returns
+ * NULL, or what went wrong as a sentence part ("No such file or directory", "is a directory",
+ * "larger than ...").
+ */
+const char *read_file(struct arena *arena, const char *path, size_t limit, struct bytes *bytes);
+
+/*
+ * A path as a file names it: relative to the folder of the naming file unless absolute.
+ * The result lives in the arena.
+ */
+const char *path_relative_to(struct arena *arena, const char *naming_file, const char *path);
+
+#endif

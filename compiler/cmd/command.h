@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd/: main.c and one file a subcommand. A command is one row of commands.def and one
+ * `const struct command command_NAME` in NAME.c; its option rows drive parsing and --help alike.
+ * Commands see every pass; no pass sees a command.
+ */
+#ifndef HVCC_CMD_COMMAND_H
+#define HVCC_CMD_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/source.h"
+#include "diag/diag.h"
+#include "model/model.h"
+
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_CONFIGURATION = 1, /* the configuration has errors */
+	EXIT_USAGE = 2,
+	EXIT_ENVIRONMENT = 3, /* I/O, memory, a tool that is missing */
+	EXIT_PLATFORM = 4,    /* valid, but this platform cannot host it */
+	EXIT_INTERNAL = 70,
+};
+
+/* One option. In a table, a row with neither letter nor name ends it. */
+struct option_row {
+	char letter; /* 'o' for -o, or 0 */
+	const char *name; /* "output" for --output */
+	const char *argument; /* "FILE", or NULL for a flag */
+	const char *help;
+};
+
+struct invocation;
+
+struct command {
+	const char *name;
+	const char *arguments; /* "FILE...", as help shows it */
+	const char *summary; /* one line */
+	const struct option_row *options; /* NULL: none of its own */
+	int least, most; /* number of arguments; most < 0: any */
+	bool passes_rest; /* takes what follows `--` (invocation.rest) */
+	int (*run)(struct invocation *invocation); /* returns enum exit_code */
+};
+
+#define COMMAND(name) extern const struct command command_##name;
+#include "cmd/commands.def"
+#undef COMMAND
+
+#define MOST_OPTIONS 32
+
+/* A parsed command line, and the state of this compilation. */
+struct invocation {
+	const struct command *command;
+	const char *const *arguments;
+	size_t argument_count;
+	const char *const *rest; /* after `--` */
+	size_t rest_count;
+	const char *values[MOST_OPTIONS]; /* by row of command->options */
+	const char *format; /* "text", "gcc" or "json": how diagnostics are printed */
+	struct arena *arena;
+	struct sources *sources;
+	struct diags *diags;
+};
+
+/* The argument of an option of this command ("" for a flag that was given); NULL: not given. */
+const char *invocation_option(const struct invocation *invocation, const char *name);
+
+/*
+ * Reads a guest or system file: YAML, schemas, model, checks. Returns the system, or NULL after
+ * errors were reported (not printed: main does that when the command returns). A system that is
+ * returned passed every check.
+ */
+struct system *load_system(struct invocation *invocation, const char *path);
+
+/* The exit code for what was reported so far: EXIT_OK or EXIT_CONFIGURATION. */
+int invocation_verdict(const struct invocation *invocation);
+
+/* Prints "hvcc: ..." to stderr, with a hint at --help; returns EXIT_USAGE. */
+int usage_error(const struct invocation *invocation, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Prints "hvcc: ..." to stderr; returns EXIT_ENVIRONMENT. */
+int environment_error(const struct invocation *invocation, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hvcc version: what this is, and which contracts it speaks. */
+#include "cmd/command.h"
+
+#include <stdio.h>
+
+#include "schema/hvblob.h"
+
+static int run(struct invocation *invocation)
+{
+	(void)invocation;
+	printf("hvcc 0.1.0\nschema: hvcc/guest/v1, hvcc/system/v1\nblob ABI: %u\n", HV_ABI);
+	return EXIT_OK;
+}
+
+const struct command command_version = {
+	.name = "version",
+	.arguments = "",
+	.summary = "print the version and the formats it speaks",
+	.run = run,
+};

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Collecting diagnostics: the rows, severities, order, and did-you-mean. */
+#include "diag/diag.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const struct diag_row diag_rows[DIAG_COUNT] = {
+#define DIAG(name, id, severity, sentence, explain, bad, good)                                     \
+	{ #name, id, SEVERITY_##severity, sentence, explain, bad, good },
+#include "diag/codes.def"
+#undef DIAG
+};
+
+/* A diagnostic and the arena its texts go to. */
+struct diag_in_arena {
+	struct diag diag;
+	struct arena *arena;
+};
+
+static struct arena *arena_of(struct diag *diag)
+{
+	return ((struct diag_in_arena *)diag)->arena;
+}
+
+struct diags *diags_new(struct arena *arena, const struct sources *sources)
+{
+	struct diags *diags = arena_new(arena, struct diags);
+
+	diags->arena = arena;
+	diags->sources = sources;
+	return diags;
+}
+
+static enum severity effective_severity(const struct diags *diags, enum diag_code code)
+{
+	enum severity severity = diag_rows[code].severity;
+
+	if (diags->severity_of[code])
+		severity = diags->severity_of[code] - 1;
+	if (severity == SEVERITY_WARNING && diags->warnings_are_errors)
+		severity = SEVERITY_ERROR;
+	return severity;
+}
+
+struct diag *diag_report_code(struct diags *diags, enum diag_code code, struct position at,
+			      const char *sentence, ...)
+{
+	struct diag_in_arena *made = arena_new(diags->arena, struct diag_in_arena);
+	va_list arguments;
+
+	made->arena = diags->arena;
+	made->diag.code = code;
+	made->diag.at = at;
+	made->diag.severity = effective_severity(diags, code);
+	va_start(arguments, sentence);
+	made->diag.message = arena_vprintf(diags->arena, sentence, arguments);
+	va_end(arguments);
+	if (made->diag.severity == SEVERITY_OFF)
+		return &made->diag;
+	vector_push(diags->arena, &diags->list, &made->diag);
+	diags->errors += made->diag.severity == SEVERITY_ERROR;
+	diags->warnings += made->diag.severity == SEVERITY_WARNING;
+	return &made->diag;
+}
+
+void diag_label(struct diag *diag, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	diag->label = arena_vprintf(arena_of(diag), format, arguments);
+	va_end(arguments);
+}
+
+void diag_note(struct diag *diag, struct position at, const char *format, ...)
+{
+	struct diag_place place = { .at = at };
+	va_list arguments;
+
+	va_start(arguments, format);
+	place.text = arena_vprintf(arena_of(diag), format, arguments);
+	va_end(arguments);
+	vector_push(arena_of(diag), &diag->notes, place);
+}
+
+void diag_help(struct diag *diag, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vector_push(arena_of(diag), &diag->helps,
+		    arena_vprintf(arena_of(diag), format, arguments));
+	va_end(arguments);
+}
+
+size_t diag_errors(const struct diags *diags)
+{
+	return diags->errors;
+}
+
+/* "topology-product" is TOPOLOGY_PRODUCT. */
+static bool same_name(const char *text, const char *name)
+{
+	while (*text && (toupper((unsigned char)*text) == *name || (*text == '-' && *name == '_')))
+		text++, name++;
+	return !*text && !*name;
+}
+
+const struct diag_row *diag_find(const char *text)
+{
+	for (size_t i = 0; i < DIAG_COUNT; i++)
+		if (!strcasecmp(text, diag_rows[i].id) || same_name(text, diag_rows[i].name))
+			return &diag_rows[i];
+	return NULL;
+}
+
+bool diags_set_severity(struct diags *diags, const char *argument)
+{
+	bool off = !strncmp(argument, "no-", 3);
+	const struct diag_row *row = diag_find(off ? argument + 3 : argument);
+
+	if (!strcmp(argument, "error")) {
+		diags->warnings_are_errors = true;
+		return true;
+	}
+	if (!strcmp(argument, "all"))
+		return true;
+	if (!row || (off && row->severity == SEVERITY_ERROR))
+		return false;
+	diags->severity_of[row - diag_rows] = 1 + (off ? SEVERITY_OFF : SEVERITY_ERROR);
+	return true;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct diag *a = *(struct diag *const *)left, *b = *(struct diag *const *)right;
+
+	if (a->at.file != b->at.file)
+		return a->at.file < b->at.file ? -1 : 1;
+	if (a->at.offset != b->at.offset)
+		return a->at.offset < b->at.offset ? -1 : 1;
+	if (a->code != b->code)
+		return a->code < b->code ? -1 : 1;
+	return strcmp(a->message, b->message);
+}
+
+void diags_sort(struct diags *diags)
+{
+	size_t kept = 0;
+
+	if (!diags->list.count)
+		return;
+	qsort(diags->list.items, diags->list.count, sizeof(*diags->list.items), compare);
+	for (size_t i = 1; i < diags->list.count; i++)
+		if (compare(&diags->list.items[kept], &diags->list.items[i]))
+			diags->list.items[++kept] = diags->list.items[i];
+	diags->list.count = kept + 1;
+}
+
+/* ------------------------------------------------------------------------- did you mean ... */
+
+#define LONGEST_WORD 63
+
+static char folded(char c)
+{
+	return c == '_' || c == ' ' ? '-' : (char)tolower((unsigned char)c);
+}
+
+/* Damerau-Levenshtein distance (adjacent swaps count one) of two short words. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t rows[3][LONGEST_WORD + 2], la = strlen(a), lb = strlen(b);
+
+	for (size_t j = 0; j <= lb; j++)
+		rows[0][j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t *now = rows[i % 3], *before = rows[(i - 1) % 3], *two = rows[(i + 1) % 3];
+
+		now[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t cost = folded(a[i - 1]) != folded(b[j - 1]);
+			size_t best = before[j - 1] + cost;
+
+			best = before[j] + 1 < best ? before[j] + 1 : best;
+			best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
+			if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
+			    folded(a[i - 2]) == folded(b[j - 1]) && two[j - 2] + 1 < best)
+				best = two[j - 2] + 1;
+			now[j] = best;
+		}
+	}
+	return rows[la % 3][lb];
+}
+
+/* "on_reboot", "onReboot" and "on-reboot" are the same word. */
+static bool same_letters(const char *a, const char *b)
+{
+	for (;;) {
+		while (*a == '-' || *a == '_')
+			a++;
+		while (*b == '-' || *b == '_')
+			b++;
+		if (!*a || !*b)
+			return !*a && !*b;
+		if (tolower((unsigned char)*a++) != tolower((unsigned char)*b++))
+			return false;
+	}
+}
+
+const char *diag_closest(const char *word, const char *const *candidates, size_t count)
+{
+	size_t length = strlen(word), best = length < 4 ? 1 : length / 3 > 3 ? 3 : 1 + length / 4;
+	const char *closest = NULL;
+
+	if (!length || length > LONGEST_WORD)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		size_t far;
+
+		if (strlen(candidates[i]) > LONGEST_WORD)
+			continue;
+		if (same_letters(word, candidates[i]))
+			return candidates[i];
+		far = distance(word, candidates[i]);
+		if (far < length && (far < best || (far == best && !closest))) {
+			best = far;
+			closest = candidates[i];
+		}
+	}
+	return closest;
+}

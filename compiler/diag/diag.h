@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * diag/: collects what a compilation has to say; one printer a format. Every diagnostic is one
+ * row of codes.def. A pass reports and goes on; whoever drives the passes asks diag_errors().
+ *
+ *	struct diag *d = diag_report(diags, PIN_TWICE, pin->where.at, vcpu);
+ *	diag_label(d, "pinned again here");
+ *	diag_note(d, first->where.at, "first pinned here");
+ *	diag_help(d, "remove one of the two");
+ *
+ * diag_report() never returns NULL, so the calls can be chained without a test. May not know the
+ * model: places are positions, everything else is text.
+ */
+#ifndef HVCC_DIAG_DIAG_H
+#define HVCC_DIAG_DIAG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/source.h"
+
+enum severity { SEVERITY_OFF, SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR };
+
+/* DIAG_name for each row. */
+enum diag_code {
+#define DIAG(name, id, severity, sentence, explain, bad, good) DIAG_##name,
+#include "diag/codes.def"
+#undef DIAG
+	DIAG_COUNT
+};
+
+/* The sentences as constant arrays, so that the compiler checks arguments against them. */
+#define DIAG(name, id, severity, sentence, explain, bad, good)                                     \
+	static const char diag_sentence_##name[] __attribute__((unused)) = sentence;
+#include "diag/codes.def"
+#undef DIAG
+
+struct diag_row {
+	const char *name; /* as in codes.def */
+	const char *id; /* "HV0204" */
+	enum severity severity;
+	const char *sentence; /* printf format */
+	const char *explain; /* paragraphs */
+	const char *bad, *good; /* samples, may be empty */
+};
+
+extern const struct diag_row diag_rows[DIAG_COUNT];
+
+/* A second place, with what is there. */
+struct diag_place {
+	struct position at;
+	const char *text;
+};
+
+struct diag {
+	enum diag_code code;
+	enum severity severity;
+	struct position at; /* file 0: about no place (a missing file, the command line) */
+	const char *message;
+	const char *label; /* beside the underlining, or NULL */
+	VECTOR(struct diag_place) notes;
+	VECTOR(const char *) helps;
+};
+
+struct diags {
+	struct arena *arena;
+	const struct sources *sources;
+	VECTOR(struct diag *) list;
+	uint8_t severity_of[DIAG_COUNT]; /* 1 + enum severity where -W changed it, else 0 */
+	bool warnings_are_errors;
+	size_t errors, warnings;
+};
+
+struct diags *diags_new(struct arena *arena, const struct sources *sources);
+
+/* Reports one finding; arguments are those of the row's sentence. */
+#define diag_report(diags, name, at, ...)                                                          \
+	diag_report_code((diags), DIAG_##name, (at), diag_sentence_##name, ##__VA_ARGS__)
+struct diag *diag_report_code(struct diags *diags, enum diag_code code, struct position at,
+			      const char *sentence, ...) __attribute__((format(printf, 4, 5)));
+
+/* What stands beside the underlined place. */
+void diag_label(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A second place of a conflict. A position that is nowhere becomes a plain note line. */
+void diag_note(struct diag *diag, struct position at, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* How to put it right. */
+void diag_help(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Errors reported so far (warnings too once -W error made them errors). */
+size_t diag_errors(const struct diags *diags);
+
+/* Applies one -W argument: CODE or name (as error), no-CODE, all, error. False: unknown. */
+bool diags_set_severity(struct diags *diags, const char *argument);
+
+/* Row of "HV0204" or "topology-product", any case; NULL when there is none. */
+const struct diag_row *diag_find(const char *text);
+
+/* By file, place, code; equal findings once. Printers call it. */
+void diags_sort(struct diags *diags);
+
+/* Printers. Each prints the whole list. */
+void diag_print_text(struct diags *diags, FILE *stream, bool colour);
+void diag_print_gcc(struct diags *diags, FILE *stream);
+void diag_print_json(struct diags *diags, FILE *stream);
+
+/*
+ * The candidate closest to word, or NULL when none is close enough for "did you mean": equal but
+ * for case and -_ , or at most a third of the letters away.
+ */
+const char *diag_closest(const char *word, const char *const *candidates, size_t count);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * model/: the typed system. It is built once from the located tree (from_tree.c) and is all that
+ * later passes see: check/ reads it const, lower/ fills the `lowered` slots, acpi/ and emit/ read.
+ * It knows nothing of YAML syntax or of the schema's keywords.
+ *
+ * Each value says where it came from: FIELD(uint32_t) count is { value, where } and where.at is
+ * the place of the value in a file, where.origin whether a person wrote it or it is a default.
+ * A part that is a map of the file (struct topology) has a `where` of its own: the whole part.
+ * Defaults are those of schema/; a field the file leaves out and that has no default is absent
+ * (origin ORIGIN_ABSENT, value 0 or NULL). Lists are VECTORs. All memory is the system's arena.
+ */
+#ifndef HVCC_MODEL_MODEL_H
+#define HVCC_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/source.h"
+#include "base/vector.h"
+
+enum origin {
+	ORIGIN_ABSENT,	/* nobody said anything */
+	ORIGIN_DEFAULT, /* the schema's default */
+	ORIGIN_SET,	/* written in the guest's file */
+	ORIGIN_BOUND,	/* set by `bind` of the system file, over the guest's own value */
+};
+
+struct where {
+	struct position at; /* of the value; nowhere (file 0) unless SET or BOUND */
+	enum origin origin;
+};
+
+#define FIELD(type)                                                                                \
+	struct {                                                                                   \
+		type value;                                                                        \
+		struct where where;                                                                \
+	}
+
+static inline bool was_set(struct where where)
+{
+	return where.origin == ORIGIN_SET || where.origin == ORIGIN_BOUND;
+}
+
+/* A multi-line text whose inner places can be named: offsets in text map back to its file. */
+struct text_segment {
+	uint32_t text_offset; /* from here on ... */
+	uint32_t file_offset; /* ... text and file run in step */
+};
+
+struct located_text {
+	const char *text; /* NULL when absent; terminated */
+	size_t size;
+	struct where where; /* the whole scalar */
+	const struct sources *sources;
+	VECTOR(struct text_segment) segments; /* sorted by text_offset */
+};
+
+/* The place of [offset, offset + length) of a located text. */
+struct position located_text_position(const struct located_text *text, size_t offset,
+				      size_t length);
+
+/* ------------------------------------------------------------------------------------ vCPUs */
+enum apic_mode { APIC_MODE_XAPIC, APIC_MODE_X2APIC };
+
+struct pin {
+	uint32_t vcpu;
+	uint32_t cpu; /* host CPU in MADT order */
+	struct where where; /* the entry's value */
+	struct where key; /* the vCPU's number */
+};
+
+struct topology { /* of one node: sockets * dies * cores * threads == count */
+	struct where where;
+	FIELD(uint32_t) sockets;
+	FIELD(uint32_t) dies;	 /* in a socket */
+	FIELD(uint32_t) cores;	 /* in a die */
+	FIELD(uint32_t) threads; /* in a core */
+};
+
+struct apic {
+	struct where where;
+	FIELD(enum apic_mode) mode;
+	VECTOR(FIELD(uint32_t)) ids; /* one a vCPU in order; none: from the topology */
+};
+
+struct vcpus {
+	struct where where;
+	FIELD(uint32_t) count;
+	struct topology topology; /* default: one socket, one die, count cores, one thread */
+	VECTOR(struct pin) pins;
+	struct apic apic;
+};
+
+/* -------------------------------------------------------------------------------------- CPU */
+struct cpu {
+	struct where where;
+	FIELD(const char *) model; /* "x86-64-v3", a named model, "host", "none" */
+	struct located_text policy; /* the policy language; text NULL when absent */
+};
+
+/* ----------------------------------------------------------------------------------- memory */
+enum region_kind { REGION_KIND_RAM, REGION_KIND_RESERVED };
+
+struct region {
+	struct where where; /* the whole entry */
+	FIELD(uint64_t) gpa;
+	FIELD(uint64_t) size; /* bytes */
+	FIELD(enum region_kind) kind;
+	FIELD(const char *) name; /* may be absent */
+};
+
+struct memory {
+	struct where where;
+	FIELD(uint64_t) size; /* bytes of RAM; absent when only regions were given */
+	VECTOR(struct region) regions; /* as written; none: hvcc lays `size` out around the PCI hole */
+};
+
+/* ------------------------------------------------------------------------------------- boot */
+enum boot_protocol {
+	BOOT_PROTOCOL_AUTO, /* from the kernel file */
+	BOOT_PROTOCOL_LINUX,
+	BOOT_PROTOCOL_PVH,
+	BOOT_PROTOCOL_MULTIBOOT1,
+	BOOT_PROTOCOL_MULTIBOOT2,
+	BOOT_PROTOCOL_RAW,
+};
+
+enum raw_mode { RAW_MODE_REAL, RAW_MODE_PROTECTED, RAW_MODE_LONG };
+
+/* A file that a document names. */
+struct file_name {
+	const char *value; /* as written; NULL when absent */
+	const char *path;  /* to open: relative to the naming document's folder */
+	struct where where;
+};
+
+struct boot_module {
+	struct where where;
+	struct file_name path;
+	FIELD(const char *) args; /* may be absent */
+};
+
+struct raw_boot {
+	struct where where; /* absent: no `raw` part */
+	FIELD(uint64_t) load_address; /* guest-physical, of the file's first byte */
+	FIELD(uint64_t) entry;	      /* guest-physical */
+	FIELD(enum raw_mode) mode;    /* in which the boot processor enters */
+};
+
+struct boot {
+	struct where where;
+	FIELD(enum boot_protocol) protocol;
+	struct file_name kernel;
+	struct file_name initrd;
+	VECTOR(struct boot_module) modules;
+	FIELD(const char *) cmdline; /* default "" */
+	FIELD(bool) unpack;
+	struct raw_boot raw;
+};
+
+/* ---------------------------------------------------------------------------------- devices */
+enum serial_model { SERIAL_MODEL_NS16550A };
+enum serial_backend { SERIAL_BACKEND_CONSOLE, SERIAL_BACKEND_NONE };
+
+struct serial {
+	struct where where;
+	FIELD(const char *) id;
+	FIELD(enum serial_model) model;
+	FIELD(uint32_t) io;  /* first of 8 ports */
+	FIELD(uint32_t) irq; /* ISA interrupt, 0..15 */
+	FIELD(enum serial_backend) backend;
+};
+
+struct debug_exit {
+	struct where where; /* absent: the guest has none */
+	FIELD(uint32_t) io;
+};
+
+struct devices {
+	struct where where;
+	VECTOR(struct serial) serial;
+	struct debug_exit debug_exit;
+};
+
+/* ----------------------------------------------------------------- ACPI, timers, events, pv */
+struct acpi {
+	struct where where;
+	FIELD(const char *) oem_id;	  /* 1..6 characters */
+	FIELD(const char *) oem_table_id; /* 1..8 characters */
+	FIELD(uint32_t) oem_revision;
+};
+
+enum timer { TIMER_PIT, TIMER_HPET, TIMER_COUNT }; /* `pit`: the 8254 with the 8259 pair */
+
+/* `auto` is resolved already: both with `pv: none`, neither with [kvm]. */
+struct timers {
+	struct where where;
+	bool automatic; /* the file says (or means) `auto` */
+	bool present[TIMER_COUNT];
+	struct where timer[TIMER_COUNT]; /* where the entry stands, if listed */
+};
+
+enum event_action { EVENT_ACTION_DESTROY, EVENT_ACTION_RESTART, EVENT_ACTION_PRESERVE };
+
+struct event {
+	struct where where;
+	FIELD(enum event_action) action;
+	FIELD(uint32_t) max_restarts; /* within the window; 0: no bound */
+	FIELD(uint64_t) within;	      /* milliseconds */
+	FIELD(enum event_action) then; /* when the bound is passed */
+};
+
+struct events {
+	struct where where;
+	struct event on_poweroff, on_reboot, on_crash;
+};
+
+enum pv { PV_KVM, PV_COUNT };
+
+struct pv_list { /* in the order of the file: their CPUID bases follow it */
+	struct where where;
+	VECTOR(FIELD(enum pv)) interfaces; /* none: `pv: none` */
+};
+
+/* ----------------------------------------------------------------------- guests and systems */
+struct lowered; /* lower/lowered.h */
+
+struct guest {
+	struct where where; /* the whole document or entry */
+	FIELD(const char *) name;
+	const char *file; /* path of its document, for messages */
+	struct vcpus vcpus;
+	struct cpu cpu;
+	struct memory memory;
+	struct boot boot;
+	struct devices devices;
+	struct acpi acpi;
+	struct timers timers;
+	struct events events;
+	struct pv_list pv;
+	struct lowered *lowered; /* NULL until lower/ has run */
+};
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+struct console { /* the core's own log */
+	struct where where;
+	FIELD(uint32_t) io; /* 16550; 0: none */
+	FIELD(uint32_t) baud;
+	FIELD(enum log_level) log_level;
+};
+
+/* A guest file alone makes a system of one guest with that guest's name. */
+struct system {
+	struct arena *arena;
+	const struct sources *sources;
+	struct where where;
+	FIELD(const char *) name;
+	VECTOR(struct guest *) guests;
+	struct console console;
+	FIELD(uint32_t) debug_exit; /* host port of isa-debug-exit; absent: none */
+	FIELD(bool) poweroff_when_idle;
+	FIELD(bool) mitigations;
+};
+
+/* Words of the enums above, as the files spell them. */
+const char *apic_mode_name(enum apic_mode mode);
+const char *region_kind_name(enum region_kind kind);
+const char *boot_protocol_name(enum boot_protocol protocol);
+const char *raw_mode_name(enum raw_mode mode);
+const char *serial_model_name(enum serial_model model);
+const char *serial_backend_name(enum serial_backend backend);
+const char *timer_name(enum timer timer);
+const char *event_action_name(enum event_action action);
+const char *pv_name(enum pv pv);
+const char *log_level_name(enum log_level level);
+
+#endif
