@@ -16,12 +16,12 @@ reproducible := -ffile-prefix-map=$(CURDIR)/= -frandom-seed=hvcc
 
 # ------------------------------------------------------------------------------------ the core
 # Freestanding, no red zone, no vector registers of its own (design, section 2).
-core_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -mno-red-zone -mgeneral-regs-only \
+core_cflags := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-builtin-printf -mno-red-zone -mgeneral-regs-only \
 	-mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fcf-protection=none -fno-strict-aliasing -mno-mmx -mno-sse $(warnings) $(reproducible) -Icore -I.
 
-core_lib      :=
-core_x86      :=
+core_lib      := status.o string.o format.o checksum.o sha256.o
+core_x86      := memory.o
 core_console  :=
 core_mm       :=
 core_blob     :=
@@ -72,6 +72,8 @@ $(B)/core/%.o: core/%.c
 $(B)/core/%.o: core/%.S
 	@mkdir -p $(@D)
 	$(CC) $(core_cflags) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
+# These are what the compiler makes of loops: they must not become calls of themselves.
+$(B)/core/lib/string.o: core_cflags += -fno-builtin -fno-tree-loop-distribute-patterns
 $(B)/hvcore.elf: $(core_objects) core/boot/link.ld
 	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(core_objects)
 

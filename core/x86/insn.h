@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * x86/ is the processor as its manuals describe it: one wrapper an instruction, and the numbers of its registers. It knows
+ * nothing of how the core uses them.
+ *
+ * This header has all inline assembly of the core (longer sequences are in .S files). A wrapper that orders memory says so
+ * by its "memory" clobber.
+ */
+#ifndef CORE_X86_INSN_H
+#define CORE_X86_INSN_H
+
+#include "lib/bits.h"
+#include "x86/cpuid.h"
+#include "x86/segment.h"
+
+/* ------------------------------------------------------------------ ports */
+
+static inline uint8_t in8(uint16_t port)
+{
+	uint8_t v;
+
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+static inline uint16_t in16(uint16_t port)
+{
+	uint16_t v;
+
+	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+static inline uint32_t in32(uint16_t port)
+{
+	uint32_t v;
+
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+static inline void out8(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
+
+static inline void out16(uint16_t port, uint16_t v)
+{
+	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
+
+static inline void out32(uint16_t port, uint32_t v)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
+
+/* --------------------------------------------- registers mapped in memory: one access of exactly that width */
+
+static inline uint8_t mmio_read8(const volatile void *p)
+{
+	uint8_t v;
+
+	__asm__ volatile("movb %1, %0" : "=q"(v) : "m"(*(const volatile uint8_t *)p) : "memory");
+	return v;
+}
+
+static inline uint16_t mmio_read16(const volatile void *p)
+{
+	uint16_t v;
+
+	__asm__ volatile("movw %1, %0" : "=r"(v) : "m"(*(const volatile uint16_t *)p) : "memory");
+	return v;
+}
+
+static inline uint32_t mmio_read32(const volatile void *p)
+{
+	uint32_t v;
+
+	__asm__ volatile("movl %1, %0" : "=r"(v) : "m"(*(const volatile uint32_t *)p) : "memory");
+	return v;
+}
+
+static inline uint64_t mmio_read64(const volatile void *p)
+{
+	uint64_t v;
+
+	__asm__ volatile("movq %1, %0" : "=r"(v) : "m"(*(const volatile uint64_t *)p) : "memory");
+	return v;
+}
+
+static inline void mmio_write8(volatile void *p, uint8_t v)
+{
+	__asm__ volatile("movb %1, %0" : "=m"(*(volatile uint8_t *)p) : "qi"(v) : "memory");
+}
+
+static inline void mmio_write16(volatile void *p, uint16_t v)
+{
+	__asm__ volatile("movw %1, %0" : "=m"(*(volatile uint16_t *)p) : "ri"(v) : "memory");
+}
+
+static inline void mmio_write32(volatile void *p, uint32_t v)
+{
+	__asm__ volatile("movl %1, %0" : "=m"(*(volatile uint32_t *)p) : "ri"(v) : "memory");
+}
+
+static inline void mmio_write64(volatile void *p, uint64_t v)
+{
+	__asm__ volatile("movq %1, %0" : "=m"(*(volatile uint64_t *)p) : "r"(v) : "memory");
+}
+
+/* ---------------------------------------------------------------- MSR, CPUID, XCR, TSC */
+
+/* These two fault on an MSR that the machine does not have; cpu/extable.h has forms that return whether they did. */
+static inline uint64_t rdmsr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+	return join32(low, high);
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t v)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+
+static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	struct cpuid_regs r;
+
+	__asm__ volatile("cpuid"
+			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+			 : "a"(leaf), "c"(subleaf));
+	return r;
+}
+
+/* #UD without CR4.OSXSAVE. */
+static inline uint64_t xgetbv(uint32_t index)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(index));
+	return join32(low, high);
+}
+
+static inline void xsetbv(uint32_t index, uint64_t v)
+{
+	__asm__ volatile("xsetbv" : : "c"(index), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+
+/* Not ordered with what stands before it; see rdtsc_ordered(). */
+static inline uint64_t rdtsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return join32(low, high);
+}
+
+static inline uint64_t rdtsc_ordered(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return join32(low, high);
+}
+
+/* ---------------------------------------------------------------- control and debug registers */
+
+#define REGISTER_ACCESS(name)                                                                      \
+	static inline uint64_t read_##name(void)                                                   \
+	{                                                                                          \
+		uint64_t v;                                                                        \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(v) : : "memory");                    \
+		return v;                                                                          \
+	}                                                                                          \
+	static inline void write_##name(uint64_t v)                                                \
+	{                                                                                          \
+		__asm__ volatile("mov %0, %%" #name : : "r"(v) : "memory");                        \
+	}
+
+REGISTER_ACCESS(cr0)
+REGISTER_ACCESS(cr2)
+REGISTER_ACCESS(cr3)
+REGISTER_ACCESS(cr4)
+REGISTER_ACCESS(cr8)
+REGISTER_ACCESS(dr0)
+REGISTER_ACCESS(dr1)
+REGISTER_ACCESS(dr2)
+REGISTER_ACCESS(dr3)
+REGISTER_ACCESS(dr6)
+REGISTER_ACCESS(dr7)
+#undef REGISTER_ACCESS
+
+static inline void invlpg(const void *p)
+{
+	__asm__ volatile("invlpg (%0)" : : "r"(p) : "memory");
+}
+
+static inline void wbinvd(void)
+{
+	__asm__ volatile("wbinvd" : : : "memory");
+}
+
+static inline void clts(void)
+{
+	__asm__ volatile("clts" : : : "memory");
+}
+
+/* ---------------------------------------------------------------- descriptor tables */
+
+static inline void lgdt(const struct table_register *r)
+{
+	__asm__ volatile("lgdt %0" : : "m"(*r) : "memory");
+}
+
+static inline void lidt(const struct table_register *r)
+{
+	__asm__ volatile("lidt %0" : : "m"(*r) : "memory");
+}
+
+static inline void sgdt(struct table_register *r)
+{
+	__asm__ volatile("sgdt %0" : "=m"(*r));
+}
+
+static inline void ltr(uint16_t selector)
+{
+	__asm__ volatile("ltr %0" : : "r"(selector) : "memory");
+}
+
+static inline void lldt(uint16_t selector)
+{
+	__asm__ volatile("lldt %0" : : "r"(selector) : "memory");
+}
+
+/* Loads DS, ES, SS with the data selector and FS, GS with null, whose bases become 0 on most machines. */
+static inline void load_data_segments(void)
+{
+	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss; mov %1, %%fs; mov %1, %%gs"
+			 :
+			 : "r"((uint32_t)SELECTOR_DATA), "r"(0)
+			 : "memory");
+}
+
+static inline void load_code_segment(uint16_t selector)
+{
+	uint64_t scratch;
+
+	__asm__ volatile("lea 1f(%%rip), %0; pushq %1; pushq %0; lretq; 1:"
+			 : "=&r"(scratch)
+			 : "r"((uint64_t)selector)
+			 : "memory");
+}
+
+/* ---------------------------------------------------------------- flow */
+
+static inline void cpu_pause(void)
+{
+	__asm__ volatile("pause" : : : "memory");
+}
+
+static inline void cli(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+
+static inline void sti(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+
+static inline void hlt(void)
+{
+	__asm__ volatile("hlt" : : : "memory");
+}
+
+/* Waits for an interrupt; the shadow of STI closes the gap before HLT. Returns with interrupts off. */
+static inline void wait_for_interrupt(void)
+{
+	__asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+/* Lets pending interrupts in: one instruction after STI they are taken. Returns with interrupts off. */
+static inline void take_interrupts(void)
+{
+	__asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
+static inline uint64_t read_rflags(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("pushfq; popq %0" : "=r"(v) : : "memory");
+	return v;
+}
+
+static inline uint64_t read_rsp(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("mov %%rsp, %0" : "=r"(v));
+	return v;
+}
+
+static inline void breakpoint(void)
+{
+	__asm__ volatile("int3");
+}
+
+/* ---------------------------------------------------------------- barriers */
+
+static inline void compiler_barrier(void)
+{
+	__asm__ volatile("" : : : "memory");
+}
+
+static inline void lfence(void)
+{
+	__asm__ volatile("lfence" : : : "memory");
+}
+
+static inline void mfence(void)
+{
+	__asm__ volatile("mfence" : : : "memory");
+}
+
+static inline void sfence(void)
+{
+	__asm__ volatile("sfence" : : : "memory");
+}
+
+/* SDM v3 VERW with MD_CLEAR: overwrites the buffers named by MDS. */
+static inline void verw(const uint16_t *selector)
+{
+	__asm__ volatile("verw %0" : : "m"(*selector) : "cc", "memory");
+}
+
+/* ---------------------------------------------------------------- SVM, APM v2 15 */
+
+static inline void stgi(void)
+{
+	__asm__ volatile("stgi" : : : "memory");
+}
+
+static inline void clgi(void)
+{
+	__asm__ volatile("clgi" : : : "memory");
+}
+
+static inline void vmload(uint64_t vmcb)
+{
+	__asm__ volatile("vmload %0" : : "a"(vmcb) : "memory");
+}
+
+static inline void vmsave(uint64_t vmcb)
+{
+	__asm__ volatile("vmsave %0" : : "a"(vmcb) : "memory");
+}
+
+static inline void invlpga(uint64_t address, uint32_t asid)
+{
+	__asm__ volatile("invlpga %0, %1" : : "a"(address), "c"(asid) : "memory");
+}
+
+/* ---------------------------------------------------------------- vector state (SDM v1 13) */
+
+/* `area` is 64-byte aligned; the components of `mask` that XCR0 has. */
+static inline void xsave(void *area, uint64_t mask)
+{
+	__asm__ volatile("xsave64 (%0)"
+			 :
+			 : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
+			 : "memory");
+}
+
+static inline void xrstor(const void *area, uint64_t mask)
+{
+	__asm__ volatile("xrstor64 (%0)"
+			 :
+			 : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
+			 : "memory");
+}
+
+static inline void fxsave(void *area)
+{
+	__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+static inline void fxrstor(const void *area)
+{
+	__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+}
+
+/* ---------------------------------------------------------------- per-CPU segment */
+
+static inline uint64_t read_gs64(uint64_t offset)
+{
+	uint64_t v;
+
+	__asm__ volatile("movq %%gs:(%1), %0" : "=r"(v) : "r"(offset));
+	return v;
+}
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Model-specific registers and their bits. SDM v4; APM v2 appendix A. */
+#ifndef CORE_X86_MSR_H
+#define CORE_X86_MSR_H
+
+#include "lib/bits.h"
+
+#define MSR_TSC			0x00000010
+#define MSR_PLATFORM_ID		0x00000017
+#define MSR_APIC_BASE		0x0000001b
+#define MSR_FEATURE_CONTROL	0x0000003a
+#define MSR_TSC_ADJUST		0x0000003b
+#define MSR_SPEC_CTRL		0x00000048
+#define MSR_PRED_CMD		0x00000049
+#define MSR_PATCH_LEVEL		0x0000008b
+#define MSR_PLATFORM_INFO	0x000000ce
+#define MSR_MTRR_CAP		0x000000fe
+#define MSR_ARCH_CAPABILITIES	0x0000010a
+#define MSR_FLUSH_CMD		0x0000010b
+#define MSR_TSX_CTRL		0x00000122
+#define MSR_SYSENTER_CS		0x00000174
+#define MSR_SYSENTER_ESP	0x00000175
+#define MSR_SYSENTER_EIP	0x00000176
+#define MSR_MCG_CAP		0x00000179
+#define MSR_MCG_STATUS		0x0000017a
+#define MSR_MCG_CTL		0x0000017b
+#define MSR_MISC_ENABLE		0x000001a0
+#define MSR_DEBUG_CTL		0x000001d9
+#define MSR_LBR_FROM		0x000001db
+#define MSR_LBR_TO		0x000001dc
+#define MSR_LAST_INT_FROM	0x000001dd
+#define MSR_LAST_INT_TO		0x000001de
+#define MSR_MTRR_PHYS_BASE(n)	(0x00000200 + 2 * (n))
+#define MSR_MTRR_PHYS_MASK(n)	(0x00000201 + 2 * (n))
+#define MSR_MTRR_FIX_64K	0x00000250
+#define MSR_MTRR_FIX_16K(n)	(0x00000258 + (n)) /* 0..1 */
+#define MSR_MTRR_FIX_4K(n)	(0x00000268 + (n)) /* 0..7 */
+#define MSR_PAT			0x00000277
+#define MSR_MTRR_DEF_TYPE	0x000002ff
+#define MSR_MC_CTL(n)		(0x00000400 + 4 * (n))
+#define MSR_MC_STATUS(n)	(0x00000401 + 4 * (n))
+#define MSR_MC_ADDR(n)		(0x00000402 + 4 * (n))
+#define MSR_MC_MISC(n)		(0x00000403 + 4 * (n))
+#define MSR_TSC_DEADLINE	0x000006e0
+#define MSR_X2APIC(reg)		(0x00000800 + ((reg) >> 4)) /* by xAPIC register offset */
+#define MSR_X2APIC_FIRST	0x00000800
+#define MSR_X2APIC_LAST		0x000008ff
+#define MSR_XSS			0x00000da0
+#define MSR_EFER		0xc0000080
+#define MSR_STAR		0xc0000081
+#define MSR_LSTAR		0xc0000082
+#define MSR_CSTAR		0xc0000083
+#define MSR_SFMASK		0xc0000084
+#define MSR_FS_BASE		0xc0000100
+#define MSR_GS_BASE		0xc0000101
+#define MSR_KERNEL_GS_BASE	0xc0000102
+#define MSR_TSC_AUX		0xc0000103
+#define MSR_TSC_RATIO		0xc0000104
+#define MSR_AMD_SYSCFG		0xc0010010
+#define MSR_AMD_HWCR		0xc0010015
+#define MSR_AMD_VM_CR		0xc0010114
+#define MSR_AMD_IGNNE		0xc0010115
+#define MSR_AMD_SMM_CTL		0xc0010116
+#define MSR_AMD_VM_HSAVE_PA	0xc0010117
+#define MSR_AMD_SVM_KEY		0xc0010118
+#define MSR_AMD_VIRT_SPEC_CTRL	0xc001011f
+#define MSR_AMD_PSTATE_STATUS	0xc0010063
+#define MSR_AMD_OSVW_ID_LENGTH	0xc0010140
+#define MSR_AMD_OSVW_STATUS	0xc0010141
+#define MSR_AMD_DE_CFG		0xc0011029
+
+#define APIC_BASE_BSP	 BIT(8)
+#define APIC_BASE_EXTD	 BIT(10) /* x2APIC mode */
+#define APIC_BASE_ENABLE BIT(11)
+#define APIC_BASE_ADDR	 BITS(51, 12)
+
+#define SPEC_CTRL_IBRS	BIT(0)
+#define SPEC_CTRL_STIBP BIT(1)
+#define SPEC_CTRL_SSBD	BIT(2)
+#define PRED_CMD_IBPB	BIT(0)
+#define FLUSH_CMD_L1D	BIT(0)
+
+#define ARCH_CAP_RDCL_NO      BIT(0)
+#define ARCH_CAP_IBRS_ALL     BIT(1)
+#define ARCH_CAP_SKIP_L1DFL   BIT(3)
+#define ARCH_CAP_MDS_NO       BIT(5)
+#define ARCH_CAP_TAA_NO       BIT(8)
+#define ARCH_CAP_FBSDP_NO     BIT(14)
+#define ARCH_CAP_RFDS_NO      BIT(27)
+
+#define MCG_STATUS_RIPV BIT(0)
+#define MCG_STATUS_EIPV BIT(1)
+#define MCG_STATUS_MCIP BIT(2)
+#define MC_STATUS_VALID BIT(63)
+#define MCG_CAP_COUNT	BITS(7, 0)
+
+#define VM_CR_R_INIT   BIT(1)
+#define VM_CR_LOCK     BIT(3)
+#define VM_CR_SVMDIS   BIT(4)
+
+#define MTRR_DEF_TYPE_TYPE  BITS(7, 0)
+#define MTRR_DEF_TYPE_FIXED BIT(10)
+#define MTRR_DEF_TYPE_ON    BIT(11)
+
+/* Memory types of MTRR and PAT, SDM v3 11.3. */
+enum memory_type {
+	MEMORY_TYPE_UC = 0,
+	MEMORY_TYPE_WC = 1,
+	MEMORY_TYPE_WT = 4,
+	MEMORY_TYPE_WP = 5,
+	MEMORY_TYPE_WB = 6,
+	MEMORY_TYPE_UC_MINUS = 7,
+};
+
+/* The PAT after reset: WB WT UC- UC, twice. */
+#define PAT_RESET 0x0007040600070406ULL
+
+#endif
