@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Fetches other versions of emulators and kernels into build/fetch: tests/emulators/fetch.sh NAME...
+# The names are the rows of `fetch` below. The packages come from the Debian mirror this system is configured for, by an apt
+# with its own lists and cache: the system's sources and package state are read once for the mirror's address and never
+# changed, and apt checks every package against Debian's archive keys.
+# shellcheck disable=SC2016 # apt and the wrapper scripts expand what is in single quotes
+set -eu
+top=$(cd "$(dirname "$0")/../.." && pwd)
+root=$top/build/fetch
+state=$root/apt
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+fail() { echo "fetch.sh: $*" >&2; exit 3; }
+
+own_apt() { # PROGRAM ARGS: an apt program on our own state
+	APT_CONFIG=$state/apt.conf "$@"
+}
+
+mirror_of() { # CODENAME LABEL: where this system gets that suite of Debian from, or nothing
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' "Codename: $1" "Label: $2" | head -n 1
+}
+
+prepare() { # once a day: the lists of the suites
+	[ -z "$(find "$state/updated" -mtime -1 2>/dev/null)" ] || return 0
+	local mirror security suite
+	mirror=$(mirror_of bookworm Debian)
+	security=$(mirror_of bookworm-security Debian-Security)
+	[ -n "$mirror" ] || fail "apt knows no Debian 12 mirror here; run apt-get update first"
+	mkdir -p "$state"/lists/partial "$state"/cache/archives/partial "$state"/parts
+	: >"$state/status"
+	for suite in bookworm bookworm-backports trixie; do
+		echo "deb [arch=amd64 signed-by=$keyring target=Packages] $mirror $suite main"
+	done >"$state/sources.list"
+	[ -z "$security" ] ||
+		echo "deb [arch=amd64 signed-by=$keyring target=Packages] $security bookworm-security main" >>"$state/sources.list"
+	cat >"$state/apt.conf" <<-END
+		Dir::Etc::sourcelist "$state/sources.list";
+		Dir::Etc::sourceparts "$state/parts";
+		Dir::Etc::preferences "$state/preferences";
+		Dir::Etc::preferencesparts "$state/parts";
+		Dir::State "$state";
+		Dir::State::lists "$state/lists";
+		Dir::State::status "$state/status";
+		Dir::Cache "$state/cache";
+		Dir::Cache::archives "$state/cache/archives";
+		APT::Architecture "amd64";
+		APT::Architectures { "amd64"; };
+		APT::Install-Recommends "false";
+		APT::Sandbox::User "root";
+		APT::Update::Post-Invoke-Success "";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		Dpkg::Use-Pty "false";
+	END
+	echo "fetching Debian's package lists"
+	own_apt apt-get -qq update || fail "cannot fetch the package lists from $mirror"
+	touch "$state/updated"
+}
+
+unpack() { # DIR DEB...
+	local deb
+	for deb in "${@:2}"; do
+		dpkg-deb -x "$deb" "$1"
+	done
+}
+
+closure() { # SUITE PACKAGE...: these packages and all they depend on, unpacked into the current folder
+	local suite=$1
+	shift
+	rm -f "$state"/cache/archives/*.deb
+	own_apt apt-get -qq -y --download-only -t "$suite" install "$@" >apt.log 2>&1 || { cat apt.log >&2; fail "cannot fetch $*"; }
+	unpack . "$state"/cache/archives/*.deb
+	rm -f "$state"/cache/archives/*.deb
+}
+
+wrapper() { # NAME PROGRAM VARIABLES ARGUMENTS: a script that starts an unpacked program with the libraries it came with
+	cat >"$1" <<-END
+		#!/bin/sh
+		d=\$(cd "\$(dirname "\$0")" && pwd)
+		libraries=\$d/lib/x86_64-linux-gnu:\$d/usr/lib/x86_64-linux-gnu:\$d/usr/lib/x86_64-linux-gnu/pulseaudio
+		exec env $3 \$d/lib64/ld-linux-x86-64.so.2 --library-path \$libraries \$d/$2 $4 "\$@"
+	END
+	chmod +x "$1"
+}
+
+merge_usr() { # packages of both layouts in one tree: lib -> usr/lib
+	local d
+	for d in bin lib lib64 sbin; do
+		mkdir -p "usr/$d"
+		[ ! -d "$d" ] || [ -L "$d" ] || { cp -a "$d/." "usr/$d/" && rm -r "$d"; }
+		ln -sfn "usr/$d" "$d"
+	done
+}
+
+qemu() { # SUITE
+	closure "$1" qemu-system-x86
+	merge_usr
+	wrapper qemu-system-x86_64 usr/bin/qemu-system-x86_64 \
+		'QEMU_MODULE_DIR=$d/usr/lib/x86_64-linux-gnu/qemu' '-L $d/usr/share/qemu -L $d/usr/share/seabios'
+	./qemu-system-x86_64 --version
+}
+
+bochs() { # SUITE
+	closure "$1" bochs bochs-term bochsbios vgabios ncurses-base
+	merge_usr
+	wrapper bochs usr/bin/bochs-bin \
+		'LTDL_LIBRARY_PATH=$d/usr/lib/x86_64-linux-gnu/bochs/plugins BXSHARE=$d/usr/share/bochs TERMINFO=$d/usr/share/terminfo' ''
+	./bochs --help 2>&1 | grep 'Bochs x86 Emulator' || fail "the unpacked Bochs does not start"
+}
+
+package() { # SUITE PACKAGE: the package alone, unpacked into the current folder
+	own_apt apt-get -qq download "$2/$1" || fail "cannot fetch $2 from $1"
+	unpack . ./*.deb
+	rm -f ./*.deb
+}
+
+kernel() { # SUITE META: the image that the meta package stands for in that suite, or in its security updates
+	local real
+	if grep -q " $1-security " "$state/sources.list"; then
+		set -- "$1-security" "$2"
+	fi
+	real=$(own_apt apt-cache show "$2/$1" | sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -n 1)
+	[ -n "$real" ] || fail "$2 of $1 names no image"
+	package "$1" "$real"
+	cp boot/vmlinuz-* vmlinuz
+	cp boot/config-* config
+	echo "${real#linux-image-}" >release
+	rm -rf boot usr lib
+	cat release
+}
+
+fetch() {
+	case $1 in
+	kernel-6.1-cloud) kernel bookworm linux-image-cloud-amd64 ;;
+	kernel-6.1) kernel bookworm linux-image-amd64 ;;
+	kernel-6.12-cloud) kernel bookworm-backports linux-image-cloud-amd64 ;;
+	kernel-6.12) kernel bookworm-backports linux-image-amd64 ;;
+	busybox) package bookworm busybox-static ;;
+	qemu-10) qemu bookworm-backports ;;
+	bochs-3) bochs trixie ;;
+	*) fail "unknown: $1" ;;
+	esac
+}
+
+for name; do
+	[ ! -e "$root/$name/.complete" ] || continue
+	mkdir -p "$root"
+	exec 9>"$root/.lock"
+	flock 9
+	prepare
+	echo "fetching $name"
+	rm -rf "${root:?}/$name" "$root/$name.part"
+	mkdir "$root/$name.part"
+	cd "$root/$name.part"
+	fetch "$name"
+	touch .complete
+	cd "$root"
+	mv "$name.part" "$name"
+done
