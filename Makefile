@@ -5,6 +5,7 @@
 
 B := build
 CC := gcc
+PREFIX := /usr/local
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
@@ -121,7 +122,57 @@ units := $(addprefix $(B)/unit/,$(units_core) $(units_contract) $(units_compiler
 units: $(units)
 	tests/run.sh -j 2 $(units)
 
+# A fuzzer is tests/fuzz/<name>.c with its corpus in tests/fuzz/corpus/<name>; it links `fuzz_<name>` besides itself.
+fuzzers :=
+fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
+	-Icore -Icompiler -I. -I$(B)/generated
+define fuzz_rule
+$(B)/fuzz/$(1): tests/fuzz/$(1).c $(fuzz_$(1))
+	@mkdir -p $$(@D)
+	clang $(fuzz_cflags) -o $$@ $$^ $(libs_fuzz_$(1))
+endef
+$(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
+
+# A bare-metal guest is tests/guest/<name>/main.c with the library beside it; examples/hello is one, too.
+guests :=
+guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
+guest_lib :=
+$(B)/guest/%.o: tests/guest/%.c
+	@mkdir -p $(@D)
+	$(CC) $(guest_cflags) -MMD -MP -c -o $@ $<
+$(B)/guest/%.o: tests/guest/%.S
+	@mkdir -p $(@D)
+	$(CC) $(guest_cflags) -MMD -MP -c -o $@ $<
+$(guests:%=$(B)/guest/%.elf): $(B)/guest/%.elf: $(B)/guest/%/main.o $(addprefix $(B)/guest/lib/,$(guest_lib)) tests/guest/lib/link.ld
+	$(LD) -m elf_x86_64 -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T tests/guest/lib/link.ld \
+		-o $@.64 $(filter %.o,$^)
+	objcopy -O elf32-i386 $@.64 $@
+
+# What `make check` runs besides the lists above: scripts that print TAP.
+check_scripts :=
+
+.PHONY: setup-build setup-run setup-check run check check-full bench boots style install
+setup-%: $(B)/setup-%
+	@:
+$(B)/setup-%: tests/emulators/setup.sh
+	@mkdir -p $(@D)
+	tests/emulators/setup.sh $*
+	@touch $@
+# Each of these is one build with one set-up before it, so that a clean clone needs nothing else.
+run: $(B)/setup-run
+	$(MAKE) all
+	tests/boot/example.sh
+check check-full: $(B)/setup-check
+	$(MAKE) $@-now
+check-now check-full-now: all $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
+	tests/run.sh -j 2 $(check_scripts) $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
+
+install: all
+	install -D -m 755 $(B)/hvcc $(DESTDIR)$(PREFIX)/bin/hvcc
+	install -D -m 644 $(B)/hvcore.elf $(DESTDIR)$(PREFIX)/lib/hvcc/hvcore.elf
+
 clean:
 	rm -rf $(B)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/fetch -prune -o -name '*.d' -print 2>/dev/null)
