@@ -5,22 +5,22 @@
 
 #include "lib/bits.h"
 
-struct list {
-	struct list *next, *prev;
+struct list_node {
+	struct list_node *next, *prev;
 };
 
-static inline void list_init(struct list *l)
+static inline void list_init(struct list_node *l)
 {
 	l->next = l->prev = l;
 }
 
-static inline bool list_empty(const struct list *l)
+static inline bool list_empty(const struct list_node *l)
 {
 	return l->next == l;
 }
 
 /* Puts `item` before `at`: at the end of the list if `at` is its head. */
-static inline void list_insert_before(struct list *at, struct list *item)
+static inline void list_insert_before(struct list_node *at, struct list_node *item)
 {
 	item->next = at;
 	item->prev = at->prev;
@@ -29,7 +29,7 @@ static inline void list_insert_before(struct list *at, struct list *item)
 }
 
 /* Takes `item` out and leaves it linked to itself, so that removing it twice does no harm. */
-static inline void list_remove(struct list *item)
+static inline void list_remove(struct list_node *item)
 {
 	item->prev->next = item->next;
 	item->next->prev = item->prev;

@@ -394,11 +394,12 @@ static inline void fxrstor(const void *area)
 
 /* ---------------------------------------------------------------- per-CPU segment */
 
-static inline uint64_t read_gs64(uint64_t offset)
+/* The word at GS:0, where each CPU keeps the address of its own data. */
+static inline uint64_t read_gs_self(void)
 {
 	uint64_t v;
 
-	__asm__ volatile("movq %%gs:(%1), %0" : "=r"(v) : "r"(offset));
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(v));
 	return v;
 }
 
