@@ -46,6 +46,16 @@ void device_lock(struct vm *vm);
 void device_unlock(struct vm *vm);
 struct memory *device_memory(struct vm *vm);
 const char *device_vm_name(const struct vm *vm);
+const struct hv_guest *device_guest(const struct vm *vm);
+
+/* The guest's PCI functions (hv_guest.pci): 256 bytes of config space at reset, and which bits may be written. */
+struct device_pci {
+	const struct hv_pci_function *record;
+	const uint8_t *config;
+	const uint8_t *mask;
+};
+struct device_pci device_pci_function(const struct vm *vm, uint32_t index); /* index < hv_guest.pci.count */
+
 uint32_t device_vcpu_count(const struct vm *vm);
 struct vcpu *device_vcpu(struct vm *vm, uint32_t index);
 uint32_t device_vcpu_index(const struct vcpu *vcpu);	 /* 0-based in its VM */
@@ -60,6 +70,7 @@ uint64_t time_now(void);			 /* host TSC */
 uint64_t time_khz(void);			 /* of the host TSC */
 uint64_t time_to_ns(uint64_t ticks);		 /* multiply and shift, no division */
 uint64_t time_from_ns(uint64_t nanoseconds);
+uint64_t time_wall_ns(void); /* Unix time: the machine's clock as read once at boot, plus the TSC */
 
 /* Guest-wide verdicts, called by ACPI PM (S5), the reset register, debug-exit. They take effect when the calling
  * exit ends: the handler returns ACCESS_DONE as usual. */

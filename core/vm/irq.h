@@ -46,6 +46,16 @@ struct irq_request {
 	bool wide;	  /* destination is a 32-bit id; else 8 bits with 0xff for all */
 };
 
+/* The local APIC's timer counts nanoseconds, so that it needs no division; CPUID's timing leaf says so. */
+#define IRQ_LAPIC_TIMER_KHZ 1000000u
+
+/* A word in guest memory through which a vCPU may end an interrupt without an exit (pv/kvm_eoi.c). */
+struct irq_eoi_assist {
+	void *context;
+	bool (*offer)(void *context);	/* sets the word; whether that could be done */
+	bool (*collect)(void *context); /* clears the word; whether the guest had done so: the EOI is due */
+};
+
 /* The local APIC of a vCPU as the rest of the core sees it; dev/vlapic.c provides it. `chip` is its state. */
 struct irq_chip {
 	/* Whether the request's destination names this APIC. */
@@ -65,10 +75,15 @@ struct irq_chip {
 	uint64_t (*base)(const void *chip);
 	/* INIT reached this vCPU: the state SDM v3 11.4.7.3 names. */
 	void (*init)(void *chip);
+	/* On its own CPU: uses this assist from now on; NULL: none. */
+	void (*set_eoi_assist)(void *chip, const struct irq_eoi_assist *assist);
 };
 
 /* Called when the chip is created, once a vCPU. */
 void irq_attach_chip(struct vcpu *vcpu, const struct irq_chip *ops, void *chip);
+
+/* Hands an assist to the vCPU's chip, see irq_chip.set_eoi_assist. */
+void irq_set_eoi_assist(struct vcpu *vcpu, const struct irq_eoi_assist *assist);
 
 /* A message from a device, an IOAPIC pin or an MSI: decoded, remapped, delivered. */
 void irq_message(struct vm *vm, const struct irq_message *message);
