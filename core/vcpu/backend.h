@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract between the common part and a vendor's virtualization extension. A backend
+ *
+ *  - turns each exit of the processor into struct vcpu_exit (neutral, filled in before exit_table[reason] is called from
+ *    within its own loop), and always with the instruction's length where the reason's comment names it: where the processor
+ *    does not tell, it compares the bytes at RIP, and resumes without advancing when they are not what the exit says;
+ *  - keeps gpr[], rip and rflags of struct vcpu valid outside the guest, and everything else behind the functions below;
+ *  - injects the one event it is given, and reports one that was being delivered when the guest stopped (vcpu_vectoring());
+ *  - decides nothing: what an exit means, what is injected when, and what runs, is the caller's.
+ *
+ * boot/main.c picks one struct vcpu_backend; nothing else names a vendor.
+ */
+#ifndef CORE_VCPU_BACKEND_H
+#define CORE_VCPU_BACKEND_H
+
+#include "lib/status.h"
+#include "mm/ptab.h"
+#include "vcpu/vcpu.h"
+
+enum vcpu_capability { /* of this machine; found by probe() */
+	BACKEND_XSETBV_EXIT = 1u << 0,	/* XSETBV can be intercepted */
+	BACKEND_SHADOW_KEPT = 1u << 1,	/* an interrupt shadow survives entry */
+	BACKEND_UNRESTRICTED = 1u << 2, /* real mode without help */
+};
+
+/* The control registers that decide how the guest's addresses are walked; a snapshot. */
+struct vcpu_paging {
+	uint64_t cr0, cr3, cr4, efer;
+	uint8_t cpl;
+};
+
+struct vcpu_tables { /* descriptor-table registers */
+	uint64_t gdtr_base, idtr_base;
+	uint32_t gdtr_limit, idtr_limit;
+};
+
+struct vcpu_backend {
+	const char *name;    /* for the log: "AMD-V" */
+	uint32_t vendor;     /* enum hv_vendor */
+	uint32_t vcpu_size;  /* bytes of its state for a vCPU, 4 KiB aligned in whole frames */
+	uint32_t guest_size; /* the same for a VM */
+	const struct ptab_format *nested; /* format of nested page tables */
+
+	/* Whether this machine has the extension and firmware lets it be used; logs why not. Once, on the boot CPU. */
+	MUST_USE enum status (*probe)(void);
+	uint32_t (*capabilities)(void); /* enum vcpu_capability */
+	/* Turns the extension on for the calling CPU; `index` is its number. */
+	MUST_USE enum status (*cpu_start)(uint32_t index);
+
+	/* guest->arch and vcpu->arch point to zeroed memory of the sizes above. Permission maps from guest->msr. */
+	MUST_USE enum status (*guest_create)(struct guest *guest);
+	MUST_USE enum status (*vcpu_create)(struct vcpu *vcpu);
+	/* The state that RESET leaves, SDM v3 table 10-1; vcpu_reset() has put gpr, rip and rflags there. */
+	void (*vcpu_reset)(struct vcpu *vcpu);
+
+	/* Enters the guest and stays in the loop until a verdict is not VERDICT_RESUME; interrupts are off on both sides. */
+	enum verdict (*run)(struct vcpu *vcpu);
+
+	/* Registers outside gpr[], rip and rflags. Numbers of control registers: 0, 2, 3, 4. Writes are not checked;
+	 * set_efer keeps LMA in step with CR0.PG. */
+	uint64_t (*get_cr)(const struct vcpu *vcpu, uint32_t number);
+	void (*set_cr)(struct vcpu *vcpu, uint32_t number, uint64_t value);
+	uint64_t (*get_efer)(const struct vcpu *vcpu);
+	void (*set_efer)(struct vcpu *vcpu, uint64_t value);
+	/* DR6 and DR7: the others are live state. */
+	uint64_t (*get_dr)(const struct vcpu *vcpu, uint32_t number);
+	void (*set_dr)(struct vcpu *vcpu, uint32_t number, uint64_t value);
+	void (*get_paging)(const struct vcpu *vcpu, struct vcpu_paging *paging);
+	/* ES CS SS DS FS GS as the emulator wants them; valid until the next entry. */
+	const struct emul_segment *(*segments)(const struct vcpu *vcpu);
+	void (*set_segment)(struct vcpu *vcpu, enum hv_segment_id id, const struct hv_segment *segment);
+	void (*get_tables)(const struct vcpu *vcpu, struct vcpu_tables *tables);
+	void (*set_tables)(struct vcpu *vcpu, const struct vcpu_tables *tables);
+	/* MSRs that the extension switches with the guest (system-call, segment bases, PAT). STATUS_NOT_FOUND: not one. */
+	MUST_USE enum status (*get_msr)(const struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+	MUST_USE enum status (*set_msr)(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+	/* Events. `inject` takes effect at the next entry; one at a time. */
+	void (*inject)(struct vcpu *vcpu, const struct vcpu_event *event);
+	bool (*interrupt_shadow)(const struct vcpu *vcpu); /* of STI or MOV SS */
+	bool (*nmi_blocked)(const struct vcpu *vcpu);	   /* since an NMI was delivered, until IRET */
+	void (*unblock)(struct vcpu *vcpu, bool shadow, bool nmi); /* ends the conditions named */
+	/* Exit as soon as an interrupt, an NMI could go in; called with what is wanted from now on. */
+	void (*windows)(struct vcpu *vcpu, bool interrupt, bool nmi);
+	void (*set_task_priority)(struct vcpu *vcpu, uint8_t cr8);
+
+	void (*set_tsc_offset)(struct vcpu *vcpu, uint64_t offset);
+	/* This vCPU's cached translations are dropped before its next entry. */
+	void (*flush)(struct vcpu *vcpu);
+};
+
+/* What the backend's loop calls; by enum exit_reason. */
+typedef enum verdict exit_handler(struct vcpu *vcpu);
+extern exit_handler *const exit_table[EXIT_REASONS];
+
+#endif

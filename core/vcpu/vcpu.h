@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vcpu/ is the life of one virtual CPU, whatever the vendor: what an exit means, what may be injected when, and which
+ * state stays live in a CPU. It knows guests as struct guest (what all vCPUs of a VM share) and the backend as the
+ * contract of backend.h; it knows no VMCB, no VMCS, no device and nothing of scheduling.
+ *
+ *     sched ── backend->run() ──► entry loop ──► exit_table[reason](vcpu) ──► verdict
+ *       ▲                              ▲                                         │
+ *       │                              └── VERDICT_RESUME ◄──────────────────────┤
+ *       └───────────────────────────────── anything else ◄───────────────────────┘
+ *
+ * Everything another CPU may ask of a vCPU is a bit of `request`: set by vcpu_request(), looked at before each entry.
+ */
+#ifndef CORE_VCPU_VCPU_H
+#define CORE_VCPU_VCPU_H
+
+#include "emul/emul.h"
+#include "lib/bits.h"
+#include "lib/spinlock.h"
+#include "lib/status.h"
+#include "schema/hvblob.h"
+#include "space/bus.h"
+#include "space/guest_walk.h"
+#include "space/memory.h"
+#include "vcpu/irq_chip.h"
+
+struct percpu;
+struct vcpu;
+struct vcpu_backend;
+
+/* General registers by their encoding. */
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPRS };
+
+/* What may be asked of a vCPU: bits of `request`. */
+enum vcpu_request {
+	VCPU_REQUEST_EVENT = 1u << 0,	/* an event may be injectable: look at the queue and the local APIC */
+	VCPU_REQUEST_NMI = 1u << 1,	/* NMIs were signalled: nmi_signalled counts them */
+	VCPU_REQUEST_INIT = 1u << 2,
+	VCPU_REQUEST_STARTUP = 1u << 3, /* startup_vector says where */
+	VCPU_REQUEST_PARK = 1u << 4,	/* leave the guest and stay out: the VM is being stopped */
+	VCPU_REQUEST_FLUSH = 1u << 5,	/* nested or guest mappings changed: drop this vCPU's translations */
+	VCPU_REQUEST_OFFSET = 1u << 6,	/* the TSC offset changed */
+};
+
+/* Where a vCPU is in its life; written by its own CPU or while it is parked. */
+enum vcpu_activity {
+	VCPU_PARKED,	   /* out of the guest; its VM is stopped or being restarted */
+	VCPU_WAIT_STARTUP, /* after INIT: only a start-up IPI (or INIT) moves it */
+	VCPU_ACTIVE,
+	VCPU_HALTED,	   /* HLT: an event makes it active */
+};
+
+/* What an exit handler, or the entry loop, decides. */
+enum verdict {
+	VERDICT_RESUME,
+	VERDICT_LEAVE, /* out to the scheduler: activity or requests say why */
+	VERDICT_CRASH, /* the guest is beyond help; the reason was logged */
+};
+
+/* An exception, NMI, interrupt or software interrupt on its way into the guest. */
+enum vcpu_event_type { /* the encoding of APM v2 15.20 and SDM v3 25.8.3, as far as they agree */
+	EVENT_INTERRUPT = 0,
+	EVENT_NMI = 2,
+	EVENT_EXCEPTION = 3,
+	EVENT_SOFTWARE = 4, /* INT n, INT3, INTO: needs the instruction's length */
+};
+
+struct vcpu_event {
+	bool valid;
+	bool has_error;
+	uint8_t type; /* enum vcpu_event_type */
+	uint8_t vector;
+	uint8_t length; /* EVENT_SOFTWARE */
+	uint32_t error;
+};
+
+/* Why the guest stopped. The backend fills in what its reason's comment names, before it calls exit_table[]. */
+enum exit_reason {
+	EXIT_INTERRUPT,	       /* a physical interrupt is pending: let it in */
+	EXIT_NMI,	       /* a physical NMI: it has been taken by then */
+	EXIT_INTERRUPT_WINDOW, /* what was waiting for IF and no shadow can go in now */
+	EXIT_NMI_WINDOW,       /* NMIs are no longer blocked */
+	EXIT_CPUID,	       /* length */
+	EXIT_MSR,	       /* length, write */
+	EXIT_PORT,	       /* length, port */
+	EXIT_MEMORY,	       /* memory */
+	EXIT_HLT,	       /* length */
+	EXIT_HYPERCALL,	       /* length */
+	EXIT_CR,	       /* length, cr */
+	EXIT_XSETBV,	       /* length */
+	EXIT_CACHE,	       /* length: WBINVD, INVD */
+	EXIT_PAUSE,	       /* length */
+	EXIT_UNDEFINED,	       /* an instruction that this guest does not have: #UD */
+	EXIT_EXCEPTION,	       /* exception */
+	EXIT_TRIPLE_FAULT,
+	EXIT_INVALID,	       /* the CPU refused the guest's state */
+	EXIT_UNKNOWN,	       /* code: a reason that the backend does not know */
+	EXIT_REASONS,
+};
+
+struct vcpu_exit {
+	uint32_t reason; /* enum exit_reason */
+	uint32_t length; /* of the instruction at RIP */
+	union {
+		bool write; /* EXIT_MSR */
+		struct {
+			uint16_t number;
+			uint8_t size; /* 1, 2, 4 */
+			bool in;
+			bool string; /* INS, OUTS: decode it */
+		} port;
+		struct {
+			uint64_t gpa;
+			uint64_t linear; /* when linear_valid */
+			bool write, fetch;
+			bool linear_valid;
+			bool table_walk; /* the access was the CPU's own, to a page table of the guest */
+		} memory;
+		struct {
+			uint8_t number; /* 0, 3, 4, 8 */
+			uint8_t reg;	/* general register, when decoded; else 0xff */
+			bool write;
+			bool decoded;
+		} cr;
+		struct {
+			uint8_t vector;
+			uint32_t error;
+			uint64_t address; /* page fault: CR2; debug: DR6 */
+		} exception;
+		uint64_t code;
+	};
+};
+
+/* Leaf after policy, host and closure: only the dynamic fields remain to be filled in. */
+struct cpuid_entry {
+	uint32_t value[4]; /* eax ebx ecx edx */
+	uint32_t dynamic;  /* enum hv_cpuid_dynamic */
+	uint16_t flags;	   /* enum hv_cpuid_flags */
+	uint16_t subleaves;
+};
+
+struct cpuid_table {
+	uint32_t limit[HV_CPUID_RANGES]; /* leaves indexed in each range */
+	const uint16_t *index[HV_CPUID_RANGES];
+	struct cpuid_entry *entries;
+	uint32_t count;
+	uint32_t flags; /* enum hv_policy_flags */
+};
+
+/* Where the components of XSAVE lie on this machine. */
+#define XSAVE_COMPONENTS 63
+struct xsave_layout {
+	uint64_t supported;	/* XCR0 bits the machine has */
+	uint64_t supervisor;	/* XSS bits the machine has */
+	uint64_t aligned;	/* components on 64-byte boundaries in the compacted form */
+	uint32_t size[XSAVE_COMPONENTS];
+	uint32_t offset[XSAVE_COMPONENTS];
+};
+
+/* The MSRs of a guest, sorted: policy record and handler in one row. */
+struct msr_entry {
+	uint32_t first, last;
+	uint8_t read, write; /* enum hv_msr_action */
+	uint32_t slot;
+	uint64_t reset;
+	uint64_t write_mask;
+	const struct bus_range *range; /* HV_MSR_HANDLER */
+	const struct hv_msr *record;
+};
+
+struct msr_table {
+	struct msr_entry *entries;
+	uint32_t count;
+	uint32_t flags; /* enum hv_policy_flags */
+};
+
+/* What all vCPUs of one VM share, as this layer sees it: the first member of struct vm. */
+enum guest_bus { GUEST_PORT, GUEST_MMIO, GUEST_MSR, GUEST_BUSES };
+
+struct guest {
+	const char *name;
+	const struct hv_guest *record;
+	const struct hv_cpu_policy *policy;
+	struct memory *memory;
+	struct bus bus[GUEST_BUSES];
+	struct spinlock device_lock;
+	struct cpuid_table cpuid;
+	struct msr_table msr;
+	uint64_t xcr0, xss, cr4, efer; /* what the guest may set: policy, host and closure applied */
+	uint64_t tsc_offset;	       /* guest = host + offset, of the VM */
+	uint32_t tsc_khz;
+	uint32_t vcpu_count;
+	struct vcpu **vcpus;
+	uint32_t logged; /* enum guest_logged: said once */
+	/* What the backend keeps for the VM (permission maps, identifiers). */
+	void *arch;
+};
+
+struct vcpu {
+	/* Touched by every exit. */
+	uint64_t gpr[GPRS];
+	uint64_t rip, rflags;
+	uint32_t request; /* enum vcpu_request; atomic */
+	uint32_t inside;  /* atomic: in the guest or asleep, so that a request must be followed by a kick */
+	struct vcpu_exit exit;
+	const struct vcpu_backend *backend;
+	void *arch; /* the backend's: struct svm_vcpu */
+	struct guest *guest;
+	struct percpu *cpu; /* where it runs */
+	uint32_t msr_hint;
+	uint32_t bus_hint[GUEST_BUSES];
+	struct fetch_cache fetch;
+
+	const struct irq_chip *chip; /* its local APIC; NULL: none */
+	void *chip_state;
+
+	/* Events (inject.c); only its own CPU touches these. */
+	struct vcpu_event vectoring; /* was being delivered when the guest stopped: goes in again first */
+	struct vcpu_event exception; /* raised by the core since then */
+	uint64_t exception_cr2;
+	uint32_t nmi_pending; /* 0..2 */
+	uint32_t nmi_signalled; /* atomic; any CPU adds, its own CPU takes */
+	uint32_t startup_vector;
+	uint8_t activity; /* enum vcpu_activity */
+
+	uint32_t index; /* in its VM */
+	const struct hv_vcpu *record;
+	uint64_t tsc_offset;
+	uint64_t msr_slots[HV_MSR_SLOTS];
+	struct live_state *live; /* state.c: what it had when it last left its CPU */
+	uint64_t exits[EXIT_REASONS];
+};
+
+/* ---- requests (any CPU) */
+
+/* Sets bits of `request`, and kicks the vCPU's CPU when it is inside the guest or asleep on another one. */
+void vcpu_request(struct vcpu *vcpu, uint32_t bits);
+
+/* ---- life (its own CPU, or while the VM is stopped) */
+
+/* Power-up state (boot: the record's start state) or, with `init`, the state that INIT leaves. */
+void vcpu_reset(struct vcpu *vcpu);
+void vcpu_load_start(struct vcpu *vcpu, const struct hv_start *start);
+void vcpu_init_signal(struct vcpu *vcpu);
+
+/* Before each entry while `request` is not zero: INIT, start-up, events. VERDICT_LEAVE when the guest may not go on. */
+enum verdict vcpu_prepare(struct vcpu *vcpu);
+
+/* Whether a halted vCPU has something to wake for. */
+bool vcpu_wakes(struct vcpu *vcpu);
+
+/* ---- events (inject.c) */
+
+/* Raises an exception in the guest at the next entry; combines with one that is under way (SDM v3 6.15: the
+ * contributory table). A triple fault is found by vcpu_prepare(). */
+void vcpu_raise(struct vcpu *vcpu, uint8_t vector);
+void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error);
+void vcpu_raise_page_fault(struct vcpu *vcpu, uint32_t error, uint64_t address);
+
+/* The backend found that this event was being delivered when the guest stopped. */
+void vcpu_vectoring(struct vcpu *vcpu, const struct vcpu_event *event);
+
+/* Chooses and injects the next event, and opens the windows for what must wait. */
+void vcpu_inject(struct vcpu *vcpu);
+
+/* ---- instructions */
+
+/* The instruction is done: RIP moves past it, an interrupt shadow ends, a single step traps. */
+void vcpu_advance(struct vcpu *vcpu, uint32_t length);
+
+/* Writes the guest's registers to the log: it crashed. */
+void vcpu_dump(struct vcpu *vcpu, const char *why);
+
+/* "file:line" of a position index, for messages; "" for none. Not reentrant per vCPU: use it in one message. */
+const char *guest_position(const struct guest *guest, uint32_t position);
+
+#endif

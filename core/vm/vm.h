@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vm/ is a virtual machine as a whole: its start, stop and restart, and the ways of its interrupts. It knows vCPUs and
+ * memory, and devices only as the contract of device.h.
+ *
+ *                  vm_event()                       last vCPU parks
+ *     RUNNING ────────────────► STOPPING ──────────────────────────► restart: loads again, RUNNING
+ *        ▲     (any CPU; kicks    (each vCPU leaves its guest          destroy: memory zeroed, STOPPED
+ *        └──── every vCPU)         and parks; none is hurried)         preserve: STOPPED
+ */
+#ifndef CORE_VM_VM_H
+#define CORE_VM_VM_H
+
+#include "vcpu/backend.h"
+#include "vcpu/vcpu.h"
+#include "vm/device.h"
+#include "vm/irq.h"
+
+struct blob;
+
+#define VM_LINE_SINKS 4
+#define VM_DEVICES 32
+
+enum vm_state { VM_STOPPED, VM_RUNNING, VM_STOPPING };
+
+struct vm {
+	struct guest guest; /* first: struct guest * and struct vm * are one address */
+	const struct blob *blob;
+	struct device *devices[VM_DEVICES];
+	uint32_t device_count;
+
+	/* irq.c */
+	struct {
+		irq_line_handler *handler;
+		void *context;
+	} sinks[VM_LINE_SINKS];
+	uint32_t sink_count;
+	irq_eoi_handler *eoi;
+	void *eoi_context;
+	const struct irq_extint *extint;
+	uint32_t extint_level;
+	uint32_t lowest_next; /* where the next lowest-priority arbitration starts */
+	/* The remapping hook: true when it took the message, with *request filled in or `*drop` set. NULL: none. */
+	bool (*remap)(void *context, const struct irq_message *message, struct irq_request *request, bool *drop);
+	void *remap_context;
+	struct vcpu **by_apic_id; /* dense part of the ids; NULL entries are holes */
+	uint32_t apic_id_count;
+
+	/* vm.c */
+	uint32_t state;	  /* enum vm_state; atomic */
+	uint32_t event;	  /* enum vm_event that is being carried out */
+	uint32_t running; /* vCPUs not parked; atomic */
+	uint32_t restarts[3]; /* within the window of each event */
+	uint64_t window_start[3];
+	bool started_once;
+};
+
+static inline struct vm *vm_of(struct vcpu *vcpu)
+{
+	return (struct vm *)vcpu->guest;
+}
+
+/* First start, once all VMs are built: memory loaded, devices reset, boot processor ready to run. */
+MUST_USE enum status vm_start(struct vm *vm);
+
+/* A vCPU's CPU calls this when the vCPU has left its guest with VCPU_REQUEST_PARK; the last one carries the event out. */
+void vm_parked(struct vcpu *vcpu);
+
+/* The guest is beyond help: reason logged by the caller. */
+void vm_crash(struct vcpu *vcpu);
+
+/* What to do when nothing runs any more. */
+void vm_set_machine_flags(uint32_t flags, uint16_t debug_exit_port);
+void vm_add(struct vm *vm);
+
+#endif
