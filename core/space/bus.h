@@ -58,6 +58,9 @@ MUST_USE enum status bus_add(struct bus *bus, const struct bus_range *range);
 /* Sorts the ranges; from here on the bus is read-only. */
 void bus_seal(struct bus *bus);
 
+/* As bus_find(), looking first at ranges[*hint], and leaving there what it found: one hint a vCPU and bus. */
+const struct bus_range *bus_find_near(const struct bus *bus, uint64_t address, uint32_t size, uint32_t *hint);
+
 /* The range that holds all of [address, address + size), or NULL. */
 const struct bus_range *bus_find(const struct bus *bus, uint64_t address, uint32_t size);
 

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guest physical memory: a sorted list of pieces, and copies that stay inside them. */
+#include "space/memory.h"
+
+#include "lib/bits.h"
+#include "lib/string.h"
+
+enum memory_use { USE_READ, USE_WRITE, USE_LOAD };
+
+MUST_USE enum status memory_append(struct memory *memory, const struct memory_extent *extent)
+{
+	if (memory->count == memory->capacity)
+		return trace_error(STATUS_NO_MEMORY);
+	memory->extents[memory->count++] = *extent;
+	return STATUS_OK;
+}
+
+static struct ptab_attributes extent_attributes(const struct memory_extent *extent)
+{
+	struct ptab_attributes a = {
+		/* enum hv_region_rights and enum ptab_rights are the same bits. */
+		.rights = extent->region->rights,
+		.type = extent->region->cache,
+	};
+
+	if (extent->region->kind == HV_REGION_ROM)
+		a.rights &= (uint8_t)~HV_WRITE;
+	return a;
+}
+static_assert((int)HV_READ == (int)PTAB_READ && (int)HV_WRITE == (int)PTAB_WRITE &&
+		      (int)HV_EXECUTE == (int)PTAB_EXECUTE,
+	      "one encoding of rights");
+
+MUST_USE enum status memory_map_all(struct memory *memory)
+{
+	for (uint32_t i = 0; i < memory->count; i++) {
+		const struct memory_extent *e = &memory->extents[i];
+		enum status s;
+
+		if (e->region->backing == HV_BACKING_NONE || e->region->kind == HV_REGION_RESERVED)
+			continue;
+		s = ptab_map(&memory->nested, e->gpa, e->phys, e->size, extent_attributes(e));
+		if (s != STATUS_OK)
+			return s;
+	}
+	return STATUS_OK;
+}
+
+static bool extent_holds(const struct memory_extent *e, uint64_t gpa)
+{
+	return gpa - e->gpa < e->size;
+}
+
+const struct memory_extent *memory_find(struct memory *memory, uint64_t gpa)
+{
+	/* Another CPU may change the hint meanwhile: one read, and it is checked. */
+	uint32_t recent = READ_ONCE(memory->recent);
+	uint32_t low = 0, high = memory->count;
+
+	if (likely(recent < memory->count && extent_holds(&memory->extents[recent], gpa)))
+		return &memory->extents[recent];
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct memory_extent *e = &memory->extents[middle];
+
+		if (extent_holds(e, gpa)) {
+			WRITE_ONCE(memory->recent, middle);
+			return e;
+		}
+		if (gpa < e->gpa)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+static bool extent_allows(const struct memory_extent *e, enum memory_use use)
+{
+	if (!e->host)
+		return false;
+	if (use == USE_LOAD)
+		return true;
+	if (use == USE_WRITE)
+		return e->region->rights & HV_WRITE && e->region->kind != HV_REGION_ROM;
+	return e->region->rights & HV_READ;
+}
+
+/* The host's view of gpa, and in *size how much of it is contiguous; NULL when the use is not allowed. */
+static uint8_t *memory_piece(struct memory *memory, uint64_t gpa, enum memory_use use, uint64_t *size)
+{
+	const struct memory_extent *e = memory_find(memory, gpa);
+
+	if (!e || !extent_allows(e, use))
+		return NULL;
+	*size = min_of(*size, e->size - (gpa - e->gpa));
+	return e->host + (gpa - e->gpa);
+}
+
+/* Whether the use is allowed for every byte. */
+static bool memory_allows(struct memory *memory, uint64_t gpa, uint64_t size, enum memory_use use)
+{
+	if (gpa + size < gpa)
+		return false;
+	if (use == USE_WRITE && size && !guard_allows(&memory->guard, gpa, size))
+		return false;
+	while (size) {
+		uint64_t piece = size;
+
+		if (!memory_piece(memory, gpa, use, &piece))
+			return false;
+		gpa += piece;
+		size -= piece;
+	}
+	return true;
+}
+
+MUST_USE enum status memory_read(struct memory *memory, uint64_t gpa, void *buffer, size_t size)
+{
+	uint8_t *to = buffer;
+
+	if (!memory_allows(memory, gpa, size, USE_READ))
+		return STATUS_FAULT;
+	while (size) {
+		uint64_t piece = size;
+		const uint8_t *from = memory_piece(memory, gpa, USE_READ, &piece);
+
+		memcpy(to, from, piece);
+		to += piece;
+		gpa += piece;
+		size -= piece;
+	}
+	return STATUS_OK;
+}
+
+/* Copies, or zeroes when `bytes` is NULL. */
+static enum status memory_store(struct memory *memory, uint64_t gpa, const uint8_t *bytes, uint64_t size,
+				enum memory_use use)
+{
+	if (!memory_allows(memory, gpa, size, use))
+		return STATUS_FAULT;
+	while (size) {
+		uint64_t piece = size;
+		uint8_t *to = memory_piece(memory, gpa, use, &piece);
+
+		if (bytes) {
+			memcpy(to, bytes, piece);
+			bytes += piece;
+		} else {
+			memset(to, 0, piece);
+		}
+		gpa += piece;
+		size -= piece;
+	}
+	return STATUS_OK;
+}
+
+MUST_USE enum status memory_write(struct memory *memory, uint64_t gpa, const void *buffer, size_t size)
+{
+	return memory_store(memory, gpa, buffer, size, USE_WRITE);
+}
+
+MUST_USE enum status memory_load(struct memory *memory, uint64_t gpa, const void *bytes, uint64_t size)
+{
+	return memory_store(memory, gpa, bytes, size, USE_LOAD);
+}
+
+/* Sequentially consistent, as a locked instruction of the guest would be. */
+#define EXCHANGE(type)                                                                             \
+	do {                                                                                       \
+		type expected_ = (type)*expected;                                                  \
+		__atomic_compare_exchange_n((type *)p, &expected_, (type)desired, false,           \
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                   \
+		*expected = expected_;                                                             \
+	} while (0)
+
+MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa, uint32_t size, uint64_t *expected,
+					     uint64_t desired)
+{
+	uint64_t piece = size;
+	uint8_t *p;
+
+	if (size > 8 || !is_power_of_two(size) || !is_aligned(gpa, size))
+		return STATUS_INVALID;
+	if (!guard_allows(&memory->guard, gpa, size))
+		return STATUS_FAULT;
+	p = memory_piece(memory, gpa, USE_WRITE, &piece);
+	if (!p)
+		return STATUS_FAULT;
+	switch (size) {
+	case 1:
+		EXCHANGE(uint8_t);
+		break;
+	case 2:
+		EXCHANGE(uint16_t);
+		break;
+	case 4:
+		EXCHANGE(uint32_t);
+		break;
+	default:
+		EXCHANGE(uint64_t);
+		break;
+	}
+	return STATUS_OK;
+}
+
+MUST_USE enum status memory_compare_exchange32(struct memory *memory, uint64_t gpa, uint32_t expected,
+					       uint32_t desired, uint32_t *found)
+{
+	uint64_t value = expected;
+	enum status s = memory_compare_exchange(memory, gpa, 4, &value, desired);
+
+	*found = (uint32_t)value;
+	return s;
+}
+
+void memory_clear(struct memory *memory)
+{
+	for (uint32_t i = 0; i < memory->count; i++) {
+		const struct memory_extent *e = &memory->extents[i];
+
+		if (e->host && e->region->kind == HV_REGION_RAM)
+			memset(e->host, 0, e->size);
+	}
+}
