@@ -17,6 +17,7 @@
 #define HVCC_LOWER_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -24,6 +25,9 @@
 #include "schema/hvblob.h"
 
 struct cpu_features; /* policy/policy.h: what the policy decided */
+struct lowered;	     /* lower/lowered.h */
+struct lowered_mtrr;
+struct lower_context; /* lower/pass.h */
 
 /* ------------------------------------------------------------------------------- the CPU graph */
 
@@ -71,26 +75,31 @@ struct cpu_topology {
 	struct cpu_cache caches[CPU_CACHES];
 };
 
+/* Number of CPUs of a shape; 0 when it is empty or has more than CPU_MAX of them. */
+uint32_t cpu_shape_count(struct cpu_shape shape);
+
+enum { CPU_MAX = 1 << 16 };
+
 /*
- * Fills topology for shape. proximity has one NUMA node a vCPU, or is NULL: all in node 0.
- * Returns false when the shape is empty, or needs more than 32 bits of APIC id or 2^16 CPUs.
+ * Fills topology for shape. ids has one APIC id a vCPU, or is NULL: numbered by the shape. The shifts
+ * are the least ones that fit the ids. Returns false when there are none, since then no
+ * CPUID leaf could describe the ids, or when the shape has no valid count. Every vCPU is in NUMA node 0.
  */
-bool cpu_topology_build(struct arena *arena, struct cpu_shape shape, const uint32_t *proximity,
+bool cpu_topology_build(struct arena *arena, struct cpu_shape shape, const uint32_t *ids,
 			struct cpu_topology *topology);
 
 /* ------------------------------------------------------------------------- CPUID and MSR records */
 
-enum cpu_msr_unlisted { CPU_MSR_INJECT_GP, CPU_MSR_IGNORE, CPU_MSR_IGNORE_AND_LOG };
+enum { CPU_MTRRS = 8 }; /* variable MTRRs of a vCPU */
 
-struct cpu_hole { /* guest physical range that is no RAM: uncachable in the MTRRs */
-	uint64_t base, size;
-};
+enum cpu_msr_unlisted { CPU_MSR_INJECT_GP, CPU_MSR_IGNORE, CPU_MSR_IGNORE_AND_LOG };
 
 struct cpu_request {
 	const struct cpu_topology *topology;
 	const struct cpu_features *features; /* of the vendor asked for */
 	uint32_t physical_bits;		     /* guest physical address width */
-	struct cpu_hole hole;		     /* the PCI hole below 4 GiB; size 0: none */
+	const struct lowered_mtrr *mtrrs;    /* at most CPU_MTRRS; all else is write-back */
+	size_t mtrr_count;
 	bool pv_kvm;			     /* offer the KVM interface */
 	enum cpu_msr_unlisted unlisted;
 	struct position position; /* of the policy, for struct hv_cpu_policy */
@@ -127,5 +136,23 @@ struct cpu_policy_records {
 /* Makes the records of one vendor; all memory is the arena's. */
 void cpu_policy_build(struct arena *arena, const struct cpu_request *request, enum hv_vendor vendor,
 		      struct cpu_policy_records *records);
+
+/* ------------------------------------------------------------------------------------- the passes */
+
+/* One guest's CPUs: struct lowered points to it. */
+struct lowered_cpu {
+	struct cpu_topology topology;
+	bool runs_on[HV_VENDORS]; /* false: no policy record, HV_NONE in struct hv_guest */
+	struct cpu_policy_records policies[HV_VENDORS];
+};
+
+/* Pass: makes guest->cpu with its topology (ACPI tables need nothing else). */
+void lower_topology(struct lower_context *context, struct lowered *guest);
+
+/* Pass, after the memory layout (MTRRs): the CPUID and MSR records of both vendors. */
+void lower_cpu_policy(struct lower_context *context, struct lowered *guest);
+
+/* Post-check of both: the leaves, decoded again, give the topology back. */
+bool lower_cpu_check(const struct lowered *guest);
 
 #endif
