@@ -34,9 +34,9 @@ core_vcpu     :=
 core_svm      :=
 core_vm       :=
 core_sched    :=
-core_dev      :=
-core_pv       :=
-core_pci      :=
+core_dev      := vlapic.o vlapic_timer.o vioapic.o vuart.o acpi_pm.o debug_exit.o
+core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
+core_pci      := ecam.o config_space.o
 core_boot     :=
 
 core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vm sched dev pv pci boot

@@ -11,6 +11,7 @@
 #define CORE_DEV_DEV_H
 
 #include "vm/device.h"
+#include "vm/irq.h"
 
 extern const struct device_ops vlapic_ops;     /* HV_DEVICE_LAPIC: one for the VM, a chip a vCPU inside */
 extern const struct device_ops vioapic_ops;    /* HV_DEVICE_IOAPIC */
@@ -28,5 +29,18 @@ extern const struct device_ops debug_exit_ops; /* HV_DEVICE_DEBUG_EXIT */
  * firing costs the guest an exit of its own time first.
  */
 #define DEV_MIN_PERIOD_NS 20000u
+
+/* The line of the device's record, if it has one. With the device lock held. */
+static inline void device_set_line(struct device *device, bool level)
+{
+	if (device->record->gsi < IRQ_LINES)
+		irq_set_line(device->vm, device->record->gsi, level);
+}
+
+/* Where timers of devices that belong to no vCPU run: with the boot processor. */
+static inline struct percpu *device_timer_cpu(struct device *device)
+{
+	return device_vcpu_cpu(device_vcpu(device->vm, 0));
+}
 
 #endif
