@@ -90,8 +90,8 @@ enum emul_access {
 	 * the hardware reported belongs to `linear` where the low 12 bits agree: no walk needed.
 	 */
 	EMUL_ACCESS_SOLE = 1 << 1,
-	/* An implicit stack access of PUSH or POP. */
-	EMUL_ACCESS_STACK = 1 << 2,
+	/* A write that only checks: it fails as the write would, and moves no data (INS). */
+	EMUL_ACCESS_PROBE = 1 << 2,
 };
 
 struct emul_cpu;
@@ -170,6 +170,7 @@ struct emul_insn {
 	uint8_t rm;		    /* ModRM.rm or the opcode's register with REX.B */
 	bool memory;		    /* it has an explicit memory operand (ModRM or moffs) */
 	bool rex;		    /* byte registers 4..7 are SPL..DIL, not AH..BH */
+	bool vex;
 	bool rip_relative;
 	uint8_t base, index; /* of the address: EMUL_NO_REGISTER if absent */
 	uint8_t scale;	     /* a shift */

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the emulator share: the columns of opcodes.def and an instruction in progress. */
+#ifndef CORE_EMUL_INTERNAL_H
+#define CORE_EMUL_INTERNAL_H
+
+#include "emul/emul.h"
+#include "lib/bits.h"
+#include "lib/types.h"
+
+/* How an opcode byte leads to a row. */
+enum emul_kind {
+	KIND_NONE,
+	KIND_PLAIN,
+	KIND_PREFIX,
+	KIND_REX,      /* a prefix in 64-bit mode, a row elsewhere */
+	KIND_ESCAPE,   /* 0F */
+	KIND_MAP_0F38,
+	KIND_VEX,      /* C4, C5 */
+	KIND_GROUP,    /* by ModRM.reg; `op` is the group */
+	KIND_SYSTEM,   /* a group whose register forms are instructions of their own */
+	KIND_PREFIXED, /* by mandatory prefix; `op` is the map */
+};
+
+/* Operands: the letters of SDM v2 appendix A.2, and a few fixed ones. */
+enum emul_operand {
+	OPERAND_NONE,
+	OPERAND_E,   /* ModRM.rm: register or memory */
+	OPERAND_G,   /* ModRM.reg */
+	OPERAND_Z,   /* register in the opcode */
+	OPERAND_O,   /* memory at an offset without ModRM */
+	OPERAND_A,   /* accumulator */
+	OPERAND_I,   /* immediate */
+	OPERAND_ONE,
+	OPERAND_CL,
+	OPERAND_DX,
+	OPERAND_S,   /* ModRM.reg: segment, control, debug, vector register */
+	OPERAND_C,
+	OPERAND_D,
+	OPERAND_V,
+};
+
+enum emul_size {
+	SIZE_B,
+	SIZE_W,
+	SIZE_D,
+	SIZE_Q,
+	SIZE_V,	      /* 2, 4 or 8 */
+	SIZE_Y,	      /* 4, or 8 with REX.W */
+	SIZE_IO,      /* 2 or 4 */
+	SIZE_STACK,   /* 2, 4 or 8; 8 is the default in 64-bit mode */
+	SIZE_CONTROL, /* 4, or 8 in 64-bit mode */
+	SIZE_PAIR,    /* 8, or 16 with REX.W */
+	SIZE_X,	      /* 16, or 32 with VEX.L */
+};
+
+enum emul_immediate {
+	IMMEDIATE_NONE,
+	IMMEDIATE_UB, /* byte */
+	IMMEDIATE_SB, /* byte, sign-extended */
+	IMMEDIATE_IZ, /* operand size up to 4 bytes, sign-extended */
+	IMMEDIATE_IV, /* operand size */
+};
+
+enum emul_row_flag {
+	ROW_ONLY64 = 1 << 0,
+	ROW_NOT64 = 1 << 1,
+	ROW_REX = 1 << 2,	 /* a REX prefix in 64-bit mode */
+	ROW_MODRM = 1 << 3,	 /* derived from the operands */
+	ROW_MEMORY = 1 << 4,	 /* memory form only */
+	ROW_REGISTER = 1 << 5,	 /* ModRM.mod is ignored */
+	ROW_SOURCE_8 = 1 << 6,	 /* the source is narrower than the destination */
+	ROW_SOURCE_16 = 1 << 7,
+	ROW_SOURCE_32 = 1 << 8,
+	ROW_BIT_OFFSET = 1 << 9, /* a register source moves the address: BT and kin */
+	ROW_VEX = 1 << 10,	 /* has a VEX form */
+	ROW_VEX128 = 1 << 11,	 /* whose L is 0 */
+	ROW_KEEP = 1 << 12,	 /* a vector load that keeps the rest of the register */
+	ROW_HIGH = 1 << 13,	 /* the high half of the 16 bytes */
+	ROW_ALIGNED = 1 << 14,	 /* memory must be aligned to the operand size */
+};
+
+enum emul_group {
+	EMUL_GROUP_80,
+	EMUL_GROUP_81,
+	EMUL_GROUP_82,
+	EMUL_GROUP_83,
+	EMUL_GROUP_8F,
+	EMUL_GROUP_C0,
+	EMUL_GROUP_C1,
+	EMUL_GROUP_C6,
+	EMUL_GROUP_C7,
+	EMUL_GROUP_D0,
+	EMUL_GROUP_D1,
+	EMUL_GROUP_D2,
+	EMUL_GROUP_D3,
+	EMUL_GROUP_F6,
+	EMUL_GROUP_F7,
+	EMUL_GROUP_FE,
+	EMUL_GROUP_FF,
+	EMUL_GROUP_0F00,
+	EMUL_GROUP_0F01,
+	EMUL_GROUP_0FBA,
+	EMUL_GROUP_0FC7,
+	EMUL_GROUPS,
+};
+
+struct emul_row {
+	uint8_t kind;
+	uint8_t op; /* enum emul_op, or the argument of the kind */
+	uint8_t dst, src;
+	uint8_t size;
+	uint8_t immediate;
+	uint16_t flags;
+};
+
+/* General registers by number; the byte registers 4..7 without REX are AH, CH, DH, BH. */
+enum {
+	REG_RAX = 0,
+	REG_RCX = 1,
+	REG_RDX = 2,
+	REG_RBX = 3,
+	REG_RSP = 4,
+	REG_RBP = 5,
+	REG_RSI = 6,
+	REG_RDI = 7,
+};
+
+/* RFLAGS (SDM v1 3.4.3). */
+enum {
+	FLAG_CF = 1 << 0,
+	FLAG_PF = 1 << 2,
+	FLAG_AF = 1 << 4,
+	FLAG_ZF = 1 << 6,
+	FLAG_SF = 1 << 7,
+	FLAG_DF = 1 << 10,
+	FLAG_OF = 1 << 11,
+	FLAG_RF = 1 << 16,
+	FLAGS_STATUS = FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF,
+};
+
+/* Segment attributes, as struct emul_segment packs them. */
+enum {
+	SEGMENT_WRITABLE = 1 << 1, /* data; readable, of code */
+	SEGMENT_DOWN = 1 << 2,
+	SEGMENT_CODE = 1 << 3,
+	SEGMENT_PRESENT = 1 << 7,
+	SEGMENT_BIG = 1 << 10,
+};
+
+enum { FAULT_DE = 0, FAULT_UD = 6, FAULT_SS = 12, FAULT_GP = 13 };
+
+/* An instruction being carried out. */
+struct emul_step {
+	struct emul_cpu *cpu;
+	uint64_t offset; /* of the memory operand within its segment */
+	uint64_t flags;	 /* RFLAGS in the making; stored when the instruction is done */
+	struct emul_insn insn;
+};
+
+/* The low 8 * size bits. */
+static inline uint64_t size_mask(uint32_t size)
+{
+	return ~0ULL >> (64 - 8 * size);
+}
+
+/* Records an exception with error code 0, or none, as the vector has it. Returns EMUL_FAULT. */
+enum emul_outcome emul_raise(struct emul_fault *fault, uint8_t vector);
+
+/* The effective address of the instruction's memory operand. */
+uint64_t emul_effective_address(const struct emul_step *s);
+
+/* Beside enum emul_access, not passed on: the address must be a multiple of the size, else #GP. */
+enum { ACCESS_ALIGNED = 1 << 8 };
+
+/* Read and write memory at an offset of a segment, after its checks. access: enum emul_access. */
+enum emul_outcome emul_read(struct emul_step *s, uint32_t segment, uint64_t offset, void *data,
+			    uint32_t size, uint32_t access) MUST_USE;
+enum emul_outcome emul_write(struct emul_step *s, uint32_t segment, uint64_t offset,
+			     const void *data, uint32_t size, uint32_t access) MUST_USE;
+/* The write half of a locked update. */
+enum emul_outcome emul_exchange(struct emul_step *s, const void *expected, const void *desired,
+				uint32_t size) MUST_USE;
+
+/* General registers with the rules for partial writes (SDM v1 3.4.1.1). */
+uint64_t emul_get_register(const struct emul_step *s, uint32_t number, uint32_t size);
+void emul_set_register(struct emul_step *s, uint32_t number, uint32_t size, uint64_t value);
+
+/* An operand's value, zero-extended from `size` bytes; EMUL_ACCESS_UPDATE where it is written later. */
+enum emul_outcome emul_load(struct emul_step *s, uint32_t operand, uint32_t size, uint32_t access,
+			    uint64_t *value) MUST_USE;
+enum emul_outcome emul_store(struct emul_step *s, uint32_t operand, uint32_t size,
+			     uint64_t value) MUST_USE;
+
+#endif
