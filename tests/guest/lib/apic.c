@@ -32,8 +32,14 @@ void apic_use_x2(bool on)
 	wrmsr(MSR_APIC_BASE, (base & ~(uint64_t)BASE_X2) | BASE_ENABLE | (on ? BASE_X2 : 0));
 }
 
+static void ignore_spurious(struct frame *frame)
+{
+	(void)frame; /* a spurious interrupt is not to be ended (SDM v3 11.9) */
+}
+
 void apic_enable(void)
 {
+	on_vector(0xff, ignore_spurious);
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_ENABLE);
 	apic_write(APIC_SVR, 0x1ff);
 }

@@ -6,6 +6,17 @@
 
 #define UART 0x3f8u
 
+void console_setup(void);
+void console_setup(void) /* 115200 baud, 8N1, no interrupts, FIFOs on */
+{
+	outb(UART + 1, 0);
+	outb(UART + 3, 0x83);
+	outb(UART, 1);
+	outb(UART + 1, 0);
+	outb(UART + 3, 0x03);
+	outb(UART + 2, 0x07);
+}
+
 void put(char c)
 {
 	if (c == '\n')

@@ -67,6 +67,13 @@ typedef void trap_handler(struct frame *frame);
 uint64_t try(uint64_t (*stimulus)(void), struct trap *trap);
 /* The handler of a vector (any but those in try()); NULL: none, which is fatal outside try(). */
 void on_vector(uint8_t vector, trap_handler *handler);
+/* Counts what arrives at a vector, and ends it at the local APIC. */
+void count_vector(uint8_t vector);
+extern volatile uint32_t hits[256];
+/* Lets interrupts in until that many have arrived in all, or the time is over: then false. */
+bool wait_hits(uint8_t vector, uint32_t count, uint32_t milliseconds);
+/* Opens a window for interrupts that is certain to take what is pending. */
+void interrupt_window(void);
 void load_idt(void);
 /* Sets the type and privilege of a gate (0x8e interrupt, 0x8f trap, 0xee interrupt for user mode) and its IST slot. */
 void set_gate(uint8_t vector, uint8_t attributes, uint8_t ist);

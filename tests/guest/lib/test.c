@@ -11,6 +11,7 @@ struct multiboot {
 extern uint64_t multiboot_pointer;
 void vprint(const char *format, va_list list);
 void trap_setup(void);
+void console_setup(void);
 void guest_main(void);
 
 static unsigned checks;
@@ -139,6 +140,7 @@ void guest_finish(void)
 
 void guest_main(void)
 {
+	console_setup();
 	trap_setup();
 	main();
 	guest_finish();

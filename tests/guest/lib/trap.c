@@ -79,6 +79,34 @@ void on_vector(uint8_t vector, trap_handler *handler)
 	handlers[vector] = handler;
 }
 
+volatile uint32_t hits[256];
+
+static void count_one(struct frame *frame)
+{
+	hits[frame->vector]++;
+	apic_write(APIC_EOI, 0);
+}
+
+void count_vector(uint8_t vector)
+{
+	hits[vector] = 0;
+	on_vector(vector, count_one);
+}
+
+void interrupt_window(void)
+{
+	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
+}
+
+bool wait_hits(uint8_t vector, uint32_t count, uint32_t milliseconds)
+{
+	uint64_t end = rdtsc() + milliseconds * tsc_per_ms();
+
+	while (hits[vector] < count && rdtsc() < end)
+		interrupt_window();
+	return hits[vector] >= count;
+}
+
 uint64_t try(uint64_t (*stimulus)(void), struct trap *trap)
 {
 	uint64_t value;
