@@ -142,6 +142,9 @@ void guest_main(void)
 {
 	console_setup();
 	trap_setup();
+	/* The firmware leaves the 8259s on vectors that are exceptions here: silence, until a guest wants them. */
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
 	main();
 	guest_finish();
 }
