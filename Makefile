@@ -47,22 +47,27 @@ hvcc_cflags := -std=gnu11 -O2 -g $(warnings) $(reproducible) -D_GNU_SOURCE -Icom
 hvcc_libs   := -lyaml -ljansson -llz4 -lzstd -llzma -lz
 
 compiler_base     := arena.o buffer.o map.o output.o source.o vector.o
-compiler_diag     := diag.o
-compiler_yaml     :=
-compiler_validate :=
+compiler_diag     := diag.o diag_gcc.o diag_json.o diag_text.o
+compiler_yaml     := text_map.o yaml_read.o
+compiler_validate := formats.o schema.o validate.o
 compiler_policy   :=
-compiler_model    := model.o
-compiler_check    :=
+compiler_model    := from_tree.o guest.o model.o system.o
+compiler_check    := boot.o cpu.o irq.o memory.o names.o run.o
 compiler_kernel   :=
 compiler_lower    :=
 compiler_acpi     :=
 compiler_emit     :=
-compiler_cmd      := main.o version.o
+compiler_cmd      := check.o load.o main.o version.o
 
 compiler_folders := base diag yaml validate policy model check kernel lower acpi emit cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))
-hvcc_objects     := $(patsubst %.o,$(B)/%.o,$(compiler_sources))
-hvcc_asan_objects := $(patsubst %.o,$(B)/asan/%.o,$(compiler_sources))
+# Made when hvcc is built: C in build/generated, and the headers that must be there before anything is compiled.
+compiler_generated := schema_tables.o
+generated_headers  := $(B)/generated/model_enums.h
+hvcc_objects      := $(patsubst %.o,$(B)/%.o,$(compiler_sources)) $(addprefix $(B)/generated/,$(compiler_generated))
+hvcc_asan_objects := $(patsubst %.o,$(B)/asan/%.o,$(compiler_sources)) \
+	$(addprefix $(B)/asan/$(B)/generated/,$(compiler_generated))
+$(hvcc_objects) $(hvcc_asan_objects): | $(generated_headers)
 
 .PHONY: all clean
 all: $(if $(compiler_cmd),$(B)/hvcc) $(if $(core_boot),$(B)/hvcore.elf)
@@ -78,6 +83,20 @@ $(B)/core/lib/string.o: core_cflags += -fno-builtin -fno-tree-loop-distribute-pa
 $(B)/hvcore.elf: $(core_objects) core/boot/link.ld
 	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(core_objects)
 
+schema_names := guest=schema/guest.schema.json system=schema/system.schema.json \
+	-- diagnostics=schema/diagnostics.schema.json
+$(B)/schema_compile: compiler/validate/schema_compile.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g $(warnings) -D_GNU_SOURCE -o $@ $< -ljansson
+$(B)/generated/schema_tables.c $(B)/generated/model_enums.h &: $(B)/schema_compile $(wildcard schema/*.json)
+	@mkdir -p $(@D)
+	$(B)/schema_compile $(B)/generated/schema_tables.c $(B)/generated/model_enums.h $(schema_names)
+
+$(B)/generated/%.o: $(B)/generated/%.c
+	$(CC) $(hvcc_cflags) -MMD -MP -c -o $@ $<
+$(B)/asan/$(B)/generated/%.o: $(B)/generated/%.c
+	@mkdir -p $(@D)
+	$(CC) $(hvcc_cflags) $(sanitize) -MMD -MP -c -o $@ $<
 $(B)/compiler/%.o: compiler/%.c
 	@mkdir -p $(@D)
 	$(CC) $(hvcc_cflags) -MMD -MP -c -o $@ $<
@@ -105,7 +124,7 @@ units_compiler :=
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)
 	$(CC) $(unit_cflags) -MMD -MP -c -o $@ $<
-$(B)/asan/tests/%.o: tests/%.c
+$(B)/asan/tests/%.o: tests/%.c | $(generated_headers)
 	@mkdir -p $(@D)
 	$(CC) $(unit_cflags) -MMD -MP -c -o $@ $<
 define unit_rule
@@ -127,7 +146,7 @@ fuzzers :=
 fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 	-Icore -Icompiler -I. -I$(B)/generated
 define fuzz_rule
-$(B)/fuzz/$(1): tests/fuzz/$(1).c $(fuzz_$(1))
+$(B)/fuzz/$(1): tests/fuzz/$(1).c $(fuzz_$(1)) | $(generated_headers)
 	@mkdir -p $$(@D)
 	clang $(fuzz_cflags) -o $$@ $$^ $(libs_fuzz_$(1))
 endef

@@ -20,12 +20,23 @@ static void index_lines(struct arena *arena, struct source *source)
 	source->line_count = (uint32_t)starts.count;
 }
 
+/* Without the folder that it shares with the top file. */
+static const char *name_below_top(const struct sources *sources, const char *path)
+{
+	const char *top = sources->files.count > 1 ? sources->files.items[1].path : path;
+	const char *slash = strrchr(top, '/');
+	size_t length = slash ? (size_t)(slash - top) + 1 : 0;
+
+	return strncmp(path, top, length) ? path : path + length;
+}
+
 uint32_t source_add(struct sources *sources, const char *path, const char *text, size_t size)
 {
 	struct source source = { .path = path, .text = text, .size = size };
 
 	if (!sources->files.count)
-		vector_push(sources->arena, &sources->files, ((struct source){ .path = "" }));
+		vector_push(sources->arena, &sources->files, ((struct source){ "", "", "" }));
+	source.name = name_below_top(sources, path);
 	index_lines(sources->arena, &source);
 	vector_push(sources->arena, &sources->files, source);
 	return (uint32_t)sources->files.count - 1;

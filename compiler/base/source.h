@@ -20,7 +20,8 @@ struct position {
 };
 
 struct source {
-	const char *path; /* as messages show it: relative to the top file's folder or as given */
+	const char *path; /* as messages show it and as it can be opened */
+	const char *name; /* relative to the folder of the first (top) file: the same everywhere */
 	const char *text; /* size bytes and a terminator */
 	size_t size;
 	uint32_t *line_starts; /* byte offsets */

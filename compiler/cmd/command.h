@@ -59,6 +59,8 @@ struct invocation {
 	size_t rest_count;
 	const char *values[MOST_OPTIONS]; /* by row of command->options */
 	const char *format; /* "text", "gcc" or "json": how diagnostics are printed */
+	bool prints_findings; /* JSON also when nothing was found: the command's only output */
+	bool unreadable; /* a file of the command line could not be read: EXIT_ENVIRONMENT */
 	struct arena *arena;
 	struct sources *sources;
 	struct diags *diags;
@@ -74,7 +76,10 @@ const char *invocation_option(const struct invocation *invocation, const char *n
  */
 struct system *load_system(struct invocation *invocation, const char *path);
 
-/* The exit code for what was reported so far: EXIT_OK or EXIT_CONFIGURATION. */
+/*
+ * The exit code for what was reported so far: EXIT_OK, EXIT_CONFIGURATION, or EXIT_ENVIRONMENT
+ * when a file of the command line could not be read.
+ */
 int invocation_verdict(const struct invocation *invocation);
 
 /* Prints "hvcc: ..." to stderr, with a hint at --help; returns EXIT_USAGE. */

@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hvcc: finds the command, reads its options, prints what was found. */
+/*
+ * hvcc: finds the command, reads options, runs it, prints what was found. Options stand in one
+ * table a command and one for all commands; parsing and --help are made from the same rows.
+ *
+ *	hvcc [global options] COMMAND [options] ARGUMENTS...
+ *
+ * Global options may also follow the command. `--` ends options; behind it, a command that takes
+ * the rest (run) gets all that follows.
+ */
 #include "cmd/command.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command *const commands[] = {
 #define COMMAND(name) &command_##name,
@@ -14,14 +26,366 @@ static const struct command *const commands[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
+enum global { GLOBAL_FORMAT, GLOBAL_COLOR, GLOBAL_WARN, GLOBAL_FOLDER, GLOBAL_HELP };
+
+static const struct option_row global_options[] = {
+	[GLOBAL_FORMAT] = { 0, "format", "text|gcc|json", "how findings are printed" },
+	[GLOBAL_COLOR] = { 0, "color", "auto|always|never", "colour on a terminal, ever, never" },
+	[GLOBAL_WARN] = { 'W', "warn", "CODE|no-CODE|error",
+			  "a warning as error, a warning off, all warnings as errors" },
+	[GLOBAL_FOLDER] = { 'C', "directory", "DIR", "go to DIR first" },
+	[GLOBAL_HELP] = { 'h', "help", NULL, "show this" },
+	{ 0 },
+};
+
+/* The whole run. */
+struct run {
+	struct invocation invocation;
+	struct arena arena;
+	struct sources sources;
+	VECTOR(const char *) arguments;
+	const char *color, *folder;
+	bool help;
+	int usage; /* EXIT_USAGE after a usage error */
+};
+
+/* ------------------------------------------------------------------------------------- help */
+
+static void print_rows(FILE *out, const struct option_row *rows)
+{
+	for (; rows && (rows->letter || rows->name); rows++) {
+		char left[80], letter[4] = "  ";
+
+		if (rows->letter)
+			snprintf(letter, sizeof(letter), "-%c", rows->letter);
+		snprintf(left, sizeof(left), "%s%s%s%s%s%s", letter,
+			 rows->name ? rows->letter ? ", " : "  " : "", rows->name ? "--" : "",
+			 rows->name ? rows->name : "", rows->argument ? " " : "",
+			 rows->argument ? rows->argument : "");
+		fprintf(out, "  %-36s %s\n", left, rows->help);
+	}
+}
+
+static void print_help(FILE *out, const struct command *command)
+{
+	if (command) {
+		fprintf(out, "Usage: hvcc %s [options] %s%s\n\n%s.\n\n", command->name,
+			command->arguments, command->passes_rest ? " [-- ARGUMENTS...]" : "",
+			command->summary);
+		if (command->options)
+			fputs("Options:\n", out);
+		print_rows(out, command->options);
+	} else {
+		fputs("Usage: hvcc [options] COMMAND ...\n\nCommands:\n", out);
+		for (size_t i = 0; i < COMMANDS; i++) {
+			char left[64];
+
+			snprintf(left, sizeof(left), "%s %s", commands[i]->name,
+				 commands[i]->arguments);
+			fprintf(out, "  %-36s %s\n", left, commands[i]->summary);
+		}
+	}
+	fputs(command && command->options ? "\nFor all commands:\n" : "\nOptions for all commands:\n",
+	      out);
+	print_rows(out, global_options);
+	fputs("\nExit codes: 0 good; 1 the configuration has errors; 2 usage; 3 environment (files, "
+	      "memory,\ntools); 4 this platform cannot host it; 70 fault of hvcc.\n",
+	      out);
+}
+
+/* ----------------------------------------------------------------------------------- options */
+
+static void complain(const struct invocation *in, const char *format, va_list arguments)
+{
+	fputs("hvcc: ", stderr);
+	if (in && in->command)
+		fprintf(stderr, "%s: ", in->command->name);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+}
+
+int usage_error(const struct invocation *in, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	complain(in, format, arguments);
+	va_end(arguments);
+	if (in->command)
+		fprintf(stderr, "try `hvcc %s --help`\n", in->command->name);
+	else
+		fputs("try `hvcc --help`\n", stderr);
+	return EXIT_USAGE;
+}
+
+int environment_error(const struct invocation *in, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	complain(in, format, arguments);
+	va_end(arguments);
+	return EXIT_ENVIRONMENT;
+}
+
+const char *invocation_option(const struct invocation *in, const char *name)
+{
+	const struct option_row *rows = in->command->options;
+
+	for (size_t i = 0; rows && (rows[i].letter || rows[i].name); i++)
+		if (rows[i].name && !strcmp(rows[i].name, name))
+			return in->values[i];
+	return NULL;
+}
+
+static bool one_of(const char *value, const char *list)
+{
+	size_t length = strlen(value);
+
+	for (const char *word = list; word; word = strchr(word, '|')) {
+		word += *word == '|';
+		if (!strncmp(word, value, length) && (!word[length] || word[length] == '|'))
+			return true;
+	}
+	return false;
+}
+
+/* A global option; false after a usage error. */
+static bool set_global(struct run *run, enum global option, const char *value)
+{
+	struct invocation *in = &run->invocation;
+	const struct option_row *row = &global_options[option];
+
+	if ((option == GLOBAL_FORMAT || option == GLOBAL_COLOR) && !one_of(value, row->argument)) {
+		run->usage = usage_error(in, "--%s is one of %s, not `%s`", row->name,
+					 row->argument, value);
+		return false;
+	}
+	if (option == GLOBAL_WARN && !diags_set_severity(in->diags, value)) {
+		run->usage = usage_error(in, "-W: `%s` is no warning, nor `error`", value);
+		return false;
+	}
+	if (option == GLOBAL_FORMAT)
+		in->format = value;
+	else if (option == GLOBAL_COLOR)
+		run->color = value;
+	else if (option == GLOBAL_FOLDER)
+		run->folder = value;
+	else if (option == GLOBAL_HELP)
+		run->help = true;
+	return true;
+}
+
+/* The row of an option as written, without its dashes; count of rows when there is none. */
+static size_t find_row(const struct option_row *rows, const char *text, size_t length,
+		       bool is_long)
+{
+	size_t i;
+
+	for (i = 0; rows && (rows[i].letter || rows[i].name); i++) {
+		if (!is_long && rows[i].letter == text[0])
+			return i;
+		if (is_long && rows[i].name && strlen(rows[i].name) == length &&
+		    !strncmp(rows[i].name, text, length))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+/* The command's own rows go before the global ones: build has a --format of its own. */
+static const struct option_row *find_option(const struct run *run, const char *text, size_t length,
+					    bool is_long, size_t *index, bool *global)
+{
+	const struct option_row *own = run->invocation.command ? run->invocation.command->options
+							       : NULL;
+
+	*global = false;
+	*index = find_row(own, text, length, is_long);
+	if (*index != SIZE_MAX)
+		return &own[*index];
+	*global = true;
+	*index = find_row(global_options, text, length, is_long);
+	return *index != SIZE_MAX ? &global_options[*index] : NULL;
+}
+
+/* One option word, which may take the next word too; *at moves on. */
+static bool read_option(struct run *run, char **words, int count, int *at)
+{
+	const char *word = words[*at], *value = NULL;
+	bool is_long = word[1] == '-', global;
+	const char *name = word + (is_long ? 2 : 1);
+	size_t length = is_long ? strcspn(name, "=") : 1, index;
+	const struct option_row *row = find_option(run, name, length, is_long, &index, &global);
+
+	if (!row) {
+		run->usage = usage_error(&run->invocation, "unknown option `%s`", word);
+		return false;
+	}
+	if (name[length])
+		value = name + length + (is_long ? 1 : 0);
+	if (row->argument && !value && *at + 1 < count)
+		value = words[++*at];
+	if (!row->argument != !value) {
+		run->usage = usage_error(&run->invocation, row->argument ? "`%s` needs %s" :
+					 "`%s` takes no value%.0s", word, row->argument);
+		return false;
+	}
+	if (global)
+		return set_global(run, (enum global)index, value ? value : "");
+	run->invocation.values[index] = value ? value : "";
+	return true;
+}
+
+static bool find_command(struct run *run, const char *name)
+{
+	const char *names[COMMANDS], *meant;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		names[i] = commands[i]->name;
+		if (strcmp(names[i], name))
+			continue;
+		run->invocation.command = commands[i];
+		return true;
+	}
+	meant = diag_closest(name, names, COMMANDS);
+	if (meant)
+		run->usage = usage_error(&run->invocation,
+					 "unknown command `%s`; did you mean `%s`?", name, meant);
+	else
+		run->usage = usage_error(&run->invocation, "unknown command `%s`", name);
+	return false;
+}
+
+static bool read_word(struct run *run, char **words, int count, int *at)
+{
+	if (words[*at][0] == '-' && words[*at][1])
+		return read_option(run, words, count, at);
+	if (!run->invocation.command)
+		return find_command(run, words[*at]);
+	vector_push(&run->arena, &run->arguments, words[*at]);
+	return true;
+}
+
+static void take_rest(struct run *run, char **words, int count, int at)
+{
+	struct invocation *in = &run->invocation;
+
+	if (in->command && in->command->passes_rest) {
+		in->rest = (const char *const *)words + at;
+		in->rest_count = (size_t)(count - at);
+		return;
+	}
+	for (; at < count; at++)
+		vector_push(&run->arena, &run->arguments, words[at]);
+}
+
+static bool check_count(struct run *run)
+{
+	struct invocation *in = &run->invocation;
+	int count = (int)in->argument_count;
+
+	if (!in->command) {
+		run->usage = usage_error(in, "no command");
+		return false;
+	}
+	if (count >= in->command->least && (in->command->most < 0 || count <= in->command->most))
+		return true;
+	run->usage = usage_error(in, "%s argument%s (%s)",
+				 count < in->command->least ? "missing" : "too many",
+				 count < in->command->least ? "" : "s", in->command->arguments);
+	return false;
+}
+
+static bool read_words(struct run *run, char **words, int count)
+{
+	int at;
+
+	for (at = 1; at < count && strcmp(words[at], "--"); at++)
+		if (!read_word(run, words, count, &at))
+			return false;
+	if (at < count)
+		take_rest(run, words, count, at + 1);
+	run->invocation.arguments = run->arguments.items;
+	run->invocation.argument_count = run->arguments.count;
+	return run->help || check_count(run);
+}
+
+/* -------------------------------------------------------------------------------------- run */
+
+static bool want_colour(const struct run *run)
+{
+	const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	if (run->color)
+		if (strcmp(run->color, "auto"))
+			return !strcmp(run->color, "always");
+	return isatty(STDERR_FILENO) && !(no_color && *no_color) &&
+	       !(terminal && !strcmp(terminal, "dumb"));
+}
+
+static void print_findings(struct run *run)
+{
+	struct invocation *in = &run->invocation;
+
+	if (!strcmp(in->format, "json")) {
+		if (diag_errors(in->diags) || in->prints_findings)
+			diag_print_json(in->diags, stdout);
+	} else if (!strcmp(in->format, "gcc")) {
+		diag_print_gcc(in->diags, stderr);
+	} else {
+		diag_print_text(in->diags, stderr, want_colour(run));
+	}
+}
+
+/* What was printed must have arrived: a full disk is no success. */
+static int finish_output(const struct invocation *in, int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	if (errno == EPIPE)
+		return code ? code : EXIT_ENVIRONMENT;
+	return environment_error(in, "cannot write to standard output: %s", strerror(errno));
+}
+
+static int execute(struct run *run)
+{
+	struct invocation *in = &run->invocation;
+	int code;
+
+	if (run->help) {
+		print_help(stdout, in->command);
+		return EXIT_OK;
+	}
+	if (run->folder && chdir(run->folder))
+		return environment_error(in, "cannot go to `%s`: %s", run->folder,
+					 strerror(errno));
+	code = in->command->run(in);
+	print_findings(run);
+	return code;
+}
+
 int main(int argc, char **argv)
 {
-	struct invocation invocation = { 0 };
+	static struct run run;
+	struct invocation *in = &run.invocation;
+	int code;
 
-	if (argc < 2)
-		return EXIT_USAGE;
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(commands[i]->name, argv[1]))
-			return commands[i]->run(&invocation);
-	return EXIT_USAGE;
+	/* A closed pipe is an error of write(), not the end of the program. */
+	signal(SIGPIPE, SIG_IGN);
+	run.sources.arena = &run.arena;
+	in->arena = &run.arena;
+	in->sources = &run.sources;
+	in->diags = diags_new(&run.arena, &run.sources);
+	in->format = "text";
+	if (argc < 2) {
+		print_help(stderr, NULL);
+		code = EXIT_USAGE;
+	} else if (read_words(&run, argv, argc)) {
+		code = execute(&run);
+	} else {
+		code = run.usage;
+	}
+	code = finish_output(in, code);
+	arena_free(&run.arena);
+	return code;
 }

@@ -158,6 +158,11 @@ void diags_sort(struct diags *diags)
 		if (compare(&diags->list.items[kept], &diags->list.items[i]))
 			diags->list.items[++kept] = diags->list.items[i];
 	diags->list.count = kept + 1;
+	diags->errors = diags->warnings = 0;
+	for (size_t i = 0; i <= kept; i++) {
+		diags->errors += diags->list.items[i]->severity == SEVERITY_ERROR;
+		diags->warnings += diags->list.items[i]->severity == SEVERITY_WARNING;
+	}
 }
 
 /* ------------------------------------------------------------------------- did you mean ... */

@@ -1,24 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words of the model's enums, and places inside long texts. */
+/* Places inside long texts. */
 #include "model/model.h"
-
-#define NAMES(type, ...)                                                                           \
-	const char *type##_name(enum type value)                                                   \
-	{                                                                                          \
-		static const char *const names[] = { __VA_ARGS__ };                                \
-		return (size_t)value < sizeof(names) / sizeof(*names) ? names[value] : "?";        \
-	}
-
-NAMES(apic_mode, "xapic", "x2apic")
-NAMES(region_kind, "ram", "reserved")
-NAMES(boot_protocol, "auto", "linux", "pvh", "multiboot1", "multiboot2", "raw")
-NAMES(raw_mode, "real", "protected", "long")
-NAMES(serial_model, "ns16550a")
-NAMES(serial_backend, "console", "none")
-NAMES(timer, "pit", "hpet")
-NAMES(event_action, "destroy", "restart", "preserve")
-NAMES(pv, "kvm")
-NAMES(log_level, "error", "warning", "info", "debug")
 
 static size_t file_offset(const struct located_text *text, size_t offset)
 {

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/source.h"
 #include "base/vector.h"
+#include "model_enums.h" /* from the schemas: enum boot_protocol, boot_protocol_name() ... */
 
 enum origin {
 	ORIGIN_ABSENT,	/* nobody said anything */
@@ -62,8 +63,6 @@ struct position located_text_position(const struct located_text *text, size_t of
 				      size_t length);
 
 /* ------------------------------------------------------------------------------------ vCPUs */
-enum apic_mode { APIC_MODE_XAPIC, APIC_MODE_X2APIC };
-
 struct pin {
 	uint32_t vcpu;
 	uint32_t cpu; /* host CPU in MADT order */
@@ -82,12 +81,11 @@ struct topology { /* of one node: sockets * dies * cores * threads == count */
 struct apic {
 	struct where where;
 	FIELD(enum apic_mode) mode;
-	VECTOR(FIELD(uint32_t)) ids; /* one a vCPU in order; none: from the topology */
 };
 
 struct vcpus {
 	struct where where;
-	FIELD(uint32_t) count;
+	FIELD(uint32_t) count; /* default: what the topology yields, else 1 */
 	struct topology topology; /* default: one socket, one die, count cores, one thread */
 	VECTOR(struct pin) pins;
 	struct apic apic;
@@ -101,8 +99,6 @@ struct cpu {
 };
 
 /* ----------------------------------------------------------------------------------- memory */
-enum region_kind { REGION_KIND_RAM, REGION_KIND_RESERVED };
-
 struct region {
 	struct where where; /* the whole entry */
 	FIELD(uint64_t) gpa;
@@ -113,22 +109,11 @@ struct region {
 
 struct memory {
 	struct where where;
-	FIELD(uint64_t) size; /* bytes of RAM; absent when only regions were given */
+	FIELD(uint64_t) size; /* bytes of RAM; default: the sum of the RAM regions */
 	VECTOR(struct region) regions; /* as written; none: hvcc lays `size` out around the PCI hole */
 };
 
 /* ------------------------------------------------------------------------------------- boot */
-enum boot_protocol {
-	BOOT_PROTOCOL_AUTO, /* from the kernel file */
-	BOOT_PROTOCOL_LINUX,
-	BOOT_PROTOCOL_PVH,
-	BOOT_PROTOCOL_MULTIBOOT1,
-	BOOT_PROTOCOL_MULTIBOOT2,
-	BOOT_PROTOCOL_RAW,
-};
-
-enum raw_mode { RAW_MODE_REAL, RAW_MODE_PROTECTED, RAW_MODE_LONG };
-
 /* A file that a document names. */
 struct file_name {
 	const char *value; /* as written; NULL when absent */
@@ -151,7 +136,7 @@ struct raw_boot {
 
 struct boot {
 	struct where where;
-	FIELD(enum boot_protocol) protocol;
+	FIELD(enum boot_protocol) protocol; /* AUTO: what the kernel file says of itself */
 	struct file_name kernel;
 	struct file_name initrd;
 	VECTOR(struct boot_module) modules;
@@ -161,9 +146,6 @@ struct boot {
 };
 
 /* ---------------------------------------------------------------------------------- devices */
-enum serial_model { SERIAL_MODEL_NS16550A };
-enum serial_backend { SERIAL_BACKEND_CONSOLE, SERIAL_BACKEND_NONE };
-
 struct serial {
 	struct where where;
 	FIELD(const char *) id;
@@ -192,17 +174,14 @@ struct acpi {
 	FIELD(uint32_t) oem_revision;
 };
 
-enum timer { TIMER_PIT, TIMER_HPET, TIMER_COUNT }; /* `pit`: the 8254 with the 8259 pair */
-
-/* `auto` is resolved already: both with `pv: none`, neither with [kvm]. */
+/* `auto` is resolved already: both with `pv: none`, neither with [kvm]. TIMER_PIT is the 8254 with
+ * the 8259 pair. */
 struct timers {
 	struct where where;
 	bool automatic; /* the file says (or means) `auto` */
 	bool present[TIMER_COUNT];
 	struct where timer[TIMER_COUNT]; /* where the entry stands, if listed */
 };
-
-enum event_action { EVENT_ACTION_DESTROY, EVENT_ACTION_RESTART, EVENT_ACTION_PRESERVE };
 
 struct event {
 	struct where where;
@@ -216,8 +195,6 @@ struct events {
 	struct where where;
 	struct event on_poweroff, on_reboot, on_crash;
 };
-
-enum pv { PV_KVM, PV_COUNT };
 
 struct pv_list { /* in the order of the file: their CPUID bases follow it */
 	struct where where;
@@ -243,13 +220,18 @@ struct guest {
 	struct lowered *lowered; /* NULL until lower/ has run */
 };
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-
 struct console { /* the core's own log */
 	struct where where;
 	FIELD(uint32_t) io; /* 16550; 0: none */
 	FIELD(uint32_t) baud;
 	FIELD(enum log_level) log_level;
+};
+
+/* One entry of `bind`: what a guest gets of this machine. */
+struct bind {
+	FIELD(const char *) guest; /* the name, as the key says */
+	struct where where;
+	VECTOR(struct pin) pins;
 };
 
 /* A guest file alone makes a system of one guest with that guest's name. */
@@ -259,22 +241,11 @@ struct system {
 	struct where where;
 	FIELD(const char *) name;
 	VECTOR(struct guest *) guests;
+	VECTOR(struct bind) binds; /* applied to the guests already */
 	struct console console;
 	FIELD(uint32_t) debug_exit; /* host port of isa-debug-exit; absent: none */
 	FIELD(bool) poweroff_when_idle;
 	FIELD(bool) mitigations;
 };
-
-/* Words of the enums above, as the files spell them. */
-const char *apic_mode_name(enum apic_mode mode);
-const char *region_kind_name(enum region_kind kind);
-const char *boot_protocol_name(enum boot_protocol protocol);
-const char *raw_mode_name(enum raw_mode mode);
-const char *serial_model_name(enum serial_model model);
-const char *serial_backend_name(enum serial_backend backend);
-const char *timer_name(enum timer timer);
-const char *event_action_name(enum event_action action);
-const char *pv_name(enum pv pv);
-const char *log_level_name(enum log_level level);
 
 #endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check/: what is wrong with a model whose documents are well-formed. Each check is one row of
+ * checks.def and one function in the file of its domain; it takes a const model and reports. A
+ * check whose prerequisite found an error is not run: its message would follow from the first.
+ * File contents (kernels) are not looked at here; see kernel/.
+ */
+#ifndef HVCC_CHECK_CHECK_H
+#define HVCC_CHECK_CHECK_H
+
+#include "diag/diag.h"
+#include "model/model.h"
+
+struct check_context {
+	struct diags *diags;
+	const struct system *system;
+	const struct guest *guest; /* NULL in a check of the whole system */
+};
+
+enum check_id {
+#define CHECK(name, scope, ...) CHECK_##name,
+#include "check/checks.def"
+#undef CHECK
+	CHECK_COUNT
+};
+
+enum check_scope { CHECK_GUEST, CHECK_SYSTEM };
+
+#define MOST_PREREQUISITES 3
+
+struct check {
+	const char *name;
+	enum check_scope scope;
+	void (*run)(const struct check_context *context);
+	uint8_t prerequisites[MOST_PREREQUISITES]; /* 1 + enum check_id; 0 ends */
+};
+
+extern const struct check checks[CHECK_COUNT];
+
+/* Runs all checks: on each guest, then on the whole. */
+void check_system(struct diags *diags, const struct system *system);
+
+#define CHECK(name, scope, ...) void check_##name(const struct check_context *context);
+#include "check/checks.def"
+#undef CHECK
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Diagnostics for people:
+ *
+ *	error[HV0204]: topology yields 6 vCPUs, but `count` is 4
+ *	  ┌─ guests/db0.yaml:9:13
+ *	8 │   count: 4
+ *	  │          - count set here
+ *	9 │   topology: { sockets: 1, dies: 1, cores: 3, threads: 2 }
+ *	  │             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ 1 * 1 * 3 * 2 = 6
+ *	  = help: set `cores: 2`, or `count: 6`
+ *
+ * The places of one file are shown together in the order of their lines; another file's follow
+ * under a heading of their own. Tabs are shown as one blank, so that the underlining fits.
+ */
+#include "diag/diag.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct colours {
+	const char *error, *warning, *note, *bold, *rule, *second, *off;
+};
+
+static const struct colours coloured = { "\033[1;31m", "\033[1;33m", "\033[1;36m", "\033[1m",
+					 "\033[1;34m", "\033[1;36m", "\033[0m" };
+static const struct colours plain = { "", "", "", "", "", "", "" };
+
+struct printer {
+	FILE *out;
+	const struct sources *sources;
+	const struct colours *c;
+	int margin; /* width of the line numbers */
+};
+
+/* One underlined place. */
+struct mark {
+	struct position at;
+	const char *text;
+	bool primary;
+};
+
+#define MOST_MARKS 8
+
+static const char *severity_name(enum severity severity)
+{
+	static const char *const names[] = { "off", "note", "warning", "error" };
+
+	return names[severity];
+}
+
+static const char *severity_colour(const struct printer *p, enum severity severity)
+{
+	if (severity == SEVERITY_ERROR)
+		return p->c->error;
+	return severity == SEVERITY_WARNING ? p->c->warning : p->c->note;
+}
+
+static size_t characters(const char *text, size_t size)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < size; i++)
+		count += ((uint8_t)text[i] & 0xc0) != 0x80;
+	return count;
+}
+
+/* What may not reach a terminal as it is (it could move the cursor) is shown as a blank or `?`. */
+static void put_source_text(const struct printer *p, const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		uint8_t c = (uint8_t)text[i];
+
+		if (c == '\t')
+			c = ' ';
+		else if (c < 0x20 || c == 0x7f ||
+			 (c == 0xc2 && i + 1 < size && (uint8_t)text[i + 1] < 0xa0))
+			c = '?';
+		fputc(c, p->out);
+	}
+}
+
+static void put_line(const struct printer *p, uint32_t line, const char *text, size_t size)
+{
+	fprintf(p->out, "%s%*u │%s ", p->c->rule, p->margin, line, p->c->off);
+	put_source_text(p, text, size);
+	fputc('\n', p->out);
+}
+
+/* The part of a mark that is on its first line. */
+static size_t mark_width(const struct printer *p, const struct mark *mark)
+{
+	const struct source *source = source_get(p->sources, mark->at.file);
+	size_t size, before, length = mark->at.length;
+	const char *line = source_line(source, mark->at.line, &size);
+
+	before = mark->at.offset - (size_t)(line - source->text);
+	if (before >= size)
+		return 1;
+	if (length > size - before)
+		length = size - before;
+	length = characters(line + before, length);
+	return length ? length : 1;
+}
+
+static void put_mark(const struct printer *p, const struct mark *mark, const char *primary)
+{
+	size_t width = mark_width(p, mark);
+
+	fprintf(p->out, "%s%*s │%s %*s%s", p->c->rule, p->margin, "", p->c->off,
+		(int)mark->at.column - 1, "", mark->primary ? primary : p->c->second);
+	while (width--)
+		fputc(mark->primary ? '^' : '-', p->out);
+	if (mark->text && *mark->text)
+		fprintf(p->out, " %s", mark->text);
+	fprintf(p->out, "%s\n", p->c->off);
+}
+
+/* Marks of one file, sorted by place: each line once, what is marked in it below. */
+static void put_marks(const struct printer *p, const struct mark *marks, size_t count,
+		      const char *primary)
+{
+	const struct source *source = source_get(p->sources, marks[0].at.file);
+	uint32_t shown = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t number = marks[i].at.line;
+		size_t size;
+		const char *line;
+
+		if (number != shown) {
+			if (shown && number > shown + 1)
+				fprintf(p->out, "%s%*s ·%s\n", p->c->rule, p->margin, "",
+					p->c->off);
+			line = source_line(source, number, &size);
+			put_line(p, number, line, size);
+			shown = number;
+		}
+		put_mark(p, &marks[i], primary);
+	}
+}
+
+static int by_place(const void *left, const void *right)
+{
+	const struct mark *a = left, *b = right;
+
+	if (a->at.offset != b->at.offset)
+		return a->at.offset < b->at.offset ? -1 : 1;
+	return b->primary - a->primary;
+}
+
+static void put_file(const struct printer *p, const struct diag *diag, uint32_t file, bool first)
+{
+	struct mark marks[MOST_MARKS];
+	size_t count = 0;
+	struct position head = diag->at;
+
+	if (diag->at.file == file)
+		marks[count++] = (struct mark){ diag->at, diag->label, true };
+	for (size_t i = 0; i < diag->notes.count && count < MOST_MARKS; i++) {
+		const struct diag_place *note = &diag->notes.items[i];
+
+		if (note->at.file != file)
+			continue;
+		if (!first && !count)
+			head = note->at;
+		marks[count++] = (struct mark){ note->at, note->text, false };
+	}
+	fprintf(p->out, "%s%*s %s%s %s:%u:%u\n", p->c->rule, p->margin, "",
+		first ? "┌─" : "├─", p->c->off, source_get(p->sources, file)->path, head.line,
+		head.column);
+	qsort(marks, count, sizeof(*marks), by_place);
+	put_marks(p, marks, count, severity_colour(p, diag->severity));
+}
+
+/* Whether an earlier note already brought this file up. */
+static bool seen_before(const struct diag *diag, size_t index)
+{
+	uint32_t file = diag->notes.items[index].at.file;
+
+	if (diag->at.file == file)
+		return true;
+	for (size_t i = 0; i < index; i++)
+		if (diag->notes.items[i].at.file == file)
+			return true;
+	return false;
+}
+
+static int margin_of(const struct diag *diag)
+{
+	uint32_t line = diag->at.line;
+	int width = 1;
+
+	for (size_t i = 0; i < diag->notes.count; i++)
+		if (diag->notes.items[i].at.line > line)
+			line = diag->notes.items[i].at.line;
+	for (; line >= 10; line /= 10)
+		width++;
+	return width;
+}
+
+static void put_diag(struct printer *p, const struct diag *diag)
+{
+	p->margin = margin_of(diag);
+	fprintf(p->out, "%s%s[%s]%s%s: %s%s\n", severity_colour(p, diag->severity),
+		severity_name(diag->severity), diag_rows[diag->code].id, p->c->off, p->c->bold,
+		diag->message, p->c->off);
+	if (diag->at.file)
+		put_file(p, diag, diag->at.file, true);
+	for (size_t i = 0; i < diag->notes.count; i++)
+		if (diag->notes.items[i].at.file && !seen_before(diag, i))
+			put_file(p, diag, diag->notes.items[i].at.file, !diag->at.file && !i);
+	for (size_t i = 0; i < diag->notes.count; i++)
+		if (!diag->notes.items[i].at.file)
+			fprintf(p->out, "%*s = note: %s\n", p->margin, "",
+				diag->notes.items[i].text);
+	for (size_t i = 0; i < diag->helps.count; i++)
+		fprintf(p->out, "%*s = %shelp%s: %s\n", p->margin, "", p->c->bold, p->c->off,
+			diag->helps.items[i]);
+	fputc('\n', p->out);
+}
+
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+void diag_print_text(struct diags *diags, FILE *stream, bool colour)
+{
+	struct printer p = {
+		.out = stream,
+		.sources = diags->sources,
+		.c = colour ? &coloured : &plain,
+	};
+
+	diags_sort(diags);
+	for (size_t i = 0; i < diags->list.count; i++)
+		put_diag(&p, diags->list.items[i]);
+	if (diags->errors || diags->warnings)
+		fprintf(stream, "%zu error%s, %zu warning%s\n", diags->errors,
+			plural(diags->errors), diags->warnings, plural(diags->warnings));
+}

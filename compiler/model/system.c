@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A system from its tree: its guests, what binds them to the machine, the core's console. */
+#include "model/from_tree.h"
+
+#include <string.h>
+
+#include "base/map.h"
+
+static struct system *new_system(struct cursor c)
+{
+	struct system *system = arena_new(c.arena, struct system);
+
+	system->arena = c.arena;
+	system->sources = c.sources;
+	return system;
+}
+
+static void read_console(struct console *console, struct cursor c)
+{
+	console->where = cursor_where(c);
+	READ_NUMBER(console->io, c, "io");
+	READ_NUMBER(console->baud, c, "baud");
+	READ_NUMBER(console->log_level, c, "log-level");
+}
+
+/* All but the guests; with no node these are the defaults. */
+static void read_machine(struct system *system, struct cursor c)
+{
+	system->where = cursor_where(c);
+	READ_TEXT(system->name, c, "name");
+	read_console(&system->console, cursor_key(c, "console"));
+	READ_NUMBER(system->debug_exit, c, "debug-exit");
+	READ_NUMBER(system->poweroff_when_idle, c, "poweroff-when-idle");
+	READ_NUMBER(system->mitigations, c, "mitigations");
+}
+
+static bool read_guest(struct system *system, struct cursor c, const struct guest_opener *opener)
+{
+	struct guest *guest;
+
+	if (c.node->kind == NODE_SCALAR) {
+		struct file_name name = cursor_path(c);
+
+		c.node = opener->open(opener->context, name);
+		c.file = name.path;
+		if (!c.node)
+			return false;
+	}
+	c.schema = &schema_guest;
+	guest = guest_from_tree(c);
+	vector_push(c.arena, &system->guests, guest);
+	return true;
+}
+
+/* The pins of a bind replace those of the guest's own file. */
+static void apply_bind(struct bind *bind, struct guest *guest)
+{
+	if (!guest || !bind->pins.count)
+		return;
+	guest->vcpus.pins.items = bind->pins.items;
+	guest->vcpus.pins.count = bind->pins.count;
+	guest->vcpus.pins.capacity = bind->pins.capacity;
+}
+
+static void read_bind(struct system *system, struct cursor binds, size_t index,
+		      const struct map *guests)
+{
+	const struct node *key;
+	struct cursor c = cursor_pair(binds, index, &key), pins = cursor_key(c, "pin");
+	struct bind *bind = vector_add(c.arena, &system->binds);
+
+	bind->guest.value = key->text;
+	bind->guest.where = (struct where){ .at = key->at, .origin = ORIGIN_SET };
+	bind->where = cursor_where(c);
+	READ_PINS(&bind->pins, pins, ORIGIN_BOUND);
+	apply_bind(bind, map_get(guests, key->text));
+}
+
+static void read_binds(struct system *system, struct cursor c)
+{
+	struct map guests = { 0 };
+
+	for (size_t i = 0; i < system->guests.count; i++)
+		map_put(c.arena, &guests, system->guests.items[i]->name.value,
+			system->guests.items[i]);
+	for (size_t i = 0; i < cursor_count(c); i++)
+		read_bind(system, c, i, &guests);
+}
+
+static struct system *system_of_one(struct cursor c)
+{
+	struct system *system = new_system(c);
+	struct guest *guest = guest_from_tree(c);
+
+	c.schema = &schema_system;
+	c.node = NULL;
+	read_machine(system, c);
+	system->where = guest->where;
+	system->name.value = guest->name.value;
+	system->name.where = guest->name.where;
+	vector_push(c.arena, &system->guests, guest);
+	return system;
+}
+
+struct system *system_from_tree(struct cursor c, const struct guest_opener *opener)
+{
+	struct cursor guests;
+	struct system *system;
+	bool complete = true;
+
+	if (c.schema == &schema_guest)
+		return system_of_one(c);
+	system = new_system(c);
+	guests = cursor_key(c, "guests");
+	read_machine(system, c);
+	for (size_t i = 0; i < cursor_count(guests); i++)
+		complete &= read_guest(system, cursor_item(guests, i), opener);
+	read_binds(system, cursor_key(c, "bind"));
+	return complete ? system : NULL;
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Schema and tree, walked together: each message has the exact place. Everything that is wrong is
+ * reported in one run; a wrong value is not descended into.
+ */
+#include "validate/validate.h"
+
+#include <regex.h>
+#include <string.h>
+
+#include "validate/formats.h"
+
+#define PATTERNS 16
+
+struct walk {
+	struct arena *arena;
+	struct diags *diags;
+	bool sound;
+	/* Compiled once a run; the schemas have fewer than PATTERNS different ones. */
+	const char *patterns[PATTERNS];
+	regex_t compiled[PATTERNS];
+};
+
+/* Where in the document: links of keys and item numbers, up to the root. */
+struct path {
+	const struct path *parent;
+	const char *key; /* NULL: an item */
+	size_t item;
+};
+
+static const char *path_text(struct walk *w, const struct path *path)
+{
+	const char *parent;
+
+	if (!path->parent)
+		return path->key ? path->key : "the document";
+	if (!path->key)
+		return arena_printf(w->arena, "%s[%zu]", path_text(w, path->parent), path->item);
+	if (!path->parent->parent && !path->parent->key)
+		return path->key;
+	parent = path_text(w, path->parent);
+	return arena_printf(w->arena, "%s.%s", parent, path->key);
+}
+
+static const char *node_kind_name(const struct node *node)
+{
+	static const char *const names[] = { "a single value", "a list", "a map" };
+
+	return names[node->kind];
+}
+
+/* Texts in messages are cut: a value may be a whole file. */
+static const char *shown(struct walk *w, const struct node *node)
+{
+	size_t length = strcspn(node->text, "\n");
+
+	if (length <= 60 && length == node->size)
+		return node->text;
+	length = length < 57 ? length : 57;
+	while (length && ((uint8_t)node->text[length] & 0xc0) == 0x80)
+		length--;
+	return arena_printf(w->arena, "%.*s...", (int)length, node->text);
+}
+
+static void unsound(struct walk *w)
+{
+	w->sound = false;
+}
+
+/* ----------------------------------------------------------------------------------- scalars */
+
+static void report_word(struct walk *w, const struct schema *schema, const struct node *node,
+			const struct path *path)
+{
+	const char *meant = diag_closest(node->text, schema->words, schema->word_count);
+	char type[256];
+	struct diag *d = diag_report(w->diags, BAD_WORD, node->at, path_text(w, path),
+				     schema_type_name(schema, type, sizeof(type)),
+				     shown(w, node));
+
+	if (meant)
+		diag_help(d, "did you mean `%s`?", meant);
+}
+
+static void report_boolean(struct walk *w, const struct node *node, const struct path *path)
+{
+	static const char *const words[] = { "yes", "no", "on", "off", "True", "False", "TRUE",
+					     "FALSE", "1", "0", "y", "n" };
+	struct diag *d = diag_report(w->diags, BAD_BOOLEAN, node->at, path_text(w, path),
+				     shown(w, node));
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!strcmp(node->text, words[i]))
+			diag_help(d, "write `%s`", strchr("yotT1", words[i][0]) &&
+							   strcmp(words[i], "off")
+						   ? "true"
+						   : "false");
+}
+
+static void report_unit(struct walk *w, const struct schema *schema, const struct node *node,
+			const struct path *path, enum scalar_fault fault)
+{
+	size_t digits = scalar_digits(node->text);
+	const char *meant = scalar_unit_meant(schema, node->text);
+	struct diag *d;
+
+	if (fault == SCALAR_NO_UNIT) {
+		d = diag_report(w->diags, NO_UNIT, node->at, path_text(w, path), node->text);
+		diag_help(d, "write it with one of %s, without a space", scalar_units(schema));
+		return;
+	}
+	d = diag_report(w->diags, BAD_UNIT, node->at, path_text(w, path),
+			node->text + digits + strspn(node->text + digits, " "));
+	if (meant)
+		diag_help(d, "did you mean `%.*s%s`?", (int)digits, node->text, meant);
+	else
+		diag_help(d, "the units are %s", scalar_units(schema));
+}
+
+static void report_leading_zero(struct walk *w, const struct node *node, const struct path *path)
+{
+	const char *digits = node->text + strspn(node->text, "0");
+	struct diag *d = diag_report(w->diags, LEADING_ZERO, node->at, path_text(w, path),
+				     shown(w, node));
+
+	diag_help(d, "write `%s`; other bases are written `0x...`", *digits ? digits : "0");
+}
+
+static void report_fault(struct walk *w, const struct schema *schema, const struct node *node,
+			 const struct path *path, enum scalar_fault fault)
+{
+	char type[256];
+
+	unsound(w);
+	switch (fault) {
+	case SCALAR_NO_WORD:
+		report_word(w, schema, node, path);
+		return;
+	case SCALAR_NO_BOOLEAN:
+		report_boolean(w, node, path);
+		return;
+	case SCALAR_NO_UNIT:
+	case SCALAR_UNKNOWN_UNIT:
+		report_unit(w, schema, node, path, fault);
+		return;
+	case SCALAR_LEADING_ZERO:
+		report_leading_zero(w, node, path);
+		return;
+	case SCALAR_TOO_LARGE:
+		diag_report(w->diags, TOO_LARGE, node->at, path_text(w, path), shown(w, node));
+		return;
+	default:
+		diag_report(w->diags, WRONG_TYPE, node->at, path_text(w, path),
+			    schema_type_name(schema, type, sizeof(type)),
+			    arena_printf(w->arena, "`%s`", shown(w, node)));
+	}
+}
+
+static void check_range(struct walk *w, const struct schema *schema, const struct node *node,
+			const struct path *path, uint64_t value)
+{
+	char low[32], high[32], step[32];
+	struct diag *d;
+
+	if (value < schema->minimum || value > schema->maximum) {
+		d = diag_report(w->diags, OUT_OF_RANGE, node->at, path_text(w, path),
+				shown(w, node));
+		diag_help(d, "the range is %s to %s",
+			  schema_number(schema, schema->minimum, low, sizeof(low)),
+			  schema_number(schema, schema->maximum, high, sizeof(high)));
+		unsound(w);
+	} else if (value % schema->multiple) {
+		d = diag_report(w->diags, NOT_MULTIPLE, node->at, path_text(w, path),
+				shown(w, node),
+				schema_number(schema, schema->multiple, step, sizeof(step)));
+		diag_help(d, "the next multiples are `%s` and `%s`",
+			  schema_number(schema, value - value % schema->multiple, low,
+					sizeof(low)),
+			  schema_number(schema, value - value % schema->multiple + schema->multiple,
+					high, sizeof(high)));
+		unsound(w);
+	}
+}
+
+static bool matches(struct walk *w, const char *pattern, const char *text)
+{
+	size_t i = 0;
+
+	while (i < PATTERNS - 1 && w->patterns[i] && strcmp(w->patterns[i], pattern))
+		i++;
+	if (!w->patterns[i]) {
+		if (regcomp(&w->compiled[i], pattern, REG_EXTENDED | REG_NOSUB))
+			out_of_memory();
+		w->patterns[i] = pattern;
+	}
+	return !regexec(&w->compiled[i], text, 0, NULL, 0);
+}
+
+static void check_text(struct walk *w, const struct schema *schema, const struct node *node,
+		       const struct path *path)
+{
+	struct diag *d;
+
+	if (node->size < schema->least) {
+		d = diag_report(w->diags, NO_VALUE, node->at, path_text(w, path));
+		diag_help(d, "leave the key out if there is nothing to say");
+		unsound(w);
+	} else if (schema->pattern && !matches(w, schema->pattern, node->text)) {
+		d = diag_report(w->diags, BAD_PATTERN, node->at, shown(w, node),
+				path_text(w, path));
+		if (schema->pattern_help)
+			diag_help(d, "it must be %s", schema->pattern_help);
+		unsound(w);
+	}
+}
+
+static bool is_text(const struct schema *schema)
+{
+	return schema->kind == SCHEMA_TEXT || schema->kind == SCHEMA_PATH ||
+	       schema->kind == SCHEMA_POLICY;
+}
+
+/* `key:` with nothing behind it, `~` and `null`: nothing was said, and "" was not meant. */
+static bool is_null(const struct node *node)
+{
+	return node->style == SCALAR_PLAIN &&
+	       (!node->size || !strcmp(node->text, "~") || !strcmp(node->text, "null"));
+}
+
+static void report_quoted(struct walk *w, const struct schema *schema, const struct node *node,
+			  const struct path *path)
+{
+	char type[256];
+	struct diag *d = diag_report(w->diags, WRONG_TYPE, node->at, path_text(w, path),
+				     schema_type_name(schema, type, sizeof(type)), "text");
+
+	diag_help(d, "remove the quotes");
+	unsound(w);
+}
+
+static void check_scalar(struct walk *w, const struct schema *schema, const struct node *node,
+			 const struct path *path)
+{
+	enum scalar_fault fault;
+	uint64_t value = 0;
+
+	if (is_null(node)) {
+		diag_help(diag_report(w->diags, NO_VALUE, node->at, path_text(w, path)),
+			  is_text(schema) ? "write `\"\"` for empty text, or leave the key out"
+					  : "give a value, or leave the key out");
+		unsound(w);
+		return;
+	}
+	if (node->policy && schema->kind != SCHEMA_POLICY)
+		diag_report(w->diags, POLICY_MISPLACED, node->at, path_text(w, path));
+	if (is_text(schema)) {
+		check_text(w, schema, node, path);
+		return;
+	}
+	fault = scalar_value(schema, node->text, &value);
+	if (fault != SCALAR_GOOD)
+		report_fault(w, schema, node, path, fault);
+	else if (node->style != SCALAR_PLAIN &&
+		 (schema->kind == SCHEMA_INTEGER || schema->kind == SCHEMA_BOOLEAN))
+		report_quoted(w, schema, node, path);
+	else if (schema->kind != SCHEMA_WORD && schema->kind != SCHEMA_BOOLEAN)
+		check_range(w, schema, node, path, value);
+}
+
+/* ------------------------------------------------------------------------------- collections */
+
+static void check_node(struct walk *w, const struct schema *schema, const struct node *node,
+		       const struct path *path);
+
+static void check_repeats(struct walk *w, const struct node *node, const struct path *path)
+{
+	for (size_t i = 1; i < node->items.count; i++) {
+		const struct node *later = node->items.items[i];
+
+		for (size_t j = 0; j < i; j++) {
+			const struct node *first = node->items.items[j];
+			struct diag *d;
+
+			if (later->kind != NODE_SCALAR || first->kind != NODE_SCALAR ||
+			    strcmp(later->text, first->text))
+				continue;
+			d = diag_report(w->diags, REPEATED_ITEM, later->at, shown(w, later),
+					path_text(w, path));
+			diag_note(d, first->at, "first here");
+			unsound(w);
+			break;
+		}
+	}
+}
+
+static void check_list(struct walk *w, const struct schema *schema, const struct node *node,
+		       const struct path *path)
+{
+	size_t count = node->items.count;
+
+	if (count < schema->least || count > schema->most) {
+		diag_report(w->diags, LIST_LENGTH, node->at, path_text(w, path), count,
+			    schema->least, schema->most);
+		unsound(w);
+	}
+	for (size_t i = 0; i < count; i++)
+		check_node(w, schema->items, node->items.items[i],
+			   &(struct path){ .parent = path, .item = i });
+	if (schema->unique && count <= schema->most)
+		check_repeats(w, node, path);
+}
+
+static void check_map(struct walk *w, const struct schema *schema, const struct node *node,
+		      const struct path *path)
+{
+	for (size_t i = 0; i < node->pairs.count; i++) {
+		const struct node *key = node->pairs.items[i].key;
+
+		if (!matches(w, schema->pattern, key->text)) {
+			struct diag *d = diag_report(w->diags, BAD_KEY, key->at, shown(w, key),
+						     path_text(w, path));
+
+			diag_help(d, "it must be %s", schema->pattern_help);
+			unsound(w);
+			continue;
+		}
+		check_node(w, schema->items, node->pairs.items[i].value,
+			   &(struct path){ .parent = path, .key = key->text });
+	}
+}
+
+static void report_unknown(struct walk *w, const struct schema *schema, const struct node *key,
+			   const struct path *path)
+{
+	const char **names = arena_array(w->arena, schema->key_count, sizeof(*names));
+	const char *meant, *list = "";
+	struct diag *d;
+
+	for (size_t i = 0; i < schema->key_count; i++) {
+		names[i] = schema->keys[i].name;
+		list = arena_printf(w->arena, "%s%s`%s`", list, i ? ", " : "", names[i]);
+	}
+	meant = diag_closest(key->text, names, schema->key_count);
+	d = diag_report(w->diags, UNKNOWN_KEY, key->at, shown(w, key), path_text(w, path));
+	if (meant)
+		diag_help(d, "did you mean `%s`?", meant);
+	else
+		diag_help(d, "the keys here are %s", list);
+}
+
+static void check_required(struct walk *w, const struct schema *schema, const struct node *node,
+			   const struct path *path)
+{
+	for (size_t i = 0; i < schema->key_count; i++) {
+		const struct schema_key *key = &schema->keys[i];
+		struct position at = node->at;
+		struct diag *d;
+
+		if (!key->required || node_get(node, key->name))
+			continue;
+		if (node->pairs.count && node->at.length > 200)
+			at = node->pairs.items[0].key->at;
+		d = diag_report(w->diags, MISSING_KEY, at, path_text(w, path), key->name);
+		if (key->schema->examples)
+			diag_help(d, "for example `%s: %s`", key->name, key->schema->examples[0]);
+		unsound(w);
+	}
+}
+
+static void check_object(struct walk *w, const struct schema *schema, const struct node *node,
+			 const struct path *path)
+{
+	for (size_t i = 0; i < node->pairs.count; i++) {
+		const struct node_pair *pair = &node->pairs.items[i];
+		const struct schema *known = schema_key_find(schema, pair->key->text);
+
+		if (known)
+			check_node(w, known, pair->value,
+				   &(struct path){ .parent = path, .key = pair->key->text });
+		else
+			report_unknown(w, schema, pair->key, path);
+	}
+	check_required(w, schema, node, path);
+}
+
+static void check_node(struct walk *w, const struct schema *schema, const struct node *node,
+		       const struct path *path)
+{
+	const struct schema *fitting = schema_alternative(schema, node->kind);
+	static const enum node_kind kinds[] = {
+		[SCHEMA_OBJECT] = NODE_MAP, [SCHEMA_MAP] = NODE_MAP, [SCHEMA_LIST] = NODE_LIST,
+		[SCHEMA_BOOLEAN] = NODE_SCALAR,
+	};
+	char type[256];
+
+	if (node->kind == NODE_SCALAR && is_null(node) &&
+	    (!fitting || kinds[fitting->kind] != NODE_SCALAR)) {
+		diag_help(diag_report(w->diags, NO_VALUE, node->at, path_text(w, path)),
+			  "give a value, or leave the key out");
+		unsound(w);
+		return;
+	}
+	if (!fitting || kinds[fitting->kind] != node->kind) {
+		diag_report(w->diags, WRONG_TYPE, node->at, path_text(w, path),
+			    schema_type_name(schema, type, sizeof(type)), node_kind_name(node));
+		unsound(w);
+		return;
+	}
+	if (fitting->kind == SCHEMA_OBJECT)
+		check_object(w, fitting, node, path);
+	else if (fitting->kind == SCHEMA_MAP)
+		check_map(w, fitting, node, path);
+	else if (fitting->kind == SCHEMA_LIST)
+		check_list(w, fitting, node, path);
+	else
+		check_scalar(w, fitting, node, path);
+}
+
+bool validate(struct arena *arena, struct diags *diags, const struct schema *schema,
+	      const struct node *node)
+{
+	struct walk w = { .arena = arena, .diags = diags, .sound = true };
+
+	check_node(&w, schema, node, &(struct path){ 0 });
+	for (size_t i = 0; i < PATTERNS && w.patterns[i]; i++)
+		regfree(&w.compiled[i]);
+	return w.sound;
+}
+
+/* ------------------------------------------------------------------------------ which schema */
+
+const struct schema_document *validate_form(struct diags *diags, const struct node *root)
+{
+	const struct node *form = node_get(root, "schema");
+	const char *forms[8];
+	struct diag *d;
+	const char *meant;
+
+	if (root->kind != NODE_MAP || !form || form->kind != NODE_SCALAR) {
+		d = diag_report(diags, NO_SCHEMA,
+				root->kind == NODE_MAP && root->pairs.count
+					? root->pairs.items[0].key->at
+					: root->at);
+		diag_help(d, "begin a guest's file with `schema: hvcc/guest/v1`, a system's with "
+			     "`schema: hvcc/system/v1`");
+		return NULL;
+	}
+	for (size_t i = 0; i < schema_document_count; i++) {
+		forms[i] = schema_documents[i].form;
+		if (strcmp(form->text, forms[i]))
+			continue;
+		if (root->pairs.items[0].value != form)
+			diag_report(diags, SCHEMA_NOT_FIRST, root->pairs.items[0].key->at);
+		return &schema_documents[i];
+	}
+	d = diag_report(diags, BAD_SCHEMA, form->at, form->text);
+	meant = diag_closest(form->text, forms, schema_document_count);
+	if (meant)
+		diag_help(d, "did you mean `%s`?", meant);
+	else
+		diag_help(d, "this release reads hvcc/guest/v1 and hvcc/system/v1");
+	return NULL;
+}
