@@ -20,20 +20,24 @@ static bool offer(void *context)
 	const struct kvm_vcpu *vcpu = context;
 	uint32_t value = WORD_PENDING;
 
-	return memory_write(device_memory(vcpu->vm), word(vcpu), &value, sizeof(value)) == STATUS_OK;
+	return vcpu->eoi & KVM_ENABLE &&
+	       memory_write(device_memory(vcpu->vm), word(vcpu), &value, sizeof(value)) == STATUS_OK;
 }
 
 static bool collect(void *context)
 {
-	const struct kvm_vcpu *vcpu = context;
+	struct kvm_vcpu *vcpu = context;
 	struct memory *memory = device_memory(vcpu->vm);
-	uint32_t value, cleared;
+	uint32_t value;
 
-	/* What was RAM when the offer was made still is: if not, the guest has to end its interrupt itself. */
 	if (memory_read(memory, word(vcpu), &value, sizeof(value)))
 		return false;
-	cleared = value & ~WORD_PENDING;
-	return value == cleared || memory_write(memory, word(vcpu), &cleared, sizeof(cleared)) != STATUS_OK;
+	if (!(value & WORD_PENDING))
+		return true;
+	value &= ~WORD_PENDING;
+	if (memory_write(memory, word(vcpu), &value, sizeof(value)))
+		vcpu->eoi = 0; /* no longer RAM: no more offers */
+	return false;
 }
 
 void kvm_eoi_create(struct kvm_vcpu *vcpu)
