@@ -30,7 +30,8 @@ core_platform :=
 core_cpu      :=
 core_emul     := decode.o operand.o execute.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
-core_vcpu     :=
+core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
+	msr.o policy.o request.o state.o vcpu.o
 core_svm      :=
 core_vm       :=
 core_sched    :=

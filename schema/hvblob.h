@@ -340,7 +340,10 @@ struct hv_cpuid {
 };
 HV_CHECK(hv_cpuid, 56);
 
-enum hv_feature_flags { HV_FEATURE_REQUIRED = 1u << 0 }; /* a host without it is refused */
+enum hv_feature_flags {
+	HV_FEATURE_REQUIRED = 1u << 0,	/* a host without it is refused */
+	HV_FEATURE_FORBIDDEN = 1u << 1, /* a host with it is refused; there is nothing to clear */
+};
 
 struct hv_feature { /* when the host lacks it, all that hangs on it goes too: only ANDs */
 	uint32_t name;

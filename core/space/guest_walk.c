@@ -41,6 +41,7 @@ struct walk {
 	uint64_t rights; /* PTE_WRITE, PTE_USER of all levels ANDed */
 	bool no_execute; /* of any level */
 	uint32_t error;	 /* of the page fault */
+	struct fetch_line *line; /* whose trail is to be filled in; NULL: none */
 };
 
 static const struct walk_mode *walk_mode(const struct guest_paging *p)
@@ -147,6 +148,18 @@ static uint64_t leaf_address(const struct walk *w, uint64_t entry, unsigned int 
 	return base | (w->linear & offset);
 }
 
+/* Notes where an entry lies and what it holds. */
+static void leave_trail(struct walk *w, uint64_t address, uint64_t entry)
+{
+	const struct memory_extent *e = memory_find(w->memory, address);
+	struct fetch_line *line = w->line;
+
+	line->entry_size = w->mode->entry_size;
+	line->trail[line->levels].entry = e && e->host ? e->host + (address - e->gpa) : NULL;
+	line->trail[line->levels].value = entry & ~(PTE_ACCESSED | PTE_DIRTY);
+	line->levels++;
+}
+
 /* One level: *table becomes the next table, or the translation when this was the leaf (*leaf). */
 static enum status walk_level(struct walk *w, unsigned int level, uint64_t *table, bool *leaf)
 {
@@ -163,6 +176,8 @@ static enum status walk_level(struct walk *w, unsigned int level, uint64_t *tabl
 	*leaf = is_leaf(w, entry, level);
 	if (entry & reserved_bits(w, level, *leaf))
 		return walk_fault(w, PF_PRESENT | PF_RESERVED);
+	if (w->line)
+		leave_trail(w, address, entry);
 	take_rights(w, entry, level);
 	if (*leaf && !permitted(w))
 		return walk_fault(w, PF_PRESENT);
@@ -187,25 +202,24 @@ static enum status walk_tables(struct walk *w, uint64_t *gpa)
 	return STATUS_OK;
 }
 
-MUST_USE enum status guest_walk(struct memory *memory, const struct guest_paging *paging, uint64_t linear,
-				uint32_t access, uint64_t *gpa, uint32_t *error)
+static enum status walk_noting(struct memory *memory, const struct guest_paging *paging, uint64_t linear, uint32_t access,
+			       struct fetch_line *line, uint64_t *gpa, uint32_t *error)
 {
 	struct walk w = {
 		.memory = memory,
 		.paging = paging,
 		.mode = walk_mode(paging),
-		.linear = linear,
+		.linear = paging->efer & EFER_LMA ? linear : (uint32_t)linear,
 		.access = access,
 		.user = paging->cpl == 3 && !(access & GUEST_IMPLICIT),
 		.rights = ~0ULL,
+		.line = line,
 	};
 	enum status s;
 
 	*error = 0;
-	if (!(paging->efer & EFER_LMA))
-		w.linear = linear = (uint32_t)linear;
 	if (!(paging->cr0 & CR0_PG)) {
-		*gpa = linear;
+		*gpa = w.linear;
 		return STATUS_OK;
 	}
 	s = walk_tables(&w, gpa);
@@ -213,18 +227,21 @@ MUST_USE enum status guest_walk(struct memory *memory, const struct guest_paging
 	return s;
 }
 
+MUST_USE enum status guest_walk(struct memory *memory, const struct guest_paging *paging, uint64_t linear,
+				uint32_t access, uint64_t *gpa, uint32_t *error)
+{
+	return walk_noting(memory, paging, linear, access, NULL, gpa, error);
+}
+
 /* Enters the page of a fetched instruction, when all of it is RAM. */
-static void fetch_enter(struct memory *memory, const struct guest_paging *paging, uint64_t linear, uint64_t gpa,
-			struct fetch_cache *cache, uint32_t context)
+static void fetch_enter(struct memory *memory, struct fetch_line *line, uint64_t gpa, struct fetch_cache *cache)
 {
 	const struct memory_extent *e = memory_find(memory, gpa);
-	struct fetch_line *line = &cache->lines[(linear >> PAGE_SHIFT) % FETCH_LINES];
 
 	if (!e || !e->host)
 		return;
-	line->page = align_down(linear, PAGE_SIZE) | context;
-	line->cr3 = paging->cr3;
 	line->bytes = e->host + (align_down(gpa, PAGE_SIZE) - e->gpa);
+	cache->lines[(line->page >> PAGE_SHIFT) % FETCH_LINES] = *line;
 }
 
 uint32_t guest_fetch(struct memory *memory, const struct guest_paging *paging, uint64_t linear, uint8_t *bytes,
@@ -238,18 +255,41 @@ uint32_t guest_fetch(struct memory *memory, const struct guest_paging *paging, u
 	while (done < size) {
 		uint64_t at = linear + done, gpa;
 		uint32_t piece = (uint32_t)min_of((uint64_t)(size - done), PAGE_SIZE - (at & (PAGE_SIZE - 1)));
+		struct fetch_line line = {.page = align_down(at, PAGE_SIZE) | context, .cr3 = paging->cr3};
 
-		if (guest_walk(memory, paging, at, GUEST_FETCH, &gpa, error) != STATUS_OK) {
+		if (walk_noting(memory, paging, at, GUEST_FETCH, &line, &gpa, error) != STATUS_OK) {
 			*fault_address = at;
 			break;
 		}
 		if (memory_read(memory, gpa, bytes + done, piece) != STATUS_OK)
 			break;
 		if (!done)
-			fetch_enter(memory, paging, linear, gpa, cache, context);
+			fetch_enter(memory, &line, gpa, cache);
 		done += piece;
 	}
 	return done;
+}
+
+static uint64_t trail_entry(const struct fetch_line *line, uint32_t level)
+{
+	const void *entry = line->trail[level].entry;
+
+	/* Another vCPU may write it: one read. */
+	if (!entry)
+		return 0;
+	return line->entry_size == 8 ? READ_ONCE(*(const uint64_t *)entry) : READ_ONCE(*(const uint32_t *)entry);
+}
+
+const uint8_t *fetch_exact(const struct fetch_cache *cache, uint64_t linear, uint64_t cr3, uint32_t context)
+{
+	const struct fetch_line *line = &cache->lines[(linear >> PAGE_SHIFT) % FETCH_LINES];
+
+	if (!fetch_cached(cache, linear, cr3, context))
+		return NULL;
+	for (uint32_t i = 0; i < line->levels; i++)
+		if ((trail_entry(line, i) & ~(PTE_ACCESSED | PTE_DIRTY)) != line->trail[i].value)
+			return NULL;
+	return line->bytes;
 }
 
 void fetch_cache_clear(struct fetch_cache *cache)

@@ -36,8 +36,9 @@ MUST_USE enum status guest_walk(struct memory *memory, const struct guest_paging
 
 /*
  * The fetch cache: one line an index of the page number. `context` is whatever else the translation hangs on (CPL, mode bits),
- * packed by the caller. The line may be stale (the guest need not tell us): bytes read through it are only ever compared
- * with what the exit already says, and a mismatch is followed by a walk.
+ * packed by the caller. A line may be stale (the guest need not tell us): bytes read through it are only compared with what the
+ * exit already says, and a mismatch is followed by a walk; fetch_exact() looks at the tables' entries again, which is as good
+ * as a walk, for bytes that are executed.
  */
 #define FETCH_LINES 8
 
@@ -45,6 +46,13 @@ struct fetch_line {
 	uint64_t page; /* linear address of the page, with `context` in its low bits */
 	uint64_t cr3;
 	const uint8_t *bytes; /* the page in the core's direct map; it is RAM of this guest for as long as the VM lives */
+	/* The entries that the walk used: while they hold the same, so does the translation. */
+	uint32_t levels;
+	uint8_t entry_size;
+	struct {
+		const void *entry;
+		uint64_t value; /* without accessed and dirty */
+	} trail[5];
 };
 
 struct fetch_cache {
@@ -61,6 +69,9 @@ static inline const uint8_t *fetch_cached(const struct fetch_cache *cache, uint6
 		return NULL;
 	return line->bytes;
 }
+
+/* The same, if the translation still holds. */
+const uint8_t *fetch_exact(const struct fetch_cache *cache, uint64_t linear, uint64_t cr3, uint32_t context);
 
 /*
  * Copies up to `size` bytes of code at `linear` by a walk, and enters the first page in the cache. Returns how many bytes

@@ -5,7 +5,7 @@
  *  - turns each exit of the processor into struct vcpu_exit (neutral, filled in before exit_table[reason] is called from
  *    within its own loop), and always with the instruction's length where the reason's comment names it: where the processor
  *    does not tell, it compares the bytes at RIP, and resumes without advancing when they are not what the exit says;
- *  - keeps gpr[], rip and rflags of struct vcpu valid outside the guest, and everything else behind the functions below;
+ *  - keeps gpr[], rip, rflags and shadow of struct vcpu valid outside the guest, and everything else behind the functions below;
  *  - injects the one event it is given, and reports one that was being delivered when the guest stopped (vcpu_vectoring());
  *  - decides nothing: what an exit means, what is injected when, and what runs, is the caller's.
  *
@@ -67,6 +67,8 @@ struct vcpu_backend {
 	uint64_t (*get_dr)(const struct vcpu *vcpu, uint32_t number);
 	void (*set_dr)(struct vcpu *vcpu, uint32_t number, uint64_t value);
 	void (*get_paging)(const struct vcpu *vcpu, struct vcpu_paging *paging);
+	/* What the fetch cache hangs on besides CR3: CPL and mode, below 4096. */
+	uint32_t (*fetch_context)(const struct vcpu *vcpu);
 	/* ES CS SS DS FS GS as the emulator wants them; valid until the next entry. */
 	const struct emul_segment *(*segments)(const struct vcpu *vcpu);
 	void (*set_segment)(struct vcpu *vcpu, enum hv_segment_id id, const struct hv_segment *segment);
@@ -78,9 +80,7 @@ struct vcpu_backend {
 
 	/* Events. `inject` takes effect at the next entry; one at a time. */
 	void (*inject)(struct vcpu *vcpu, const struct vcpu_event *event);
-	bool (*interrupt_shadow)(const struct vcpu *vcpu); /* of STI or MOV SS */
-	bool (*nmi_blocked)(const struct vcpu *vcpu);	   /* since an NMI was delivered, until IRET */
-	void (*unblock)(struct vcpu *vcpu, bool shadow, bool nmi); /* ends the conditions named */
+	bool (*nmi_blocked)(const struct vcpu *vcpu); /* since an NMI was delivered, until IRET */
 	/* Exit as soon as an interrupt, an NMI could go in; called with what is wanted from now on. */
 	void (*windows)(struct vcpu *vcpu, bool interrupt, bool nmi);
 	void (*set_task_priority)(struct vcpu *vcpu, uint8_t cr8);

@@ -177,6 +177,9 @@ struct msr_table {
 /* What all vCPUs of one VM share, as this layer sees it: the first member of struct vm. */
 enum guest_bus { GUEST_PORT, GUEST_MMIO, GUEST_MSR, GUEST_BUSES };
 
+/* After so many lines of accesses to nothing a guest has said what it has to say. */
+#define GUEST_UNANSWERED_LOGGED 8
+
 struct guest {
 	const char *name;
 	const struct hv_guest *record;
@@ -187,19 +190,23 @@ struct guest {
 	struct cpuid_table cpuid;
 	struct msr_table msr;
 	uint64_t xcr0, xss, cr4, efer; /* what the guest may set: policy, host and closure applied */
+	uint64_t host_cr4;	       /* CR4 bits that the machine has */
 	uint64_t tsc_offset;	       /* guest = host + offset, of the VM */
-	uint32_t tsc_khz;
+	uint32_t tsc_khz, lapic_khz; /* of its TSC and its local APIC timer */
 	uint32_t vcpu_count;
 	struct vcpu **vcpus;
 	uint32_t logged; /* enum guest_logged: said once */
+	uint32_t unanswered; /* accesses where nothing is, logged so far */
+	uint32_t unlisted;   /* MSRs outside its policy, logged so far */
 	/* What the backend keeps for the VM (permission maps, identifiers). */
 	void *arch;
 };
 
 struct vcpu {
-	/* Touched by every exit. */
+	/* Touched by every exit. The backend keeps gpr, rip, rflags and shadow in step with the guest. */
 	uint64_t gpr[GPRS];
 	uint64_t rip, rflags;
+	bool shadow; /* an interrupt shadow of STI or MOV SS covers the instruction at RIP */
 	uint32_t request; /* enum vcpu_request; atomic */
 	uint32_t inside;  /* atomic: in the guest or asleep, so that a request must be followed by a kick */
 	struct vcpu_exit exit;
@@ -217,7 +224,8 @@ struct vcpu {
 	/* Events (inject.c); only its own CPU touches these. */
 	struct vcpu_event vectoring; /* was being delivered when the guest stopped: goes in again first */
 	struct vcpu_event exception; /* raised by the core since then */
-	uint64_t exception_cr2;
+	bool vectoring_waits; /* behind an exception: an interrupt then needs IF again */
+	bool triple_fault;
 	uint32_t nmi_pending; /* 0..2 */
 	uint32_t nmi_signalled; /* atomic; any CPU adds, its own CPU takes */
 	uint32_t startup_vector;
@@ -226,28 +234,41 @@ struct vcpu {
 	uint32_t index; /* in its VM */
 	const struct hv_vcpu *record;
 	uint64_t tsc_offset;
+	uint64_t tsc_adjust;
 	uint64_t msr_slots[HV_MSR_SLOTS];
-	struct live_state *live; /* state.c: what it had when it last left its CPU */
-	uint64_t exits[EXIT_REASONS];
+	struct live_state *live; /* state.h: what it had when it last left its CPU */
+	struct vcpu *next;	 /* of those that run on the same CPU */
 };
 
-/* ---- requests (any CPU) */
+/* Reasons for a line in the log that is worth saying once a guest: bits of guest.logged. */
+enum guest_logged {
+	LOGGED_MSR = 1u << 0,
+	LOGGED_PORT = 1u << 1,
+	LOGGED_ROM = 1u << 2,
+	LOGGED_FETCH = 1u << 3,
+	LOGGED_XCR0 = 1u << 4,
+	LOGGED_EMULATION = 1u << 5,
+};
 
-/* Sets bits of `request`, and kicks the vCPU's CPU when it is inside the guest or asleep on another one. */
+/* ---- requests */
+
+/* Sets bits of `request` (any CPU), and kicks the vCPU's CPU when it is inside the guest or asleep on another one. */
 void vcpu_request(struct vcpu *vcpu, uint32_t bits);
+
+/* The same for this CPU's own vCPU outside the guest: no kick is needed. */
+static inline void vcpu_mark(struct vcpu *vcpu, uint32_t bits)
+{
+	__atomic_fetch_or(&vcpu->request, bits, __ATOMIC_RELAXED);
+}
 
 /* ---- life (its own CPU, or while the VM is stopped) */
 
-/* Power-up state (boot: the record's start state) or, with `init`, the state that INIT leaves. */
-void vcpu_reset(struct vcpu *vcpu);
-void vcpu_load_start(struct vcpu *vcpu, const struct hv_start *start);
-void vcpu_init_signal(struct vcpu *vcpu);
+/* The state that RESET leaves (SDM v3 table 10-1), and then what the record of its start says; a vCPU without one waits
+ * for INIT and start-up. */
+void vcpu_reset(struct vcpu *vcpu, const struct hv_start *start);
 
 /* Before each entry while `request` is not zero: INIT, start-up, events. VERDICT_LEAVE when the guest may not go on. */
 enum verdict vcpu_prepare(struct vcpu *vcpu);
-
-/* Whether a halted vCPU has something to wake for. */
-bool vcpu_wakes(struct vcpu *vcpu);
 
 /* ---- events (inject.c) */
 
@@ -263,15 +284,35 @@ void vcpu_vectoring(struct vcpu *vcpu, const struct vcpu_event *event);
 /* Chooses and injects the next event, and opens the windows for what must wait. */
 void vcpu_inject(struct vcpu *vcpu);
 
-/* ---- instructions */
+/* Whether a halted vCPU has something to wake for. */
+bool vcpu_wakes(struct vcpu *vcpu);
+
+/* Forgets all events: the vCPU is reset. */
+void vcpu_clear_events(struct vcpu *vcpu);
+
+/* ---- instructions (exit.c) */
 
 /* The instruction is done: RIP moves past it, an interrupt shadow ends, a single step traps. */
 void vcpu_advance(struct vcpu *vcpu, uint32_t length);
 
-/* Writes the guest's registers to the log: it crashed. */
-void vcpu_dump(struct vcpu *vcpu, const char *why);
+/* Fetches and decodes the instruction at RIP. False: it is not one that the decoder knows, or the bytes could not be read
+ * (then the exception that the fetch gives is raised). */
+MUST_USE bool vcpu_decode(struct vcpu *vcpu, struct emul_insn *insn);
 
-/* "file:line" of a position index, for messages; "" for none. Not reentrant per vCPU: use it in one message. */
-const char *guest_position(const struct guest *guest, uint32_t position);
+/* The paging state as guest_walk() wants it, and what the fetch cache hangs on besides CR3. */
+void vcpu_guest_paging(const struct vcpu *vcpu, struct guest_paging *paging);
+uint8_t vcpu_mode_bytes(const struct vcpu *vcpu); /* default address size: 2, 4, 8 */
+
+/* An access on one of the guest's buses, device lock included. */
+enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *range, struct bus_access *access);
+
+/* The result of an access by an instruction of `length` bytes as a verdict: advance, fault or stop. */
+enum verdict vcpu_finish(struct vcpu *vcpu, enum access_result result, uint32_t length);
+
+/* Writes the guest's registers to the log: it crashed. Returns VERDICT_CRASH. */
+enum verdict vcpu_crash(struct vcpu *vcpu, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* True the first time that this guest asks for that reason. */
+bool guest_log_once(struct guest *guest, enum guest_logged reason);
 
 #endif

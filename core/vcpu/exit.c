@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From exits to handlers: the one table, what every handler shares, and the exits that need no file of their own. */
+#include "console/log.h"
+#include "cpu/percpu.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "vcpu/exits.h"
+#include "x86/cr.h"
+
+void vcpu_advance(struct vcpu *vcpu, uint32_t length)
+{
+	uint64_t next = vcpu->rip + length;
+
+	/* Outside 64-bit mode EIP wraps at 4 GiB. */
+	if (unlikely((vcpu->rip ^ next) >> 32) && vcpu_mode_bytes(vcpu) != 8)
+		next = (uint32_t)next;
+	vcpu->rip = next;
+	vcpu->shadow = false;
+	if (unlikely(vcpu->rflags & RFLAGS_TF)) {
+		vcpu->backend->set_dr(vcpu, 6, vcpu->backend->get_dr(vcpu, 6) | DR6_BS);
+		vcpu_raise(vcpu, VECTOR_DB);
+	}
+}
+
+uint8_t vcpu_mode_bytes(const struct vcpu *vcpu)
+{
+	const struct emul_segment *cs = &vcpu->backend->segments(vcpu)[EMUL_CS];
+
+	if (vcpu->backend->get_efer(vcpu) & EFER_LMA && cs->attributes & BIT(9))
+		return 8;
+	/* Bit 10: D. Virtual-8086 mode has it clear. */
+	return cs->attributes & BIT(10) ? 4 : 2;
+}
+
+void vcpu_guest_paging(const struct vcpu *vcpu, struct guest_paging *paging)
+{
+	struct vcpu_paging p;
+
+	vcpu->backend->get_paging(vcpu, &p);
+	*paging = (struct guest_paging){
+		.cr0 = p.cr0,
+		.cr3 = p.cr3,
+		.cr4 = p.cr4,
+		.efer = p.efer,
+		.rflags = vcpu->rflags,
+		.cpl = p.cpl,
+		.physical_bits = (uint8_t)vcpu->guest->record->physical_bits,
+	};
+}
+
+MUST_USE bool vcpu_decode(struct vcpu *vcpu, struct emul_insn *insn)
+{
+	uint8_t bytes[EMUL_MAX_LENGTH], mode = vcpu_mode_bytes(vcpu);
+	struct guest_paging paging;
+	struct emul_fault fault;
+	uint64_t linear = vcpu->rip, at;
+	uint32_t count, error;
+
+	vcpu_guest_paging(vcpu, &paging);
+	if (mode != 8)
+		linear = (uint32_t)(linear + vcpu->backend->segments(vcpu)[EMUL_CS].base);
+	count = guest_fetch(vcpu->guest->memory, &paging, linear, bytes, sizeof(bytes), &vcpu->fetch,
+			    vcpu->backend->fetch_context(vcpu), &error, &at);
+	return emul_decode(insn, bytes, count, mode, &fault) == EMUL_DONE;
+}
+
+enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *range, struct bus_access *access)
+{
+	enum access_result result;
+
+	if (!(range->flags & BUS_LOCKED))
+		return range->handler(range->context, access);
+	spin_lock(&vcpu->guest->device_lock);
+	result = range->handler(range->context, access);
+	spin_unlock(&vcpu->guest->device_lock);
+	return result;
+}
+
+enum verdict vcpu_finish(struct vcpu *vcpu, enum access_result result, uint32_t length)
+{
+	if (likely(result == ACCESS_DONE || result == ACCESS_NONE)) {
+		vcpu_advance(vcpu, length);
+		return VERDICT_RESUME;
+	}
+	if (result == ACCESS_STOP)
+		return VERDICT_CRASH;
+	vcpu_raise_error(vcpu, VECTOR_GP, 0);
+	return VERDICT_RESUME;
+}
+
+bool guest_log_once(struct guest *guest, enum guest_logged reason)
+{
+	return !(__atomic_fetch_or(&guest->logged, reason, __ATOMIC_RELAXED) & reason);
+}
+
+static void dump_registers(const struct vcpu *vcpu)
+{
+	static const char *const names[GPRS] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+						"r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15"};
+	const char *guest = vcpu->guest->name;
+	const uint64_t *r = vcpu->gpr;
+
+	for (int i = 0; i < GPRS; i += 4)
+		log_guest(LOG_ERROR, guest, "  %s %016llx  %s %016llx  %s %016llx  %s %016llx", names[i],
+			  (unsigned long long)r[i], names[i + 1], (unsigned long long)r[i + 1], names[i + 2],
+			  (unsigned long long)r[i + 2], names[i + 3], (unsigned long long)r[i + 3]);
+}
+
+static void dump_system(const struct vcpu *vcpu)
+{
+	static const char names[EMUL_SEGMENTS][3] = {"es", "cs", "ss", "ds", "fs", "gs"};
+	const struct emul_segment *s = vcpu->backend->segments(vcpu);
+	const char *guest = vcpu->guest->name;
+	struct vcpu_tables t;
+	struct vcpu_paging p;
+
+	vcpu->backend->get_paging(vcpu, &p);
+	vcpu->backend->get_tables(vcpu, &t);
+	log_guest(LOG_ERROR, guest, "  rip %016llx  rflags %llx  cr0 %llx  cr2 %llx  cr3 %llx  cr4 %llx  efer %llx",
+		  (unsigned long long)vcpu->rip, (unsigned long long)vcpu->rflags, (unsigned long long)p.cr0,
+		  (unsigned long long)vcpu->backend->get_cr(vcpu, 2), (unsigned long long)p.cr3,
+		  (unsigned long long)p.cr4, (unsigned long long)p.efer);
+	for (int i = 0; i < EMUL_SEGMENTS; i++)
+		log_guest(LOG_ERROR, guest, "  %s %04x base %016llx limit %08x attributes %03x", names[i],
+			  s[i].selector, (unsigned long long)s[i].base, s[i].limit, s[i].attributes);
+	log_guest(LOG_ERROR, guest, "  gdtr %016llx+%x  idtr %016llx+%x", (unsigned long long)t.gdtr_base,
+		  t.gdtr_limit, (unsigned long long)t.idtr_base, t.idtr_limit);
+}
+
+enum verdict vcpu_crash(struct vcpu *vcpu, const char *fmt, ...)
+{
+	char why[LOG_LINE_SIZE];
+	va_list args;
+
+	va_start(args, fmt);
+	format_va(why, sizeof(why), fmt, args);
+	va_end(args);
+	log_guest(LOG_ERROR, vcpu->guest->name, "vCPU %u stopped: %s", vcpu->index, why);
+	dump_registers(vcpu);
+	dump_system(vcpu);
+	return VERDICT_CRASH;
+}
+
+/* ---- the small ones */
+
+static enum verdict exit_interrupt(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	cpu_take_interrupts();
+	return VERDICT_RESUME;
+}
+
+static enum verdict exit_nmi(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return VERDICT_RESUME;
+}
+
+/* What waited is looked at again before the next entry. */
+static enum verdict exit_window(struct vcpu *vcpu)
+{
+	vcpu_mark(vcpu, VCPU_REQUEST_EVENT);
+	return VERDICT_RESUME;
+}
+
+static enum verdict exit_undefined(struct vcpu *vcpu)
+{
+	vcpu_raise(vcpu, VECTOR_UD);
+	return VERDICT_RESUME;
+}
+
+/* WBINVD and INVD: no device of this guest bypasses the caches, and emptying them would slow all the others down. */
+static enum verdict exit_cache(struct vcpu *vcpu)
+{
+	vcpu_advance(vcpu, vcpu->exit.length);
+	return VERDICT_RESUME;
+}
+
+static enum verdict exit_pause(struct vcpu *vcpu)
+{
+	vcpu_advance(vcpu, vcpu->exit.length);
+	return VERDICT_RESUME;
+}
+
+/* Intercepted so that a guest whose handler of it faults the same way again does not keep the CPU for ever without an exit: it
+ * gets what it raised. */
+static enum verdict exit_exception(struct vcpu *vcpu)
+{
+	if (VECTORS_WITH_ERROR_CODE & BIT(vcpu->exit.exception.vector))
+		vcpu_raise_error(vcpu, vcpu->exit.exception.vector, vcpu->exit.exception.error);
+	else
+		vcpu_raise(vcpu, vcpu->exit.exception.vector);
+	return VERDICT_RESUME;
+}
+
+static enum verdict exit_triple_fault(struct vcpu *vcpu)
+{
+	return vcpu_crash(vcpu, "triple fault");
+}
+
+static enum verdict exit_invalid(struct vcpu *vcpu)
+{
+	return vcpu_crash(vcpu, "the CPU refused its state (%#llx)", (unsigned long long)vcpu->exit.code);
+}
+
+static enum verdict exit_unknown(struct vcpu *vcpu)
+{
+	return vcpu_crash(vcpu, "exit of an unknown kind, %#llx", (unsigned long long)vcpu->exit.code);
+}
+
+exit_handler *const exit_table[EXIT_REASONS] = {
+	[EXIT_INTERRUPT] = exit_interrupt,
+	[EXIT_NMI] = exit_nmi,
+	[EXIT_INTERRUPT_WINDOW] = exit_window,
+	[EXIT_NMI_WINDOW] = exit_window,
+	[EXIT_CPUID] = exit_cpuid,
+	[EXIT_MSR] = exit_msr,
+	[EXIT_PORT] = exit_port,
+	[EXIT_MEMORY] = exit_memory,
+	[EXIT_HLT] = exit_hlt,
+	[EXIT_HYPERCALL] = exit_hypercall,
+	[EXIT_CR] = exit_cr,
+	[EXIT_XSETBV] = exit_xsetbv,
+	[EXIT_CACHE] = exit_cache,
+	[EXIT_PAUSE] = exit_pause,
+	[EXIT_UNDEFINED] = exit_undefined,
+	[EXIT_EXCEPTION] = exit_exception,
+	[EXIT_TRIPLE_FAULT] = exit_triple_fault,
+	[EXIT_INVALID] = exit_invalid,
+	[EXIT_UNKNOWN] = exit_unknown,
+};

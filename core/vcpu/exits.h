@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The exit handlers, one class of exit a file, as exit.c's table names them. */
+#ifndef CORE_VCPU_EXITS_H
+#define CORE_VCPU_EXITS_H
+
+#include "vcpu/backend.h"
+
+exit_handler exit_cpuid, exit_msr, exit_port, exit_memory, exit_hlt, exit_hypercall, exit_cr, exit_xsetbv;
+
+/* INS, OUTS and memory-mapped I/O by the emulator. */
+enum verdict exit_emulate(struct vcpu *vcpu);
+
+/* An access to a port outside string instructions; also the emulator's way to ports. */
+enum access_result port_access(struct vcpu *vcpu, uint16_t port, uint32_t size, bool write, uint64_t *value);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How any CPU asks something of a vCPU. The order is what makes it safe without a lock:
+ *
+ *	asking CPU                          the vCPU's CPU (entry loop, or idle)
+ *	request |= bits                     inside = 1
+ *	read inside: kick if set            read request: leave if not zero, else enter (or sleep)
+ *
+ * Each side writes before it reads, with full barriers: one of them sees the other. A kick that comes between the check and
+ * the entry is pending, and ends the guest's run at once.
+ */
+#include "cpu/kick.h"
+#include "vcpu/vcpu.h"
+
+void vcpu_request(struct vcpu *vcpu, uint32_t bits)
+{
+	uint32_t before = __atomic_fetch_or(&vcpu->request, bits, __ATOMIC_SEQ_CST);
+	struct percpu *cpu = vcpu->cpu;
+
+	/* Who set the same bits before us has kicked, or is about to. */
+	if ((before & bits) == bits || !cpu || cpu == this_cpu())
+		return;
+	if (__atomic_load_n(&vcpu->inside, __ATOMIC_SEQ_CST))
+		cpu_kick(cpu);
+}
