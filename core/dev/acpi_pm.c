@@ -139,7 +139,8 @@ static enum status create(struct device *device)
 
 	timer_init(&pm->timer, fire);
 	s = device_add_range(device, VM_PORT, base, base + PORTS - 1, port, device, BUS_LOCKED);
-	if (s || !reset_at)
+	/* A reset port inside PCI's address port, 0xcf9, is the PCI host's. */
+	if (s || !reset_at || (reset_at >= 0xcf8 && reset_at < 0xcfc))
 		return s;
 	return device_add_range(device, VM_PORT, reset_at, reset_at, reset_port, device, BUS_LOCKED);
 }

@@ -9,7 +9,9 @@
 
 #define FUNCTIONS_MAX 64u /* a guest */
 
-enum { PORT_ADDRESS = 0xcf8, PORT_DATA = 0xcfc };
+enum { PORT_ADDRESS = 0xcf8, PORT_RESET = 0xcf9, PORT_DATA = 0xcfc };
+
+#define RESET_CPU BIT(2) /* going from 0 to 1 resets (ICH9 datasheet 13.7.5) */
 
 #define ADDRESS_ENABLE	 BIT(31)
 #define ADDRESS_BDF	 BITS(23, 8)
@@ -22,6 +24,7 @@ enum { PORT_ADDRESS = 0xcf8, PORT_DATA = 0xcfc };
 struct pci_host {
 	struct device device;
 	uint32_t address; /* last written to 0xcf8 */
+	uint8_t control;  /* last written to 0xcf9 */
 	uint32_t count;
 	struct config_space functions[FUNCTIONS_MAX];
 };
@@ -71,11 +74,27 @@ static enum access_result ecam(void *context, struct bus_access *access)
 	return ACCESS_DONE;
 }
 
-/* Only a whole word reaches the address register; narrower accesses there are ports of their own. */
+static enum access_result reset_port(struct pci_host *host, struct bus_access *access)
+{
+	uint8_t before = host->control;
+
+	if (!access->write) {
+		access->value = before;
+		return ACCESS_DONE;
+	}
+	host->control = access->value & 0x0e;
+	if (host->control & ~before & RESET_CPU)
+		device_vm_event(host->device.vm, VM_EVENT_RESET);
+	return ACCESS_DONE;
+}
+
+/* Only a whole word reaches the address register. A byte at 0xcf9 is the chipset's reset control. */
 static enum access_result address_port(void *context, struct bus_access *access)
 {
 	struct pci_host *host = context;
 
+	if (access->size == 1 && access->address == PORT_RESET)
+		return reset_port(host, access);
 	if (access->size != 4 || access->address != PORT_ADDRESS)
 		return ACCESS_NONE;
 	if (access->write)
@@ -134,6 +153,7 @@ static void reset(struct device *device)
 	struct pci_host *host = (struct pci_host *)device;
 
 	host->address = 0;
+	host->control = 0;
 	for (uint32_t i = 0; i < host->count; i++)
 		config_reset(&host->functions[i]);
 }
