@@ -6,6 +6,7 @@
 B := build
 CC := gcc
 PREFIX := /usr/local
+.DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
