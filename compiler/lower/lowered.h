@@ -18,10 +18,10 @@
 #include "base/arena.h"
 #include "base/source.h"
 #include "base/vector.h"
+#include "lower/cpu.h"
 #include "schema/hvblob.h"
 
-struct guest;	    /* model/model.h */
-struct lowered_cpu; /* lower/cpu.h: topology and policy records of one guest */
+struct guest; /* model/model.h */
 
 /* Memory of the guest, sorted by address and disjoint after layout_guest. */
 struct lowered_region {
@@ -87,6 +87,7 @@ struct guest_map {
 	uint64_t rsdp;	   /* in the BIOS area, where multiboot kernels search */
 	struct window acpi; /* tables, E820_ACPI: top of low RAM */
 	struct window nvs;  /* FACS, E820_NVS, just behind them */
+	struct window hole; /* all that is no RAM below 4 GiB */
 	struct window ecam;
 	uint32_t ecam_buses;
 	struct window pci32[2]; /* memory windows of the PCI host bridge below 4 GiB */
@@ -119,9 +120,11 @@ struct lowered {
 	struct hv_event on_poweroff, on_reboot, on_crash;
 
 	struct guest_map map;
+	VECTOR(struct window) ram;   /* sorted, disjoint */
+	VECTOR(struct window) taken; /* RAM that start-up uses already: place.h */
 	struct guest_chips chips;
-	struct lowered_cpu *cpu;
 	VECTOR(struct lowered_mtrr) mtrrs;
+	struct lowered_cpu *cpu;     /* topology and policy records */
 	VECTOR(struct lowered_e820) e820;
 	VECTOR(struct lowered_region) regions;
 	VECTOR(struct lowered_load) loads;

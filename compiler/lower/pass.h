@@ -20,6 +20,7 @@ struct lower_context {
 	struct diags *diags;
 	const struct system *model;
 	struct lowered_system *system;
+	VECTOR(struct lowered_payload) files; /* each file is read once */
 };
 
 struct pass {
@@ -27,6 +28,18 @@ struct pass {
 	void (*run)(struct lower_context *context, struct lowered *guest); /* each guest */
 	bool (*check)(const struct lowered *guest); /* NULL: nothing to re-derive */
 };
+
+/* The passes, each in the file of its name (those of the CPU are in lower/cpu.h). */
+void pass_layout_guest(struct lower_context *context, struct lowered *guest);
+void pass_layout_mmio(struct lower_context *context, struct lowered *guest);
+void pass_irq(struct lower_context *context, struct lowered *guest);
+void pass_acpi(struct lower_context *context, struct lowered *guest);
+void pass_start(struct lower_context *context, struct lowered *guest);
+bool check_layout_guest(const struct lowered *guest);
+bool check_loads(const struct lowered *guest);
+
+/* What belongs to no guest: the core's pool, console, power. Runs last. */
+void layout_host(struct lower_context *context);
 
 /*
  * Lowers the whole system. Returns false when there were errors (reported); the lowered form then

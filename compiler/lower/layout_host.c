@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What belongs to no guest. The core's pool is all the memory it ever takes, so it is computed
+ * here, from the same records that the core reads.
+ */
+#include "lower/pass.h"
+#include "lower/place.h"
+#include "model/model.h"
+
+#define GIB (1ull << 30)
+
+enum {
+	CORE_BYTES = 2 << 20,	    /* the core's own tables, logs and pages */
+	VCPU_BYTES = 64 << 10,	    /* VMCB, save areas, stack, local tables */
+	RESERVE_FRAMES = 64,	    /* for tables made while a guest runs */
+	LEAST_TABLE_FRAMES = 16,    /* roots, upper levels, ends that need small pages */
+};
+
+/* Frames of nested tables if every large page is 2 MiB: one a GiB, two for each region's ends. */
+static uint64_t table_frames(const struct lowered *guest)
+{
+	uint64_t frames = LEAST_TABLE_FRAMES;
+
+	for (size_t i = 0; i < guest->regions.count; i++) {
+		const struct hv_region *r = &guest->regions.items[i].record;
+
+		frames += 2 + (r->size + GIB - 1) / GIB + 1;
+	}
+	return frames;
+}
+
+static uint64_t pool_bytes(const struct lowered_system *system)
+{
+	uint64_t bytes = CORE_BYTES;
+
+	for (size_t i = 0; i < system->guests.count; i++) {
+		const struct lowered *guest = system->guests.items[i];
+
+		bytes += (uint64_t)guest->cpu->topology.count * VCPU_BYTES;
+		bytes += (table_frames(guest) + guest->reserve_frames) * PAGE;
+	}
+	return bytes;
+}
+
+static struct hv_event event_of(const struct event *event)
+{
+	return (struct hv_event){
+		.action = event->action.value,
+		.max_restarts = event->max_restarts.value,
+		.window_ms = (uint32_t)event->within.value,
+		.then = event->then.value,
+	};
+}
+
+static void guest_events(struct lowered *guest)
+{
+	const struct events *events = &guest->model->events;
+
+	guest->on_poweroff = event_of(&events->on_poweroff);
+	guest->on_reboot = event_of(&events->on_reboot);
+	guest->on_crash = event_of(&events->on_crash);
+	if (guest->on_poweroff.action == HV_EVENT_DESTROY &&
+	    guest->on_reboot.action == HV_EVENT_DESTROY &&
+	    guest->on_crash.action == HV_EVENT_DESTROY)
+		guest->flags |= HV_GUEST_PAYLOAD_ONCE;
+}
+
+_Static_assert((int)EVENT_ACTION_DESTROY == HV_EVENT_DESTROY &&
+		       (int)EVENT_ACTION_RESTART == HV_EVENT_RESTART &&
+		       (int)EVENT_ACTION_PRESERVE == HV_EVENT_PRESERVE,
+	       "the model's words are the blob's");
+
+void layout_host(struct lower_context *context)
+{
+	struct lowered_system *system = context->system;
+	const struct system *model = context->model;
+
+	for (size_t i = 0; i < system->guests.count; i++) {
+		system->guests.items[i]->reserve_frames = RESERVE_FRAMES;
+		guest_events(system->guests.items[i]);
+	}
+	system->name = model->name.value;
+	system->position = model->where.at;
+	system->record = (struct hv_system){
+		.flags = (model->mitigations.value ? 0 : HV_SYSTEM_NO_MITIGATIONS) |
+			 (was_set(model->debug_exit.where) ? HV_SYSTEM_DEBUG_EXIT : 0) |
+			 (model->poweroff_when_idle.value ? HV_SYSTEM_POWEROFF_WHEN_IDLE : 0),
+		.log_level = model->console.log_level.value,
+		.console_port = (uint16_t)model->console.io.value,
+		.debug_exit_port = (uint16_t)model->debug_exit.value,
+		.console_baud = model->console.baud.value,
+		.slp_typ_s5 = HV_NONE,
+		.pool_bytes = pool_bytes(system),
+	};
+}

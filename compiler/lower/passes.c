@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order of lowering, as an array. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "acpi/acpi.h"
+#include "diag/diag.h"
+#include "lower/cpu.h"
+#include "lower/pass.h"
+#include "model/model.h"
+
+static const struct pass passes[] = {
+	{ "topology", lower_topology, NULL },
+	{ "layout-guest", pass_layout_guest, check_layout_guest },
+	{ "layout-mmio", pass_layout_mmio, NULL },
+	{ "cpu-policy", lower_cpu_policy, lower_cpu_check },
+	{ "irq", pass_irq, NULL },
+	{ "acpi", pass_acpi, acpi_verify },
+	{ "start", pass_start, check_loads },
+};
+
+enum { PASSES = sizeof(passes) / sizeof(*passes) };
+
+static _Noreturn void internal_error(const struct pass *pass, const struct lowered *guest)
+{
+	fprintf(stderr, "hvcc: internal error: pass `%s` left guest `%s` inconsistent\n",
+		pass->name, guest->name);
+	exit(70);
+}
+
+/* What is a word of the file already. */
+static void guest_flags(struct lowered *guest)
+{
+	const struct guest *model = guest->model;
+
+	guest->name = model->name.value;
+	guest->position = model->where.at;
+	for (size_t i = 0; i < model->pv.interfaces.count; i++)
+		guest->pv |= 1u << model->pv.interfaces.items[i].value;
+	if (model->vcpus.apic.mode.value == APIC_MODE_X2APIC)
+		guest->flags |= HV_GUEST_X2APIC;
+}
+
+static void lower_guest(struct lower_context *context, struct lowered *guest)
+{
+	size_t before = diag_errors(context->diags);
+
+	for (size_t i = 0; i < PASSES; i++) {
+		passes[i].run(context, guest);
+		if (diag_errors(context->diags) != before)
+			return;
+		if (passes[i].check && !passes[i].check(guest))
+			internal_error(&passes[i], guest);
+	}
+}
+
+bool lower_system(struct lower_context *context)
+{
+	size_t before = diag_errors(context->diags);
+
+	context->system = arena_new(context->arena, struct lowered_system);
+	for (size_t i = 0; i < context->model->guests.count; i++) {
+		struct guest *model = context->model->guests.items[i];
+		struct lowered *guest = arena_new(context->arena, struct lowered);
+
+		guest->model = model;
+		guest_flags(guest);
+		vector_push(context->arena, &context->system->guests, guest);
+		lower_guest(context, guest);
+	}
+	layout_host(context);
+	return diag_errors(context->diags) == before;
+}
