@@ -53,14 +53,14 @@ compiler_diag     := diag.o diag_gcc.o diag_json.o diag_text.o
 compiler_yaml     := text_map.o yaml_read.o
 compiler_validate := formats.o schema.o validate.o
 compiler_policy   :=
-compiler_model    := from_tree.o guest.o model.o system.o
+compiler_model    := effective.o from_tree.o guest.o model.o system.o
 compiler_check    := boot.o cpu.o irq.o memory.o names.o run.o
 compiler_kernel   := bzimage.o elf.o multiboot.o unpack.o
 compiler_lower    := layout_guest.o layout_mmio.o layout_host.o irq.o place.o registers.o start.o \
 	start_linux.o start_pvh.o start_multiboot.o start_raw.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o pptt.o spcr.o waet.o
 compiler_emit     :=
-compiler_cmd      := check.o load.o main.o version.o
+compiler_cmd      := check.o config.o explain.o load.o main.o schema.o version.o
 
 compiler_folders := base diag yaml validate policy model check kernel lower acpi emit cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))

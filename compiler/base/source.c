@@ -20,8 +20,7 @@ static void index_lines(struct arena *arena, struct source *source)
 	source->line_count = (uint32_t)starts.count;
 }
 
-/* Without the folder that it shares with the top file. */
-static const char *name_below_top(const struct sources *sources, const char *path)
+const char *path_below_top(const struct sources *sources, const char *path)
 {
 	const char *top = sources->files.count > 1 ? sources->files.items[1].path : path;
 	const char *slash = strrchr(top, '/');
@@ -36,7 +35,7 @@ uint32_t source_add(struct sources *sources, const char *path, const char *text,
 
 	if (!sources->files.count)
 		vector_push(sources->arena, &sources->files, ((struct source){ "", "", "" }));
-	source.name = name_below_top(sources, path);
+	source.name = path_below_top(sources, path);
 	index_lines(sources->arena, &source);
 	vector_push(sources->arena, &sources->files, source);
 	return (uint32_t)sources->files.count - 1;

@@ -70,4 +70,7 @@ const char *read_file(struct arena *arena, const char *path, size_t limit, struc
  */
 const char *path_relative_to(struct arena *arena, const char *naming_file, const char *path);
 
+/* A path without the folder that it shares with the top (first) file. */
+const char *path_below_top(const struct sources *sources, const char *path);
+
 #endif

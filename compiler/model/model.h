@@ -203,6 +203,7 @@ struct pv_list { /* in the order of the file: their CPUID bases follow it */
 
 /* ----------------------------------------------------------------------- guests and systems */
 struct lowered; /* lower/lowered.h */
+struct schema;	/* validate/schema.h */
 
 struct guest {
 	struct where where; /* the whole document or entry */
@@ -238,6 +239,7 @@ struct bind {
 struct system {
 	struct arena *arena;
 	const struct sources *sources;
+	const struct schema *form; /* of the top document: &schema_guest or &schema_system */
 	struct where where;
 	FIELD(const char *) name;
 	VECTOR(struct guest *) guests;

@@ -12,6 +12,7 @@ static struct system *new_system(struct cursor c)
 
 	system->arena = c.arena;
 	system->sources = c.sources;
+	system->form = c.schema;
 	return system;
 }
 

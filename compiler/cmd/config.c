@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hvcc config: the configuration in force, each value with where it came from.
+ *
+ *	vcpus:
+ *	  count: 4                                # linux.yaml:3
+ *	  topology:
+ *	    sockets: 1                            # default
+ *
+ * The output is a document that means the same: configuring it again changes comments only.
+ */
+#include "cmd/command.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/effective.h"
+
+#define COMMENT_COLUMN 44
+
+static const struct option_row options[] = {
+	{ 0, "json", NULL, "as JSON: `config`, and `sources` by path" },
+	{ 0 },
+};
+
+/* "default", "linux.yaml:3", "system.yaml:9 (bind)"; NULL: nothing to say. */
+static const char *source_of(struct arena *arena, const struct sources *sources,
+			     struct where where)
+{
+	if (where.origin == ORIGIN_ABSENT)
+		return NULL;
+	if (where.origin == ORIGIN_DEFAULT)
+		return "default";
+	return arena_printf(arena, "%s:%u%s", source_get(sources, where.at.file)->path,
+			    where.at.line, where.origin == ORIGIN_BOUND ? " (bind)" : "");
+}
+
+/* ------------------------------------------------------------------------------------- YAML */
+
+/* Text that needs no quotes: a letter or slash, then nothing that means anything to YAML. */
+static bool is_plain(const char *text)
+{
+	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/";
+	static const char rest[] = "0123456789_./-";
+
+	if (!*text || !strchr(first, *text) || !strcmp(text, "null"))
+		return false;
+	for (; *text; text++)
+		if (!strchr(first, *text) && !strchr(rest, *text))
+			return false;
+	return true;
+}
+
+static char *quoted(struct arena *arena, const char *text)
+{
+	json_t *json = json_string(text);
+	char *dumped = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL, *copy;
+
+	if (!dumped)
+		out_of_memory();
+	copy = arena_strdup(arena, dumped);
+	free(dumped);
+	json_decref(json);
+	return copy;
+}
+
+static void end_line(const struct invocation *in, int column, struct where where)
+{
+	const char *source = source_of(in->arena, in->sources, where);
+
+	if (source)
+		printf("%*s# %s", column < COMMENT_COLUMN ? COMMENT_COLUMN - column : 1, "",
+		       source);
+	putchar('\n');
+}
+
+static void print_value(const struct invocation *in, const struct effective *e, int column)
+{
+	const char *text = e->text;
+
+	if (e->kind == EFFECTIVE_TEXT && !is_plain(text))
+		text = quoted(in->arena, text);
+	end_line(in, column + printf("%s", text), e->where);
+}
+
+/* Lists of words stand in one line. */
+static bool is_flat(const struct effective *e)
+{
+	return e->kind == EFFECTIVE_LIST &&
+	       (!e->children.count || e->children.items[0]->kind == EFFECTIVE_BARE);
+}
+
+static void print_flat(const struct invocation *in, const struct effective *e, int column)
+{
+	column += printf("[");
+	for (size_t i = 0; i < e->children.count; i++)
+		column += printf("%s%s", i ? ", " : "", e->children.items[i]->text);
+	end_line(in, column + printf("]"), e->where);
+}
+
+static void print_entry(const struct invocation *in, const struct effective *e, int indent,
+			bool after_dash);
+
+static void print_children(const struct invocation *in, const struct effective *e, int indent)
+{
+	for (size_t i = 0; i < e->children.count; i++)
+		print_entry(in, e->children.items[i], indent, false);
+}
+
+/* `- ` stands before the first key of a map in a list. */
+static void print_item(const struct invocation *in, const struct effective *e, int indent)
+{
+	printf("%*s- ", indent, "");
+	for (size_t i = 0; i < e->children.count; i++)
+		print_entry(in, e->children.items[i], indent + 2, !i);
+}
+
+static void print_entry(const struct invocation *in, const struct effective *e, int indent,
+			bool after_dash)
+{
+	int column = indent;
+
+	if (!e->key) {
+		print_item(in, e, indent);
+		return;
+	}
+	column += printf("%*s%s:", after_dash ? 0 : indent, "", e->key) -
+		  (after_dash ? 0 : indent);
+	if (e->kind == EFFECTIVE_TEXT || e->kind == EFFECTIVE_BARE) {
+		print_value(in, e, column + printf(" "));
+	} else if (is_flat(e)) {
+		print_flat(in, e, column + printf(" "));
+	} else {
+		end_line(in, column, (struct where){ 0 });
+		print_children(in, e, indent + 2);
+	}
+}
+
+/* ------------------------------------------------------------------------------------- JSON */
+
+static json_t *to_json(const struct effective *e)
+{
+	json_t *json;
+
+	if (e->kind == EFFECTIVE_TEXT || (e->kind == EFFECTIVE_BARE && !e->numeric)) {
+		bool truth = e->schema->kind == SCHEMA_BOOLEAN;
+
+		return truth ? json_boolean((int)e->number) : json_string(e->text);
+	}
+	if (e->kind == EFFECTIVE_BARE)
+		return json_integer((json_int_t)e->number);
+	json = e->kind == EFFECTIVE_LIST ? json_array() : json_object();
+	for (size_t i = 0; i < e->children.count; i++) {
+		const struct effective *child = e->children.items[i];
+
+		if (e->kind == EFFECTIVE_LIST)
+			json_array_append_new(json, to_json(child));
+		else
+			json_object_set_new(json, child->key, to_json(child));
+	}
+	return json;
+}
+
+static void add_sources(const struct invocation *in, json_t *sources, const struct effective *e,
+			const char *path)
+{
+	const char *source = source_of(in->arena, in->sources, e->where);
+
+	if (source)
+		json_object_set_new(sources, path, json_string(source));
+	for (size_t i = 0; i < e->children.count; i++) {
+		const struct effective *child = e->children.items[i];
+		const char *below =
+			child->key ? arena_printf(in->arena, "%s%s%s", path, *path ? "." : "",
+						  child->key)
+				   : arena_printf(in->arena, "%s[%zu]", path, i);
+
+		add_sources(in, sources, child, below);
+	}
+}
+
+static void print_json(const struct invocation *in, const struct effective *e)
+{
+	json_t *sources = json_object(), *json;
+
+	add_sources(in, sources, e, "");
+	json = json_pack("{soso}", "config", to_json(e), "sources", sources);
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(json);
+}
+
+static int run(struct invocation *in)
+{
+	struct system *system = load_system(in, in->arguments[0]);
+
+	if (!system)
+		return invocation_verdict(in);
+	if (invocation_option(in, "json"))
+		print_json(in, effective_system(system));
+	else
+		print_children(in, effective_system(system), 0);
+	return invocation_verdict(in);
+}
+
+const struct command command_config = {
+	.name = "config",
+	.arguments = "FILE",
+	.summary = "show the configuration in force, with the source of each value",
+	.options = options,
+	.least = 1,
+	.most = 1,
+	.run = run,
+};

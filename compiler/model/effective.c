@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the model back to a document, part by part as guest.c and system.c read them. */
+#include "model/effective.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "yaml/node.h"
+
+struct writer {
+	struct arena *arena;
+	const struct sources *sources;
+};
+
+static struct effective *add(const struct writer *w, struct effective *parent,
+			     enum effective_kind kind, const struct schema *schema, const char *key)
+{
+	struct effective *e = arena_new(w->arena, struct effective);
+
+	e->kind = kind;
+	e->key = key;
+	e->schema = schema;
+	if (!schema)
+		abort();
+	if (parent)
+		vector_push(w->arena, &parent->children, e);
+	return e;
+}
+
+static const struct schema *key_schema(const struct effective *parent, const char *key)
+{
+	const struct schema *object = schema_alternative(parent->schema, NODE_MAP);
+
+	return object->kind == SCHEMA_MAP ? object->items : schema_key_find(object, key);
+}
+
+static struct effective *add_map(const struct writer *w, struct effective *parent,
+				 const char *key)
+{
+	return add(w, parent, EFFECTIVE_MAP, key_schema(parent, key), key);
+}
+
+static struct effective *add_list(const struct writer *w, struct effective *parent,
+				  const char *key)
+{
+	return add(w, parent, EFFECTIVE_LIST, key_schema(parent, key), key);
+}
+
+static struct effective *add_item(const struct writer *w, struct effective *list,
+				  enum effective_kind kind)
+{
+	return add(w, list, kind, schema_alternative(list->schema, NODE_LIST)->items, NULL);
+}
+
+/* A number, word or truth value as documents write it. */
+static void set_bare(const struct writer *w, struct effective *e, uint64_t value,
+		     struct where where)
+{
+	const struct schema *schema = schema_alternative(e->schema, NODE_SCALAR);
+	char text[32];
+
+	e->where = where;
+	e->number = value;
+	if (schema->kind == SCHEMA_WORD) {
+		e->text = schema->words[value];
+	} else if (schema->kind == SCHEMA_BOOLEAN) {
+		e->text = value ? "true" : "false";
+	} else {
+		e->text = arena_strdup(w->arena, schema_number(schema, value, text, sizeof(text)));
+		e->numeric = schema->kind == SCHEMA_INTEGER;
+	}
+}
+
+static void add_number(const struct writer *w, struct effective *parent, const char *key,
+		       uint64_t value, struct where where)
+{
+	if (where.origin != ORIGIN_ABSENT)
+		set_bare(w, add(w, parent, EFFECTIVE_BARE, key_schema(parent, key), key), value,
+			 where);
+}
+
+static void add_text(const struct writer *w, struct effective *parent, const char *key,
+		     const char *text, struct where where)
+{
+	struct effective *e;
+
+	if (!text)
+		return;
+	e = add(w, parent, EFFECTIVE_TEXT, key_schema(parent, key), key);
+	e->text = text;
+	e->where = where;
+}
+
+static void add_path(const struct writer *w, struct effective *parent, const char *key,
+		     const struct file_name *name)
+{
+	if (name->value)
+		add_text(w, parent, key, path_below_top(w->sources, name->path), name->where);
+}
+
+#define NUMBER(parent, key, field) add_number(w, (parent), (key), (field).value, (field).where)
+#define TEXT(parent, key, field)   add_text(w, (parent), (key), (field).value, (field).where)
+
+static void add_pins(const struct writer *w, struct effective *parent, const struct vcpus *vcpus)
+{
+	struct effective *pins;
+
+	if (!vcpus->pins.count)
+		return;
+	pins = add_map(w, parent, "pin");
+	for (size_t i = 0; i < vcpus->pins.count; i++) {
+		const struct pin *pin = &vcpus->pins.items[i];
+
+		add_number(w, pins, arena_printf(w->arena, "%u", pin->vcpu), pin->cpu, pin->where);
+	}
+}
+
+static void add_vcpus(const struct writer *w, struct effective *guest, const struct vcpus *vcpus)
+{
+	struct effective *e = add_map(w, guest, "vcpus"), *topology, *apic;
+
+	NUMBER(e, "count", vcpus->count);
+	topology = add_map(w, e, "topology");
+	NUMBER(topology, "sockets", vcpus->topology.sockets);
+	NUMBER(topology, "dies", vcpus->topology.dies);
+	NUMBER(topology, "cores", vcpus->topology.cores);
+	NUMBER(topology, "threads", vcpus->topology.threads);
+	add_pins(w, e, vcpus);
+	apic = add_map(w, e, "apic");
+	NUMBER(apic, "mode", vcpus->apic.mode);
+}
+
+static void add_cpu(const struct writer *w, struct effective *guest, const struct cpu *cpu)
+{
+	struct effective *e;
+
+	if (!cpu->model.value && !cpu->policy.text)
+		return;
+	e = add_map(w, guest, "cpu");
+	TEXT(e, "model", cpu->model);
+	add_text(w, e, "cpuid", cpu->policy.text, cpu->policy.where);
+}
+
+static void add_memory(const struct writer *w, struct effective *guest,
+		       const struct memory *memory)
+{
+	struct effective *e = add_map(w, guest, "memory"), *regions, *region;
+
+	NUMBER(e, "size", memory->size);
+	if (!memory->regions.count)
+		return;
+	regions = add_list(w, e, "regions");
+	for (size_t i = 0; i < memory->regions.count; i++) {
+		const struct region *r = &memory->regions.items[i];
+
+		region = add_item(w, regions, EFFECTIVE_MAP);
+		NUMBER(region, "gpa", r->gpa);
+		NUMBER(region, "size", r->size);
+		NUMBER(region, "kind", r->kind);
+		TEXT(region, "name", r->name);
+	}
+}
+
+static void add_modules(const struct writer *w, struct effective *boot, const struct boot *from)
+{
+	struct effective *modules;
+
+	if (!from->modules.count)
+		return;
+	modules = add_list(w, boot, "modules");
+	for (size_t i = 0; i < from->modules.count; i++) {
+		struct effective *module = add_item(w, modules, EFFECTIVE_MAP);
+
+		add_path(w, module, "path", &from->modules.items[i].path);
+		TEXT(module, "args", from->modules.items[i].args);
+	}
+}
+
+static void add_boot(const struct writer *w, struct effective *guest, const struct boot *boot)
+{
+	struct effective *e = add_map(w, guest, "boot"), *raw;
+
+	NUMBER(e, "protocol", boot->protocol);
+	add_path(w, e, "kernel", &boot->kernel);
+	add_path(w, e, "initrd", &boot->initrd);
+	add_modules(w, e, boot);
+	TEXT(e, "cmdline", boot->cmdline);
+	NUMBER(e, "unpack", boot->unpack);
+	if (!was_set(boot->raw.where))
+		return;
+	raw = add_map(w, e, "raw");
+	NUMBER(raw, "load-address", boot->raw.load_address);
+	NUMBER(raw, "entry", boot->raw.entry);
+	NUMBER(raw, "mode", boot->raw.mode);
+}
+
+static void add_devices(const struct writer *w, struct effective *guest,
+			const struct devices *devices)
+{
+	struct effective *e = add_map(w, guest, "devices"), *list = add_list(w, e, "serial");
+
+	for (size_t i = 0; i < devices->serial.count; i++) {
+		const struct serial *from = &devices->serial.items[i];
+		struct effective *serial = add_item(w, list, EFFECTIVE_MAP);
+
+		TEXT(serial, "id", from->id);
+		NUMBER(serial, "model", from->model);
+		NUMBER(serial, "io", from->io);
+		NUMBER(serial, "irq", from->irq);
+		NUMBER(serial, "backend", from->backend);
+	}
+	if (was_set(devices->debug_exit.where))
+		NUMBER(add_map(w, e, "debug-exit"), "io", devices->debug_exit.io);
+}
+
+static void add_acpi(const struct writer *w, struct effective *guest, const struct acpi *acpi)
+{
+	struct effective *e = add_map(w, guest, "acpi");
+
+	TEXT(e, "oem-id", acpi->oem_id);
+	TEXT(e, "oem-table-id", acpi->oem_table_id);
+	NUMBER(e, "oem-revision", acpi->oem_revision);
+}
+
+static void add_timers(const struct writer *w, struct effective *guest,
+		       const struct timers *timers)
+{
+	struct effective *list = add_list(w, guest, "timers"), *item;
+
+	list->where = timers->where;
+	for (size_t i = 0; i < TIMER_COUNT; i++) {
+		if (!timers->present[i])
+			continue;
+		item = add_item(w, list, EFFECTIVE_BARE);
+		set_bare(w, item, i, timers->automatic ? timers->where : timers->timer[i]);
+	}
+}
+
+static void add_event(const struct writer *w, struct effective *events, const char *key,
+		      const struct event *event)
+{
+	struct effective *e = add_map(w, events, key);
+
+	NUMBER(e, "action", event->action);
+	NUMBER(e, "max-restarts", event->max_restarts);
+	NUMBER(e, "within", event->within);
+	NUMBER(e, "then", event->then);
+}
+
+static void add_events(const struct writer *w, struct effective *guest,
+		       const struct events *events)
+{
+	struct effective *e = add_map(w, guest, "events");
+
+	add_event(w, e, "on-poweroff", &events->on_poweroff);
+	add_event(w, e, "on-reboot", &events->on_reboot);
+	add_event(w, e, "on-crash", &events->on_crash);
+}
+
+static void add_pv(const struct writer *w, struct effective *guest, const struct pv_list *pv)
+{
+	struct effective *list = add_list(w, guest, "pv");
+
+	list->where = pv->where;
+	for (size_t i = 0; i < pv->interfaces.count; i++)
+		set_bare(w, add_item(w, list, EFFECTIVE_BARE), pv->interfaces.items[i].value,
+			 pv->interfaces.items[i].where);
+}
+
+static void add_guest(const struct writer *w, struct effective *e, const struct guest *guest)
+{
+	TEXT(e, "name", guest->name);
+	add_vcpus(w, e, &guest->vcpus);
+	add_cpu(w, e, &guest->cpu);
+	add_memory(w, e, &guest->memory);
+	add_boot(w, e, &guest->boot);
+	add_devices(w, e, &guest->devices);
+	add_acpi(w, e, &guest->acpi);
+	add_timers(w, e, &guest->timers);
+	add_events(w, e, &guest->events);
+	add_pv(w, e, &guest->pv);
+}
+
+static void add_machine(const struct writer *w, struct effective *e, const struct system *system)
+{
+	struct effective *console;
+
+	TEXT(e, "name", system->name);
+	console = add_map(w, e, "console");
+	NUMBER(console, "io", system->console.io);
+	NUMBER(console, "baud", system->console.baud);
+	NUMBER(console, "log-level", system->console.log_level);
+	NUMBER(e, "debug-exit", system->debug_exit);
+	NUMBER(e, "poweroff-when-idle", system->poweroff_when_idle);
+	NUMBER(e, "mitigations", system->mitigations);
+}
+
+const struct effective *effective_system(const struct system *system)
+{
+	struct writer writer = { system->arena, system->sources }, *w = &writer;
+	bool single = system->form == &schema_guest;
+	struct effective *e = add(w, NULL, EFFECTIVE_MAP, system->form, NULL), *form, *guests;
+
+	form = add(w, e, EFFECTIVE_BARE, key_schema(e, "schema"), "schema");
+	set_bare(w, form, 0, (struct where){ 0 });
+	if (single) {
+		add_guest(w, e, system->guests.items[0]);
+		return e;
+	}
+	add_machine(w, e, system);
+	guests = add_list(w, e, "guests");
+	for (size_t i = 0; i < system->guests.count; i++)
+		add_guest(w, add(w, guests, EFFECTIVE_MAP, &schema_guest, NULL),
+			  system->guests.items[i]);
+	return e;
+}

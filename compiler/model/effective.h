@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model as a document again: every value that is in force, with where it came from. Numbers
+ * and words are written as the schema has them, so that the result is a valid document.
+ */
+#ifndef HVCC_MODEL_EFFECTIVE_H
+#define HVCC_MODEL_EFFECTIVE_H
+
+#include "model/model.h"
+#include "validate/schema.h"
+
+enum effective_kind { EFFECTIVE_MAP, EFFECTIVE_LIST, EFFECTIVE_TEXT, EFFECTIVE_BARE };
+
+struct effective {
+	enum effective_kind kind;
+	const struct schema *schema;
+	const char *key; /* NULL in a list */
+	const char *text; /* TEXT: any characters; BARE: number, word, truth value */
+	uint64_t number; /* of a BARE number */
+	bool numeric;
+	struct where where;
+	VECTOR(struct effective *) children;
+};
+
+/* The document of one guest, or of the system when it was a system's. */
+const struct effective *effective_system(const struct system *system);
+
+#endif
