@@ -24,11 +24,12 @@ core_cflags := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-builtin-printf -m
 
 core_lib      := status.o string.o format.o checksum.o sha256.o
 core_x86      := memory.o
-core_console  :=
-core_mm       :=
-core_blob     :=
-core_platform :=
-core_cpu      :=
+core_console  := log.o uart_16550.o
+core_mm       := frames.o ptab.o ptab_host.o ptab_npt.o host_map.o
+core_blob     := blob.o
+core_platform := memory_map.o acpi_host.o power.o pci_quiet.o platform_check.o
+core_cpu      := cpu.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
+	tsc.o timer.o timer_lapic.o mitigations.o
 core_emul     := decode.o operand.o execute.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
@@ -39,7 +40,7 @@ core_sched    :=
 core_dev      := vlapic.o vlapic_timer.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
 core_pci      := ecam.o config_space.o
-core_boot     :=
+core_boot     := head.o pvh.o multiboot2.o handoff.o main.o
 
 core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vm sched dev pv pci boot
 core_objects := $(foreach f,$(core_folders),$(addprefix $(B)/core/$(f)/,$(core_$(f))))
@@ -83,8 +84,12 @@ $(B)/core/%.o: core/%.S
 	$(CC) $(core_cflags) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
 # These are what the compiler makes of loops: they must not become calls of themselves.
 $(B)/core/lib/string.o: core_cflags += -fno-builtin -fno-tree-loop-distribute-patterns
-$(B)/hvcore.elf: $(core_objects) core/boot/link.ld
-	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(core_objects)
+# An archive, so that only what boot reaches is in the image.
+$(B)/core/core.a: $(core_objects)
+	rm -f $@
+	$(AR) qcsD $@ $^
+$(B)/hvcore.elf: $(B)/core/boot/head.o $(B)/core/core.a core/boot/link.ld
+	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
 
 schema_names := guest=schema/guest.schema.json system=schema/system.schema.json \
 	-- diagnostics=schema/diagnostics.schema.json

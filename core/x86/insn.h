@@ -308,6 +308,18 @@ static inline void breakpoint(void)
 	__asm__ volatile("int3");
 }
 
+/* a * b / c with 128 bits in between; #DE if the quotient does not fit. */
+static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t quotient, rest;
+
+	__asm__("mulq %3; divq %4"
+		: "=&a"(quotient), "=&d"(rest)
+		: "0"(a), "r"(b), "r"(c)
+		: "cc");
+	return quotient;
+}
+
 /* ---------------------------------------------------------------- barriers */
 
 static inline void compiler_barrier(void)
