@@ -30,7 +30,7 @@ static void add(struct claims *claims, const char *what, uint32_t first, uint32_
 		struct where where, struct where fallback)
 {
 	struct claim claim = {
-		.what = what,
+		.what = arena_printf(claims->arena, "`%s`", what),
 		.first = first,
 		.count = count,
 		.at = was_set(where) ? where.at : fallback.at,
@@ -97,7 +97,7 @@ static void report_interrupt(const struct check_context *c, const struct claim *
 				     claim->what, other->what);
 
 	if (other->at.file)
-		diag_note(d, other->at, "`%s` has it", other->what);
+		diag_note(d, other->at, "%s has it", other->what);
 	diag_help(d, "ISA interrupts are edge-triggered and cannot be shared; serial lines "
 		     "usually have 4, 3, 5 and 7");
 }

@@ -84,6 +84,34 @@ static void print_value(const struct invocation *in, const struct effective *e, 
 	end_line(in, column + printf("%s", text), e->where);
 }
 
+/* Lines that a literal block can hold as they are. */
+static bool is_block(const char *text)
+{
+	size_t length = strlen(text);
+
+	if (!length || text[0] == ' ' || text[0] == '\n' || text[length - 1] != '\n' ||
+	    (length > 1 && text[length - 2] == '\n'))
+		return false;
+	for (; *text; text++)
+		if ((uint8_t)*text < 0x20 && *text != '\n')
+			return false;
+	return true;
+}
+
+static void print_block(const struct invocation *in, const struct effective *e, int indent,
+			int column)
+{
+	end_line(in, column + printf(" |"), e->where);
+	for (const char *line = e->text; *line;) {
+		int length = (int)strcspn(line, "\n");
+
+		if (length)
+			printf("%*s%.*s", indent + 2, "", length, line);
+		putchar('\n');
+		line += length + 1;
+	}
+}
+
 /* Lists of words stand in one line. */
 static bool is_flat(const struct effective *e)
 {
@@ -127,7 +155,9 @@ static void print_entry(const struct invocation *in, const struct effective *e, 
 	}
 	column += printf("%*s%s:", after_dash ? 0 : indent, "", e->key) -
 		  (after_dash ? 0 : indent);
-	if (e->kind == EFFECTIVE_TEXT || e->kind == EFFECTIVE_BARE) {
+	if (e->kind == EFFECTIVE_TEXT && is_block(e->text)) {
+		print_block(in, e, indent, column);
+	} else if (e->kind == EFFECTIVE_TEXT || e->kind == EFFECTIVE_BARE) {
 		print_value(in, e, column + printf(" "));
 	} else if (is_flat(e)) {
 		print_flat(in, e, column + printf(" "));

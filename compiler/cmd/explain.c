@@ -2,7 +2,6 @@
 /* hvcc explain: what a diagnostic means, or what a key of a document is. */
 #include "cmd/command.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,18 +40,10 @@ static void print_sample(const char *title, const char *text)
 	}
 }
 
-/* -W takes the name in this spelling. */
-static void print_name(const char *name)
+static void explain_code(const struct invocation *in, const struct diag_row *row)
 {
-	for (; *name; name++)
-		putchar(*name == '_' ? '-' : tolower((unsigned char)*name));
-}
-
-static void explain_code(const struct diag_row *row)
-{
-	printf("%s (", row->id);
-	print_name(row->name);
-	printf("), %s\n\n", row->severity == SEVERITY_ERROR ? "an error" : "a warning");
+	printf("%s (%s), %s\n\n", row->id, diag_word(in->arena, row),
+	       row->severity == SEVERITY_ERROR ? "an error" : "a warning");
 	print_wrapped(row->explain);
 	print_sample("Wrong", row->bad);
 	print_sample("Right", row->good);
@@ -159,13 +150,22 @@ static size_t explain_keys(const struct invocation *in, const char *key)
 	return s.found;
 }
 
+static int list_codes(const struct invocation *in)
+{
+	for (size_t i = 0; i < DIAG_COUNT; i++)
+		printf("%s %s\n", diag_rows[i].id, diag_word(in->arena, &diag_rows[i]));
+	return EXIT_OK;
+}
+
 static int run(struct invocation *in)
 {
-	const char *what = in->arguments[0];
-	const struct diag_row *row = diag_find(what);
+	const char *what = in->argument_count ? in->arguments[0] : NULL;
+	const struct diag_row *row = what ? diag_find(what) : NULL;
 
+	if (!what)
+		return list_codes(in);
 	if (row)
-		explain_code(row);
+		explain_code(in, row);
 	else if (!explain_keys(in, what))
 		return usage_error(in, "`%s` is neither a code (HV0204) nor a key (vcpus.count)",
 				   what);
@@ -174,9 +174,9 @@ static int run(struct invocation *in)
 
 const struct command command_explain = {
 	.name = "explain",
-	.arguments = "CODE|KEY",
-	.summary = "explain a diagnostic (HV0204) or a key (vcpus.topology)",
-	.least = 1,
+	.arguments = "[CODE|KEY]",
+	.summary = "explain a diagnostic (HV0204) or a key (vcpus.topology); alone, list the codes",
+	.least = 0,
 	.most = 1,
 	.run = run,
 };

@@ -134,6 +134,15 @@ bool diags_set_severity(struct diags *diags, const char *argument)
 	return true;
 }
 
+const char *diag_word(struct arena *arena, const struct diag_row *row)
+{
+	char *word = arena_strdup(arena, row->name);
+
+	for (char *c = word; *c; c++)
+		*c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+	return word;
+}
+
 static int compare(const void *left, const void *right)
 {
 	const struct diag *a = *(struct diag *const *)left, *b = *(struct diag *const *)right;

@@ -98,6 +98,9 @@ bool diags_set_severity(struct diags *diags, const char *argument);
 /* Row of "HV0204" or "topology-product", any case; NULL when there is none. */
 const struct diag_row *diag_find(const char *text);
 
+/* The word of a row as -W and explain take it: "topology-product". */
+const char *diag_word(struct arena *arena, const struct diag_row *row);
+
 /* By file, place, code; equal findings once. Printers call it. */
 void diags_sort(struct diags *diags);
 

@@ -61,7 +61,7 @@ static json_t *diagnostic(const struct diags *diags, const struct diag *diag)
 	const struct diag_row *row = &diag_rows[diag->code];
 	json_t *json, *notes = json_array(), *helps = json_array();
 
-	json = json_pack("{ss ss ss so}", "code", row->id, "name", row->name, "severity",
+	json = json_pack("{ss ss ss so}", "code", row->id, "name", diag_word(diags->arena, row), "severity",
 			 names[diag->severity], "message", text_of(diag->message));
 	if (diag->label)
 		json_object_set_new(json, "label", text_of(diag->label));

@@ -65,25 +65,73 @@ static size_t characters(const char *text, size_t size)
 	return count;
 }
 
-/* What may not reach a terminal as it is (it could move the cursor) is shown as a blank or `?`. */
-static void put_source_text(const struct printer *p, const char *text, size_t size)
+/* Bytes of the character at text, 0 when a terminal should not get it: control, broken UTF-8. */
+static size_t showable(const char *text, size_t size)
 {
-	for (size_t i = 0; i < size; i++) {
-		uint8_t c = (uint8_t)text[i];
+	uint8_t c = (uint8_t)text[0];
+	size_t length = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
 
-		if (c == '\t')
-			c = ' ';
-		else if (c < 0x20 || c == 0x7f ||
-			 (c == 0xc2 && i + 1 < size && (uint8_t)text[i + 1] < 0xa0))
-			c = '?';
-		fputc(c, p->out);
+	if (length > size || c < 0x20 || c == 0x7f)
+		return 0;
+	for (size_t i = 1; i < length; i++)
+		if (((uint8_t)text[i] & 0xc0) != 0x80)
+			return 0;
+	if ((c == 0xc2 && (uint8_t)text[1] < 0xa0) || (c == 0xe0 && (uint8_t)text[1] < 0xa0) ||
+	    (c == 0xed && (uint8_t)text[1] >= 0xa0))
+		return 0;
+	return length;
+}
+
+/* Characters [first, first + count) of a line; a blank for a tab, `?` for what cannot be shown. */
+static void put_source_text(const struct printer *p, const char *text, size_t size, size_t first,
+			    size_t count)
+{
+	size_t character = 0;
+
+	for (size_t i = 0; i < size && character < first + count; character++) {
+		size_t length = showable(text + i, size - i), step = 1;
+
+		while (i + step < size && ((uint8_t)text[i + step] & 0xc0) == 0x80)
+			step++;
+		if (character >= first) {
+			if (length == step)
+				fwrite(text + i, 1, length, p->out);
+			else
+				fputc(text[i] == '\t' ? ' ' : '?', p->out);
+		}
+		i += step;
 	}
 }
 
-static void put_line(const struct printer *p, uint32_t line, const char *text, size_t size)
+/* Of a line longer than this, a part around its first mark is shown. */
+#define LONGEST_LINE 160
+#define LEAD 40
+
+struct window {
+	size_t first, count; /* characters */
+};
+
+static struct window window_of(const char *line, size_t size, uint32_t column)
+{
+	size_t length = characters(line, size), first;
+
+	if (length <= LONGEST_LINE)
+		return (struct window){ 0, length };
+	first = column > LEAD ? column - LEAD : 0;
+	if (first > length - LONGEST_LINE)
+		first = length - LONGEST_LINE;
+	return (struct window){ first, LONGEST_LINE };
+}
+
+static void put_line(const struct printer *p, uint32_t line, const char *text, size_t size,
+		     struct window window)
 {
 	fprintf(p->out, "%s%*u │%s ", p->c->rule, p->margin, line, p->c->off);
-	put_source_text(p, text, size);
+	if (window.first)
+		fputs("...", p->out);
+	put_source_text(p, text, size, window.first, window.count);
+	if (window.first + window.count < characters(text, size))
+		fputs("...", p->out);
 	fputc('\n', p->out);
 }
 
@@ -103,12 +151,22 @@ static size_t mark_width(const struct printer *p, const struct mark *mark)
 	return length ? length : 1;
 }
 
-static void put_mark(const struct printer *p, const struct mark *mark, const char *primary)
+static void put_mark(const struct printer *p, const struct mark *mark, struct window window,
+		     const char *primary)
 {
-	size_t width = mark_width(p, mark);
+	size_t width = mark_width(p, mark), start = mark->at.column - 1;
 
-	fprintf(p->out, "%s%*s │%s %*s%s", p->c->rule, p->margin, "", p->c->off,
-		(int)mark->at.column - 1, "", mark->primary ? primary : p->c->second);
+	if (start < window.first || start > window.first + window.count) {
+		fprintf(p->out, "%s%*s │%s column %u: %s\n", p->c->rule, p->margin, "", p->c->off,
+			mark->at.column, mark->text ? mark->text : "here");
+		return;
+	}
+	if (width > window.first + window.count - start)
+		width = window.first + window.count - start;
+	start = start - window.first + (window.first ? strlen("...") : 0);
+	fprintf(p->out, "%s%*s │%s %*s%s", p->c->rule, p->margin, "", p->c->off, (int)start, "",
+		mark->primary ? primary : p->c->second);
+	width += !width;
 	while (width--)
 		fputc(mark->primary ? '^' : '-', p->out);
 	if (mark->text && *mark->text)
@@ -121,6 +179,7 @@ static void put_marks(const struct printer *p, const struct mark *marks, size_t 
 		      const char *primary)
 {
 	const struct source *source = source_get(p->sources, marks[0].at.file);
+	struct window window = { 0 };
 	uint32_t shown = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -133,10 +192,11 @@ static void put_marks(const struct printer *p, const struct mark *marks, size_t 
 				fprintf(p->out, "%s%*s ·%s\n", p->c->rule, p->margin, "",
 					p->c->off);
 			line = source_line(source, number, &size);
-			put_line(p, number, line, size);
+			window = window_of(line, size, marks[i].at.column);
+			put_line(p, number, line, size, window);
 			shown = number;
 		}
-		put_mark(p, &marks[i], primary);
+		put_mark(p, &marks[i], window, primary);
 	}
 }
 

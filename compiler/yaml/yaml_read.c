@@ -179,6 +179,7 @@ static struct node *new_node(struct reader *r, enum node_kind kind)
 
 static void check_tag(struct reader *r, struct node *node, const yaml_char_t *tag)
 {
+	static const char core[] = "tag:yaml.org,2002:"; /* what `!!` stands for */
 	const char *text = (const char *)tag;
 
 	if (!text || !strcmp(text, "!"))
@@ -187,6 +188,8 @@ static void check_tag(struct reader *r, struct node *node, const yaml_char_t *ta
 		node->policy = true;
 		return;
 	}
+	if (!strncmp(text, core, strlen(core)))
+		text = arena_printf(r->arena, "!!%s", text + strlen(core));
 	diag_help(diag_report(r->diags, YAML_TAG, node->at, text),
 		  "leave the tag out: the schema says what type a value has; `!policy` is for the "
 		  "text of `cpu.cpuid` only");
