@@ -53,11 +53,11 @@ compiler_base     := arena.o buffer.o map.o output.o source.o vector.o
 compiler_diag     := diag.o diag_gcc.o diag_json.o diag_text.o
 compiler_yaml     := text_map.o yaml_read.o
 compiler_validate := formats.o schema.o validate.o
-compiler_policy   :=
+compiler_policy   := ast.o base.o evaluate.o explain.o feature.o resolve.o typecheck.o
 compiler_model    := effective.o from_tree.o guest.o model.o system.o
-compiler_check    := boot.o cpu.o irq.o memory.o names.o run.o
+compiler_check    := boot.o cpu.o irq.o memory.o names.o policy.o run.o
 compiler_kernel   := bzimage.o elf.o multiboot.o unpack.o
-compiler_lower    := layout_guest.o layout_mmio.o layout_host.o irq.o place.o registers.o start.o \
+compiler_lower    := cpu.o cpuid.o msr.o passes.o topology.o layout_guest.o layout_mmio.o layout_host.o irq.o place.o registers.o start.o \
 	start_linux.o start_pvh.o start_multiboot.o start_raw.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o pptt.o spcr.o waet.o
 compiler_emit     :=
@@ -66,8 +66,8 @@ compiler_cmd      := check.o config.o explain.o load.o main.o schema.o version.o
 compiler_folders := base diag yaml validate policy model check kernel lower acpi emit cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))
 # Made when hvcc is built: C in build/generated, and the headers that must be there before anything is compiled.
-compiler_generated := schema_tables.o
-generated_headers  := $(B)/generated/model_enums.h
+compiler_generated := schema_tables.o policy_parser.o policy_lexer.o
+generated_headers  := $(B)/generated/model_enums.h $(B)/generated/policy_parser.h $(B)/generated/policy_lexer.h
 hvcc_objects      := $(patsubst %.o,$(B)/%.o,$(compiler_sources)) $(addprefix $(B)/generated/,$(compiler_generated))
 hvcc_asan_objects := $(patsubst %.o,$(B)/asan/%.o,$(compiler_sources)) \
 	$(addprefix $(B)/asan/$(B)/generated/,$(compiler_generated))
@@ -99,6 +99,13 @@ $(B)/schema_compile: compiler/validate/schema_compile.c
 $(B)/generated/schema_tables.c $(B)/generated/model_enums.h &: $(B)/schema_compile $(wildcard schema/*.json)
 	@mkdir -p $(@D)
 	$(B)/schema_compile $(B)/generated/schema_tables.c $(B)/generated/model_enums.h $(schema_names)
+
+$(B)/generated/policy_parser.c $(B)/generated/policy_parser.h &: compiler/policy/policy.y
+	@mkdir -p $(@D)
+	bison -Wall -Werror -o $(B)/generated/policy_parser.c --defines=$(B)/generated/policy_parser.h $<
+$(B)/generated/policy_lexer.c $(B)/generated/policy_lexer.h &: compiler/policy/policy.l
+	@mkdir -p $(@D)
+	flex -o $(B)/generated/policy_lexer.c --header-file=$(B)/generated/policy_lexer.h $<
 
 $(B)/generated/%.o: $(B)/generated/%.c
 	$(CC) $(hvcc_cflags) -MMD -MP -c -o $@ $<

@@ -137,6 +137,9 @@ struct cpu_policy_records {
 void cpu_policy_build(struct arena *arena, const struct cpu_request *request, enum hv_vendor vendor,
 		      struct cpu_policy_records *records);
 
+/* What the manuals call an MSR that hvcc knows; NULL: not known. For listings. */
+const char *cpu_msr_name(uint32_t number);
+
 /* ------------------------------------------------------------------------------------- the passes */
 
 /* One guest's CPUs: struct lowered points to it. */

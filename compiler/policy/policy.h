@@ -40,6 +40,7 @@ struct feature_choice {
 	uint8_t verb;	/* enum policy_verb of ast.h, for CHOICE_VERB */
 	bool required;	/* a host without it is refused */
 	bool forbidden; /* a host with it is refused */
+	bool glob;	/* a pattern named it */
 	uint16_t cause; /* enum feature_id */
 	struct position at; /* nowhere for defaults */
 };

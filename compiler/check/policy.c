@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CPU policies: policy/ says all there is to say. */
+#include "check/check.h"
+
+#include "policy/policy.h"
+
+void check_policy(const struct check_context *c)
+{
+	policy_compile(c->system->arena, c->diags, c->guest);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The passes of the CPU side: from the model to topology.c, cpuid.c and msr.c, and the check of what they made. */
+#include "lower/cpu.h"
+
+#include <stdlib.h>
+
+#include "diag/diag.h"
+#include "lower/lowered.h"
+#include "lower/pass.h"
+#include "policy/policy.h"
+
+void lower_topology(struct lower_context *context, struct lowered *guest)
+{
+	const struct vcpus *vcpus = &guest->model->vcpus;
+	const struct cpu_shape shape = {
+		.sockets = vcpus->topology.sockets.value,
+		.dies = vcpus->topology.dies.value,
+		.cores = vcpus->topology.cores.value,
+		.threads = vcpus->topology.threads.value,
+	};
+
+	guest->cpu = arena_new(context->arena, struct lowered_cpu);
+	/* Ids numbered by the shape always fit; check/ has refused shapes that are too large. */
+	if (!cpu_topology_build(context->arena, shape, NULL, &guest->cpu->topology))
+		abort();
+}
+
+static struct position policy_position(const struct guest *guest)
+{
+	if (guest->cpu.policy.text)
+		return guest->cpu.policy.where.at;
+	if (was_set(guest->cpu.model.where))
+		return guest->cpu.model.where.at;
+	return guest->where.at;
+}
+
+/* What the policy has to say was said by check/: the second reading is silent. */
+void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
+{
+	struct diags *silent = diags_new(context->arena, context->diags->sources);
+	const struct policy *policy = policy_compile(context->arena, silent, guest->model);
+	struct cpu_request request = {
+		.topology = &guest->cpu->topology,
+		.physical_bits = guest->map.physical_bits,
+		.mtrrs = guest->mtrrs.items,
+		.mtrr_count = guest->mtrrs.count,
+		.pv_kvm = (guest->pv & HV_PV_KVM) != 0,
+		.unlisted = CPU_MSR_INJECT_GP,
+		.position = policy_position(guest->model),
+	};
+
+	if (!policy) {
+		policy_compile(context->arena, context->diags, guest->model);
+		return;
+	}
+	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
+		guest->cpu->runs_on[vendor] = policy->vendors[vendor].possible;
+		request.features = &policy->vendors[vendor];
+		cpu_policy_build(context->arena, &request, vendor, &guest->cpu->policies[vendor]);
+	}
+}
+
+static const struct hv_cpuid *find(const struct cpu_policy_records *records, uint32_t leaf,
+				   uint32_t subleaf)
+{
+	for (uint32_t i = 0; i < records->cpuid_count; i++) {
+		if (records->cpuid[i].leaf == leaf && records->cpuid[i].subleaf == subleaf)
+			return &records->cpuid[i];
+	}
+	return NULL;
+}
+
+/* Leaf 0xB leads from ids to cores and packages; policies may have replaced it by hand. */
+static bool levels_agree(const struct cpu_policy_records *records,
+			 const struct cpu_topology *topology)
+{
+	const struct hv_cpuid *thread = find(records, 0xb, 0), *core = find(records, 0xb, 1);
+
+	return thread && core && thread->value[EAX] == topology->core_shift &&
+	       core->value[EAX] == topology->package_shift;
+}
+
+static bool assigned_by_hand(const struct lowered *guest)
+{
+	return guest->model->cpu.policy.text != NULL;
+}
+
+static bool index_sound(const struct cpu_policy_records *records)
+{
+	for (uint32_t i = 0; i < records->index_count; i++) {
+		if (records->index[i] == 0xffff)
+			continue;
+		if (records->index[i] >= records->cpuid_count ||
+		    records->cpuid[records->index[i]].subleaf != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool msrs_sound(const struct cpu_policy_records *records)
+{
+	for (uint32_t i = 0; i < records->msr_count; i++) {
+		const struct hv_msr *msr = &records->msrs[i];
+		bool stored = msr->read == HV_MSR_STORE || msr->write == HV_MSR_STORE;
+
+		if (msr->last < msr->first || (i > 0 && msr->first <= records->msrs[i - 1].last))
+			return false;
+		if (stored && msr->slot + (msr->last - msr->first) >= HV_MSR_SLOTS)
+			return false;
+	}
+	return true;
+}
+
+bool lower_cpu_check(const struct lowered *guest)
+{
+	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
+		const struct cpu_policy_records *records = &guest->cpu->policies[vendor];
+
+		if (!index_sound(records) || !msrs_sound(records))
+			return false;
+		if (!assigned_by_hand(guest) && !levels_agree(records, &guest->cpu->topology))
+			return false;
+	}
+	return true;
+}
