@@ -127,19 +127,6 @@ struct emul_ops {
 					  uint32_t size, uint32_t clear_to);
 };
 
-/* The view of a vCPU. The caller owns all of it and fills it in before each call. */
-struct emul_cpu {
-	uint64_t *regs;			      /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
-	const struct emul_segment *segments;  /* EMUL_SEGMENTS of them */
-	uint64_t rip;
-	uint64_t rflags;
-	uint8_t mode;			      /* bytes of the default address size: 2, 4 or 8 */
-	uint8_t linear_bits;		      /* 48, or 57 with CR4.LA57; used in mode 8 */
-	const struct emul_ops *ops;
-	void *context;			      /* the caller's */
-	struct emul_fault fault;	      /* out, with EMUL_FAULT */
-};
-
 /* What an instruction does: the mnemonics of opcodes.def. */
 enum emul_op {
 	EMUL_OP_NONE,
@@ -179,6 +166,34 @@ struct emul_insn {
 };
 
 enum { EMUL_NO_REGISTER = 0xff };
+
+/*
+ * Instructions decoded before, by their bytes: a guest reaches its devices from few places. Zeroed
+ * once; never needs invalidation, since a line answers for its bytes alone.
+ */
+enum { EMUL_CACHE_LINES = 16 };
+
+struct emul_cache {
+	struct emul_cache_line {
+		uint64_t head, tail; /* bytes 0..7 and 7..14 */
+		uint8_t mode;
+		struct emul_insn insn;
+	} lines[EMUL_CACHE_LINES];
+};
+
+/* The view of a vCPU. The caller owns all of it and fills it in before each call. */
+struct emul_cpu {
+	uint64_t *regs;			      /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
+	const struct emul_segment *segments;  /* EMUL_SEGMENTS of them */
+	uint64_t rip;
+	uint64_t rflags;
+	uint8_t mode;			      /* bytes of the default address size: 2, 4 or 8 */
+	uint8_t linear_bits;		      /* 48, or 57 with CR4.LA57; used in mode 8 */
+	const struct emul_ops *ops;
+	void *context;			      /* the caller's */
+	struct emul_cache *cache;	      /* lives as long as the vCPU; NULL: none */
+	struct emul_fault fault;	      /* out, with EMUL_FAULT */
+};
 
 /*
  * Decodes the instruction in bytes[0..count). Fields that the instruction does not have are

@@ -7,6 +7,9 @@
 #include "lib/bits.h"
 #include "lib/types.h"
 
+/* Off the common path, which then need not save registers for it. */
+#define RARE __attribute__((noinline, cold))
+
 /* How an opcode byte leads to a row. */
 enum emul_kind {
 	KIND_NONE,
@@ -115,14 +118,14 @@ struct emul_row {
 
 /* General registers by number; the byte registers 4..7 without REX are AH, CH, DH, BH. */
 enum {
-	REG_RAX = 0,
-	REG_RCX = 1,
-	REG_RDX = 2,
-	REG_RBX = 3,
-	REG_RSP = 4,
-	REG_RBP = 5,
-	REG_RSI = 6,
-	REG_RDI = 7,
+	GPR_RAX = 0,
+	GPR_RCX = 1,
+	GPR_RDX = 2,
+	GPR_RBX = 3,
+	GPR_RSP = 4,
+	GPR_RBP = 5,
+	GPR_RSI = 6,
+	GPR_RDI = 7,
 };
 
 /* RFLAGS (SDM v1 3.4.3). */
@@ -152,22 +155,37 @@ enum { FAULT_DE = 0, FAULT_UD = 6, FAULT_SS = 12, FAULT_GP = 13 };
 /* An instruction being carried out. */
 struct emul_step {
 	struct emul_cpu *cpu;
+	const struct emul_insn *insn;
 	uint64_t offset; /* of the memory operand within its segment */
 	uint64_t flags;	 /* RFLAGS in the making; stored when the instruction is done */
-	struct emul_insn insn;
 };
 
-/* The low 8 * size bits. */
+/* The low 8 * size bits, for the sizes of integers. */
 static inline uint64_t size_mask(uint32_t size)
 {
-	return ~0ULL >> (64 - 8 * size);
+	static const uint64_t masks[] = { [1] = 0xff, [2] = 0xffff, [4] = 0xffffffff, [8] = ~0ULL };
+
+	return masks[size];
 }
 
 /* Records an exception with error code 0, or none, as the vector has it. Returns EMUL_FAULT. */
 enum emul_outcome emul_raise(struct emul_fault *fault, uint8_t vector);
 
-/* The effective address of the instruction's memory operand. */
-uint64_t emul_effective_address(const struct emul_step *s);
+/* The effective address of the instruction's memory operand: SDM v1 3.7.5. */
+static inline uint64_t emul_effective_address(const struct emul_step *s)
+{
+	const struct emul_insn *insn = s->insn;
+	const uint64_t *regs = s->cpu->regs;
+	uint64_t address = insn->displacement;
+
+	if (likely(insn->base != EMUL_NO_REGISTER))
+		address += regs[insn->base];
+	else if (insn->rip_relative)
+		address += s->cpu->rip + insn->length;
+	if (insn->index != EMUL_NO_REGISTER)
+		address += regs[insn->index] << insn->scale;
+	return address & size_mask(insn->address_size);
+}
 
 /* Beside enum emul_access, not passed on: the address must be a multiple of the size, else #GP. */
 enum { ACCESS_ALIGNED = 1 << 8 };
@@ -181,14 +199,46 @@ enum emul_outcome emul_write(struct emul_step *s, uint32_t segment, uint64_t off
 enum emul_outcome emul_exchange(struct emul_step *s, const void *expected, const void *desired,
 				uint32_t size) MUST_USE;
 
-/* General registers with the rules for partial writes (SDM v1 3.4.1.1). */
-uint64_t emul_get_register(const struct emul_step *s, uint32_t number, uint32_t size);
+/* General registers, with the byte registers' numbering and the rules for partial writes (SDM v1 3.4.1.1). */
+static inline uint64_t emul_get_register(const struct emul_step *s, uint32_t number, uint32_t size)
+{
+	const uint64_t *regs = s->cpu->regs;
+
+	if (unlikely(size == 1) && !s->insn->rex && number >= 4)
+		return field_get(regs[number & 3], BITS(15, 8));
+	return regs[number] & size_mask(size);
+}
+
 void emul_set_register(struct emul_step *s, uint32_t number, uint32_t size, uint64_t value);
 
+/* Operands that are no memory: registers, immediates, constants. */
+uint64_t emul_load_plain(const struct emul_step *s, uint32_t operand, uint32_t size);
+void emul_store_plain(struct emul_step *s, uint32_t operand, uint32_t size, uint64_t value);
+
+static inline bool is_memory(const struct emul_step *s, uint32_t operand)
+{
+	return s->insn->memory && (operand == OPERAND_E || operand == OPERAND_O);
+}
+
 /* An operand's value, zero-extended from `size` bytes; EMUL_ACCESS_UPDATE where it is written later. */
-enum emul_outcome emul_load(struct emul_step *s, uint32_t operand, uint32_t size, uint32_t access,
-			    uint64_t *value) MUST_USE;
-enum emul_outcome emul_store(struct emul_step *s, uint32_t operand, uint32_t size,
-			     uint64_t value) MUST_USE;
+static inline MUST_USE enum emul_outcome emul_load(struct emul_step *s, uint32_t operand,
+						   uint32_t size, uint32_t access, uint64_t *value)
+{
+	if (is_memory(s, operand)) {
+		*value = 0;
+		return emul_read(s, s->insn->segment, s->offset, value, size, access);
+	}
+	*value = emul_load_plain(s, operand, size);
+	return EMUL_DONE;
+}
+
+static inline MUST_USE enum emul_outcome emul_store(struct emul_step *s, uint32_t operand,
+						    uint32_t size, uint64_t value)
+{
+	if (is_memory(s, operand))
+		return emul_write(s, s->insn->segment, s->offset, &value, size, EMUL_ACCESS_SOLE);
+	emul_store_plain(s, operand, size, value);
+	return EMUL_DONE;
+}
 
 #endif

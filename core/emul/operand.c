@@ -13,15 +13,6 @@ enum emul_outcome emul_raise(struct emul_fault *fault, uint8_t vector)
 	return EMUL_FAULT;
 }
 
-uint64_t emul_get_register(const struct emul_step *s, uint32_t number, uint32_t size)
-{
-	const uint64_t *regs = s->cpu->regs;
-
-	if (size == 1 && !s->insn.rex && number >= 4)
-		return field_get(regs[number & 3], BITS(15, 8));
-	return regs[number] & size_mask(size);
-}
-
 void emul_set_register(struct emul_step *s, uint32_t number, uint32_t size, uint64_t value)
 {
 	uint64_t *reg = &s->cpu->regs[number];
@@ -32,25 +23,10 @@ void emul_set_register(struct emul_step *s, uint32_t number, uint32_t size, uint
 		*reg = (uint32_t)value;
 	else if (size == 2)
 		*reg = field_set(*reg, BITS(15, 0), value);
-	else if (s->insn.rex || number < 4)
+	else if (s->insn->rex || number < 4)
 		*reg = field_set(*reg, BITS(7, 0), value);
 	else
 		s->cpu->regs[number & 3] = field_set(s->cpu->regs[number & 3], BITS(15, 8), value);
-}
-
-uint64_t emul_effective_address(const struct emul_step *s)
-{
-	const struct emul_insn *insn = &s->insn;
-	const uint64_t *regs = s->cpu->regs;
-	uint64_t address = insn->displacement;
-
-	if (insn->base != EMUL_NO_REGISTER)
-		address += regs[insn->base];
-	else if (insn->rip_relative)
-		address += s->cpu->rip + insn->length;
-	if (insn->index != EMUL_NO_REGISTER)
-		address += regs[insn->index] << insn->scale;
-	return address & size_mask(insn->address_size);
 }
 
 /* SDM v3 5.3, "Limit Checking": every byte lies inside; expand-down turns the inside out. */
@@ -87,61 +63,84 @@ static enum emul_outcome linear32(struct emul_step *s, uint32_t number, uint64_t
 {
 	const struct emul_segment *segment = &s->cpu->segments[number];
 
+	*linear = (uint32_t)(segment->base + offset);
 	if (!allows(segment, write) || !within_limit(segment, offset, size))
 		return refuse(s, number);
-	*linear = (uint32_t)(segment->base + offset);
 	return EMUL_DONE;
 }
 
-/* SDM v1 3.3.7.1: in 64-bit mode FS and GS alone have a base; every byte's address is canonical. */
-static inline enum emul_outcome to_linear(struct emul_step *s, uint32_t number, uint64_t offset,
-					  uint32_t size, bool write, uint64_t *linear)
+/*
+ * SDM v1 3.3.7.1: every byte's address is canonical. Adding half the address space brings the
+ * canonical addresses together at 0.
+ */
+static inline bool is_canonical(const struct emul_step *s, uint64_t linear, uint32_t size)
 {
-	uint64_t address = offset;
-	uint32_t bits = s->cpu->linear_bits;
+	uint64_t half = BIT(s->cpu->linear_bits - 1);
 
-	if (s->cpu->mode != 8)
-		return linear32(s, number, offset, size, write, linear);
-	if (number >= EMUL_FS)
-		address += s->cpu->segments[number].base;
-	if ((uint64_t)sign_extend(address, bits) != address ||
-	    (uint64_t)sign_extend(address + size - 1, bits) != address + size - 1)
-		return refuse(s, number);
-	*linear = address;
-	return EMUL_DONE;
+	return linear + half <= 2 * half - size;
 }
 
-/* Both at once; a misaligned operand of an instruction that demands alignment is a #GP(0). */
-static inline enum emul_outcome translate(struct emul_step *s, uint32_t segment, uint64_t offset,
-					  uint32_t size, uint32_t access, bool write,
-					  uint64_t *linear)
+/* A misaligned operand of an instruction that demands alignment is a #GP(0), and comes first. */
+static enum emul_outcome to_linear(struct emul_step *s, uint32_t number, uint64_t offset,
+				   uint32_t size, bool write, uint32_t access, uint64_t *linear)
 {
-	if (to_linear(s, segment, offset, size, write, linear) != EMUL_DONE)
-		return EMUL_FAULT;
-	if (unlikely(access & ACCESS_ALIGNED) && !is_aligned(*linear, size))
+	enum emul_outcome outcome = EMUL_DONE;
+
+	if (s->cpu->mode != 8) {
+		outcome = linear32(s, number, offset, size, write, linear);
+	} else {
+		*linear = offset + (number >= EMUL_FS ? s->cpu->segments[number].base : 0);
+		if (!is_canonical(s, *linear, size))
+			outcome = refuse(s, number);
+	}
+	if (access & ACCESS_ALIGNED && !is_aligned(*linear, size))
 		return emul_raise(&s->cpu->fault, FAULT_GP);
-	return EMUL_DONE;
+	return outcome;
+}
+
+/* The common access: 64-bit mode, where only FS and GS have a base. */
+static inline bool is_flat(const struct emul_step *s, uint32_t segment, uint64_t offset,
+			   uint32_t size, uint32_t access)
+{
+	return likely(s->cpu->mode == 8 && segment < EMUL_FS && !(access & ACCESS_ALIGNED) &&
+		      is_canonical(s, offset, size));
+}
+
+static RARE enum emul_outcome read_checked(struct emul_step *s, uint32_t segment, uint64_t offset,
+				      void *data, uint32_t size, uint32_t access)
+{
+	bool write = access & EMUL_ACCESS_UPDATE;
+	uint64_t linear;
+
+	if (to_linear(s, segment, offset, size, write, access, &linear) != EMUL_DONE)
+		return EMUL_FAULT;
+	return s->cpu->ops->read(s->cpu, linear, data, size, access & ~ACCESS_ALIGNED);
 }
 
 enum emul_outcome emul_read(struct emul_step *s, uint32_t segment, uint64_t offset, void *data,
 			    uint32_t size, uint32_t access)
 {
-	bool write = access & EMUL_ACCESS_UPDATE;
+	if (is_flat(s, segment, offset, size, access))
+		return s->cpu->ops->read(s->cpu, offset, data, size, access);
+	return read_checked(s, segment, offset, data, size, access);
+}
+
+static RARE enum emul_outcome write_checked(struct emul_step *s, uint32_t segment, uint64_t offset,
+				       const void *data, uint32_t size, uint32_t access)
+{
 	uint64_t linear;
 
-	if (translate(s, segment, offset, size, access, write, &linear) != EMUL_DONE)
+	if (to_linear(s, segment, offset, size, true, access, &linear) != EMUL_DONE)
 		return EMUL_FAULT;
-	return s->cpu->ops->read(s->cpu, linear, data, size, access & ~ACCESS_ALIGNED);
+	return s->cpu->ops->write(s->cpu, linear, data, size, access & ~ACCESS_ALIGNED);
 }
 
 enum emul_outcome emul_write(struct emul_step *s, uint32_t segment, uint64_t offset,
 			     const void *data, uint32_t size, uint32_t access)
 {
-	uint64_t linear;
-
-	if (translate(s, segment, offset, size, access, true, &linear) != EMUL_DONE)
-		return EMUL_FAULT;
-	return s->cpu->ops->write(s->cpu, linear, data, size, access & ~ACCESS_ALIGNED);
+	if (is_flat(s, segment, offset, size, access))
+		return s->cpu->ops->write(s->cpu, offset, data, size, access);
+	return write_checked(s, segment, offset, data, size, access);
 }
 
 enum emul_outcome emul_exchange(struct emul_step *s, const void *expected, const void *desired,
@@ -149,58 +148,37 @@ enum emul_outcome emul_exchange(struct emul_step *s, const void *expected, const
 {
 	uint64_t linear;
 
-	if (translate(s, s->insn.segment, s->offset, size, 0, true, &linear) != EMUL_DONE)
+	if (to_linear(s, s->insn->segment, s->offset, size, true, 0, &linear) != EMUL_DONE)
 		return EMUL_FAULT;
 	return s->cpu->ops->exchange(s->cpu, linear, expected, desired, size, EMUL_ACCESS_SOLE);
 }
 
-enum emul_outcome emul_load(struct emul_step *s, uint32_t operand, uint32_t size, uint32_t access,
-			    uint64_t *value)
+uint64_t emul_load_plain(const struct emul_step *s, uint32_t operand, uint32_t size)
 {
-	const struct emul_insn *insn = &s->insn;
-
 	switch (operand) {
 	case OPERAND_G:
-		*value = emul_get_register(s, insn->reg, size);
-		return EMUL_DONE;
+		return emul_get_register(s, s->insn->reg, size);
 	case OPERAND_I:
-		*value = insn->immediate & size_mask(size);
-		return EMUL_DONE;
+		return s->insn->immediate & size_mask(size);
 	case OPERAND_A:
-		*value = emul_get_register(s, REG_RAX, size);
-		return EMUL_DONE;
+		return emul_get_register(s, GPR_RAX, size);
 	case OPERAND_ONE:
-		*value = 1;
-		return EMUL_DONE;
+		return 1;
 	case OPERAND_CL:
-		*value = emul_get_register(s, REG_RCX, 1);
-		return EMUL_DONE;
-	case OPERAND_DX:
-		*value = emul_get_register(s, REG_RDX, 2);
-		return EMUL_DONE;
+		return emul_get_register(s, GPR_RCX, 1);
 	case OPERAND_NONE:
-		*value = 0;
-		return EMUL_DONE;
+		return 0;
+	default:
+		return emul_get_register(s, s->insn->rm, size);
 	}
-	if (!insn->memory) {
-		*value = emul_get_register(s, insn->rm, size);
-		return EMUL_DONE;
-	}
-	*value = 0;
-	return emul_read(s, insn->segment, s->offset, value, size, access);
 }
 
-enum emul_outcome emul_store(struct emul_step *s, uint32_t operand, uint32_t size, uint64_t value)
+void emul_store_plain(struct emul_step *s, uint32_t operand, uint32_t size, uint64_t value)
 {
-	const struct emul_insn *insn = &s->insn;
-
 	if (operand == OPERAND_G)
-		emul_set_register(s, insn->reg, size, value);
+		emul_set_register(s, s->insn->reg, size, value);
 	else if (operand == OPERAND_A)
-		emul_set_register(s, REG_RAX, size, value);
-	else if (!insn->memory)
-		emul_set_register(s, insn->rm, size, value);
+		emul_set_register(s, GPR_RAX, size, value);
 	else
-		return emul_write(s, insn->segment, s->offset, &value, size, EMUL_ACCESS_SOLE);
-	return EMUL_DONE;
+		emul_set_register(s, s->insn->rm, size, value);
 }
