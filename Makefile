@@ -133,6 +133,12 @@ unit_cflags := -std=gnu11 -O1 -g $(warnings) $(sanitize) -D_GNU_SOURCE -Icore -I
 # `unit_<name> := sources` names what tests/core/unit/<name>.c (units_core), tests/core/contract/<name>.c
 # (units_contract) or tests/compiler/unit/<name>.c (units_compiler) links besides itself; `libs_<name>` its libraries.
 units_core     :=
+# the instruction emulator
+units_core += decode execute
+emul_sources := core/emul/decode.c core/emul/operand.c core/emul/execute.c
+unit_decode := $(emul_sources)
+libs_decode := -lZydis
+unit_execute := $(emul_sources)
 units_contract :=
 units_compiler :=
 

@@ -121,7 +121,7 @@ static bool register_agrees(const struct emul_insn *ours, uint8_t kind, uint32_t
 		return !ours->rex && number == (uint32_t)(reg - ZYDIS_REGISTER_AH + 4);
 	if (reg >= ZYDIS_REGISTER_SPL && reg <= ZYDIS_REGISTER_R15B)
 		return ours->rex && number == (uint32_t)(reg - ZYDIS_REGISTER_SPL + 4);
-	return ZydisRegisterGetId(reg) == number;
+	return register_number(reg) == number;
 }
 
 static bool operand_agrees(const struct emul_insn *ours, uint8_t kind, uint32_t size,

@@ -52,6 +52,12 @@ static const struct {
 #include "emul/opcodes.def"
 #define EMUL_PREFIXED(map, opcode, ...) { map, opcode },
 #include "emul/opcodes.def"
+/* Groups stand for eight instructions each. */
+#define EMUL_GROUP_OPCODES                                                                         \
+	{ 1, 0x80 }, { 1, 0x81 }, { 1, 0x83 }, { 1, 0xc0 }, { 1, 0xc1 }, { 1, 0xd0 }, { 1, 0xd1 }, \
+		{ 1, 0xd2 }, { 1, 0xd3 }, { 1, 0xf6 }, { 1, 0xf7 }, { 1, 0xfe }, { 1, 0xff },      \
+		{ 2, 0xba }, { 2, 0xc7 }
+	EMUL_GROUP_OPCODES, EMUL_GROUP_OPCODES, EMUL_GROUP_OPCODES, EMUL_GROUP_OPCODES,
 };
 
 /* [prefixes] [REX] opcode and random bytes after it: 16 in all, of which the first 15 count. */
@@ -74,6 +80,25 @@ static inline uint32_t emul_random_instruction(struct emul_random *r, uint32_t m
 		bytes[n++] = 0x38;
 	bytes[n] = emul_random_opcodes[choice].opcode;
 	return n;
+}
+
+/* A VEX-encoded move: mostly without a second source, as these have none. */
+static inline void emul_random_vex(struct emul_random *r, uint8_t bytes[16])
+{
+	static const uint8_t opcodes[] = { 0x10, 0x11, 0x13, 0x17, 0x28, 0x29, 0x2b,
+					   0x6e, 0x6f, 0x7e, 0x7f, 0xd6, 0xe7, 0xf0 };
+	uint32_t n = 0;
+
+	emul_random_bytes(r, bytes, 16);
+	bytes[n++] = emul_random_below(r, 2) ? 0xc4 : 0xc5;
+	if (bytes[0] == 0xc4) {
+		bytes[1] = (bytes[1] & 0xe0) | (1 + (emul_random_below(r, 8) == 0));
+		n++;
+	}
+	bytes[n++] |= emul_random_below(r, 16) ? 0x78 : 0;
+	bytes[n] = bytes[1] == 2 ? 0x2a : opcodes[emul_random_below(r, sizeof(opcodes))];
+	if (emul_random_below(r, 8))
+		bytes[n + 1] &= 0x7f;
 }
 
 #endif
