@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes as a document: tree, schema, model, checks, effective configuration, all printers.
+ * Nothing but memory is touched: a guest that a system names by file is not there. Besides what
+ * the sanitizers see, two things must hold: a document without errors gives a model whose
+ * effective form is a document without errors, and each place in a policy lies in its file.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check/check.h"
+#include "model/effective.h"
+#include "model/from_tree.h"
+#include "validate/validate.h"
+
+static FILE *nowhere;
+
+static const struct node *open_nothing(void *context, struct file_name name)
+{
+	struct diags *diags = context;
+
+	diag_report(diags, FILE_UNREADABLE, name.where.at, name.value, "not there");
+	return NULL;
+}
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void walk_policy(const struct guest *guest)
+{
+	const struct located_text *policy = &guest->cpu.policy;
+
+	for (size_t i = 0; i < policy->size; i++) {
+		struct position at = located_text_position(policy, i, 1);
+
+		must(at.line >= 1 && at.column >= 1);
+		must(at.offset >= policy->where.at.offset);
+	}
+}
+
+static void walk_effective(const struct effective *e)
+{
+	must(e->schema != NULL);
+	must(e->kind == EFFECTIVE_MAP || e->kind == EFFECTIVE_LIST || e->text != NULL);
+	for (size_t i = 0; i < e->children.count; i++)
+		walk_effective(e->children.items[i]);
+}
+
+static void compile(struct arena *arena, struct diags *diags, uint32_t file)
+{
+	struct guest_opener opener = { open_nothing, diags };
+	struct node *root = yaml_read(arena, diags, file);
+	const struct schema_document *form = root ? validate_form(diags, root) : NULL;
+	struct system *system = NULL;
+
+	if (form && validate(arena, diags, form->schema, root))
+		system = system_from_tree((struct cursor){ arena, diags->sources, "fuzz.yaml",
+							   form->schema, root },
+					  &opener);
+	if (!system)
+		return;
+	check_system(diags, system);
+	for (size_t i = 0; i < system->guests.count; i++)
+		walk_policy(system->guests.items[i]);
+	walk_effective(effective_system(system));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct arena arena = { 0 };
+	struct sources sources = { .arena = &arena };
+	struct diags *diags = diags_new(&arena, &sources);
+	const char *text = arena_strndup(&arena, (const char *)data, size);
+
+	if (!nowhere && !(nowhere = fopen("/dev/null", "w")))
+		abort();
+	compile(&arena, diags, source_add(&sources, "fuzz.yaml", text, size));
+	diag_print_text(diags, nowhere, true);
+	diag_print_gcc(diags, nowhere);
+	diag_print_json(diags, nowhere);
+	arena_free(&arena);
+	return 0;
+}
