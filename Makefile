@@ -140,7 +140,13 @@ unit_decode := $(emul_sources)
 libs_decode := -lZydis
 unit_execute := $(emul_sources)
 units_contract :=
-units_compiler :=
+# From bytes to a checked model.
+front_sources := $(foreach f,base diag yaml validate model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
+	$(B)/generated/schema_tables.c
+unit_base  := $(patsubst %.o,compiler/base/%.c,$(compiler_base))
+unit_front := $(front_sources)
+libs_front := -lyaml -ljansson
+units_compiler := base front
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)
@@ -163,7 +169,9 @@ units: $(units)
 	tests/run.sh -j 2 $(units)
 
 # A fuzzer is tests/fuzz/<name>.c with its corpus in tests/fuzz/corpus/<name>; it links `fuzz_<name>` besides itself.
-fuzzers :=
+fuzz_yaml := $(front_sources)
+libs_fuzz_yaml := -lyaml -ljansson
+fuzzers := yaml
 fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 	-Icore -Icompiler -I. -I$(B)/generated
 define fuzz_rule
