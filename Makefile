@@ -74,7 +74,7 @@ hvcc_asan_objects := $(patsubst %.o,$(B)/asan/%.o,$(compiler_sources)) \
 $(hvcc_objects) $(hvcc_asan_objects): | $(generated_headers)
 
 .PHONY: all clean
-all: $(if $(compiler_cmd),$(B)/hvcc) $(if $(core_boot),$(B)/hvcore.elf)
+all: $(if $(compiler_cmd),$(B)/hvcc) $(if $(core_boot),$(B)/hvcore.elf) $(B)/hello.elf
 
 $(B)/core/%.o: core/%.c
 	@mkdir -p $(@D)
@@ -181,7 +181,7 @@ $(B)/fuzz/$(1): tests/fuzz/$(1).c $(fuzz_$(1)) | $(generated_headers)
 endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
-# A bare-metal guest is tests/guest/<name>/main.c with the library beside it; examples/hello is one, too.
+# A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
 guests := bench boot cpuid exceptions halt hpet ioapic kvm lapic mmio modes msr pci pic power rtc smp spin triple uart xsave
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
@@ -198,10 +198,20 @@ $(guests:%=$(B)/guest/%.elf): $(B)/guest/%.elf: $(B)/guest/%/main.o $(addprefix 
 	objcopy -O elf32-i386 $@.64 $@
 $(B)/guest/modes.elf: $(B)/guest/modes/trip.o
 
-# What `make check` runs besides the lists above: scripts that print TAP.
-check_scripts :=
+# examples/hello: one file, 32 bits.
+$(B)/hello.elf: examples/hello/hello.c
+	@mkdir -p $(@D)
+	$(CC) -m32 -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie -no-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+		-fcf-protection=none -mgeneral-regs-only $(warnings) $(reproducible) -nostdlib -static -Wl,--build-id=none \
+		-Wl,-Ttext=0x100000 -Wl,-e,start -Wl,-z,noexecstack,-z,norelro,-z,noseparate-code -o $@ $<
 
-.PHONY: run check check-now check-full check-full-now install
+# What `make check` runs besides the lists above: commands that print TAP, the longest first.
+check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.py tests/style/style.sh
+check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py tests/style/style.sh
+check_products := $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
+check_always := $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
+
+.PHONY: run check check-now check-full check-full-now boots style install
 $(B)/setup-%: tests/emulators/setup.sh
 	@mkdir -p $(@D)
 	tests/emulators/setup.sh $*
@@ -212,8 +222,19 @@ run: $(B)/setup-run
 	tests/boot/example.sh
 check check-full: $(B)/setup-check
 	$(MAKE) $@-now
-check-now check-full-now: all $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
-	tests/run.sh -j 2 $(check_scripts) $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
+check-now: all $(check_products)
+	tests/run.sh -j 2 $(check_scripts) $(check_always)
+check-full-now: all $(check_products)
+	TEST_TIMEOUT=86400 tests/run.sh -j 2 $(check_full_scripts) $(check_always)
+
+# The same boot N times, to see whether it ever hangs.
+N := 200
+boots: $(B)/setup-check
+	$(MAKE) all
+	TEST_TIMEOUT=86400 tests/run.sh 'tests/boot/boots.py $(N)'
+
+style:
+	tests/run.sh tests/style/style.sh
 
 install: all
 	install -D -m 755 $(B)/hvcc $(DESTDIR)$(PREFIX)/bin/hvcc

@@ -37,9 +37,9 @@ def fetch(*names):
 
 def qemu_command(emulator, image, cpus=1, memory=512, cpu="max", append=None, initrd=None, extra=(), icount=False):
     """The command line of one QEMU; `image` is a kernel (ELF) or an ISO."""
-    command = [EMULATORS[emulator], "-accel", "tcg", "-machine", "q35", "-cpu", cpu, "-m", str(memory), "-smp", str(cpus),
-               "-nodefaults", "-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot",
-               "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+    command = [EMULATORS[emulator], "-accel", "tcg", "-machine", "q35", "-cpu", cpu, "-m", str(memory), "-smp",
+               str(cpus), "-nodefaults", "-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot",
+               "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-trace", "enable=qemu_system_shutdown_request"]
     command += ["-cdrom", image] if image.endswith(".iso") else ["-kernel", image]
     if append is not None:
         command += ["-append", append]
@@ -113,6 +113,10 @@ class Machine:
         while self._read():
             pass
         return self.process.wait()
+
+    def powered_off(self):
+        """Whether the machine ended by ACPI's S5, and not by a reset or a fault, which also end QEMU with status 0."""
+        return "qemu_system_shutdown_request reason=6" in self.text
 
     def kill(self):
         if self.process.poll() is None:

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boots Debian's kernels, unmodified, and compares what they report with the guest's file.
+
+    tests/boot/linux.py [--bare] [--full] [--jobs N] [--only WORD]...
+
+A row is kernel x shape (sockets x cores x threads) x APIC mode x pv x start x emulator: a pairwise selection, or with --full
+all of them. The guest's init reports and powers off. Each run is a line of TAP; it passes when the report is whole, says
+what the file says, the kernel has no complaint, and the machine powered off.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import subprocess
+import sys
+
+import guests
+import machine
+import matrix
+import report as reports
+
+DIMENSIONS = {
+    "kernel": ["6.1-cloud", "6.1", "6.12-cloud", "6.12"],
+    "shape": ["1x1x1", "1x1x2", "2x1x1", "1x2x2", "2x2x1"],
+    "apic": ["x2apic", "xapic"],
+    "pv": ["kvm", "none"],
+    "start": ["bzimage", "unpack", "pvh"],
+    "emulator": ["qemu-7", "qemu-10"],
+}
+MEMORY = 256  # MiB of the guest
+LIMIT = 240   # seconds: a safety net
+BOOT = {
+    "bzimage": {"protocol": "linux"},
+    "unpack": {"protocol": "linux", "unpack": True},
+    "pvh": {"protocol": "pvh", "unpack": True},
+}
+
+
+def allowed(row):
+    """Linux wants interrupt remapping for x2APIC where it sees no hypervisor it knows."""
+    return not (row["apic"] == "x2apic" and row["pv"] == "none")
+
+
+def vmlinuz(kernel):
+    return os.path.join(machine.FETCH, "kernel-" + kernel, "vmlinuz")
+
+
+def initrd():
+    """The initramfs, made once; its mode comes from the command line."""
+    path = os.path.join(machine.BUILD, "boot", "initrd.cpio")
+    subprocess.run([os.path.join(machine.TOP, "tests/boot/initramfs/make.sh"), "shell", path], check=True)
+    return path
+
+
+def shape_of(row):
+    return tuple(int(part) for part in row["shape"].split("x"))
+
+
+def document(row, mode="report"):
+    sockets, cores, threads = shape_of(row)
+    return {
+        "schema": "hvcc/guest/v1",
+        "name": "linux",
+        "vcpus": {"count": sockets * cores * threads, "apic": {"mode": row["apic"]},
+                  "topology": {"sockets": sockets, "dies": 1, "cores": cores, "threads": threads}},
+        "memory": {"size": "%dMiB" % MEMORY},
+        "boot": {"kernel": vmlinuz(row["kernel"]), "initrd": os.path.join(machine.BUILD, "boot/initrd.cpio"),
+                 "cmdline": "console=ttyS0 panic=-1 hvcc.%s" % mode, **BOOT[row["start"]]},
+        "devices": {"serial": [{"id": "com1", "io": 0x3F8, "irq": 4}]},
+        "pv": row["pv"] if row["pv"] == "none" else [row["pv"]],
+    }
+
+
+def start(row, bare=False, mode="report"):
+    """The machine of a row, running."""
+    sockets, cores, threads = shape_of(row)
+    directory = os.path.join(machine.BUILD, "boot", "-".join(["bare" if bare else "hv", "linux", *row.values()]))
+    os.makedirs(directory, exist_ok=True)
+    log = os.path.join(directory, "console.log")
+    if bare:
+        smp = "%d,sockets=%d,cores=%d,threads=%d" % (sockets * cores * threads, sockets, cores, threads)
+        command = machine.qemu_command(row["emulator"], vmlinuz(row["kernel"]), cpus=smp, memory=MEMORY, cpu="EPYC-Milan",
+                                       append="console=ttyS0 panic=-1 hvcc." + mode,
+                                       initrd=os.path.join(machine.BUILD, "boot/initrd.cpio"))
+    else:
+        image = os.path.join(directory, "image.elf")
+        machine.hvcc_build(guests.write_system(directory, [document(row, mode)]), image)
+        command = machine.qemu_command(row["emulator"], image, cpus=sockets * cores * threads, memory=MEMORY + 256)
+    return machine.Machine(command, LIMIT, log)
+
+
+def compare(row, report):
+    """What is wrong with a report."""
+    problems = reports.check_topology(report, shape_of(row))
+    with open(os.path.join(os.path.dirname(vmlinuz(row["kernel"])), "release"), encoding="utf-8") as file:
+        release = file.read().strip()
+    if report.one("kernel") != release:
+        problems.append("kernel %s, want %s" % (report.one("kernel"), release))
+    if int(report.one("memory-kib") or 0) < MEMORY * 1024 * 3 // 4:
+        problems.append("memory: %s KiB of %d MiB" % (report.one("memory-kib"), MEMORY))
+    tables = set(report.one("acpi").split())
+    wanted = {"APIC", "DSDT", "FACP", "FACS", "MCFG", "WAET"} | ({"HPET"} if row["pv"] == "none" else set())
+    if not wanted <= tables:
+        problems.append("ACPI tables missing: %s" % " ".join(sorted(wanted - tables)))
+    if row["pv"] == "kvm" and (report.one("hypervisor") != "KVM" or report.one("clocksource") not in ("kvm-clock", "tsc")):
+        problems.append("pv: hypervisor `%s`, clock `%s`" % (report.one("hypervisor"), report.one("clocksource")))
+    if row["pv"] == "none" and report.one("hypervisor") == "KVM":
+        problems.append("pv: none, but the kernel found KVM")
+    if (report.one("x2apic") == "on") != (row["apic"] == "x2apic"):
+        problems.append("x2APIC is %s" % report.one("x2apic"))
+    return problems + reports.kernel_messages(report)
+
+
+def one(row, bare):
+    title = "linux%s %s" % (" (bare)" if bare else "", matrix.name(row))
+    try:
+        vm = start(row, bare)
+        status = vm.finish()
+    except machine.Failure as failure:
+        return False, title, str(failure)
+    report = reports.last_report(vm.text)
+    if not report:
+        return False, title, "no report; exit status %s; last line: %s" % (status, vm.last_line())
+    problems = compare(row, report) if not bare else []
+    if not vm.powered_off():
+        problems.append("the machine did not power off; exit status %s" % status)
+    return not problems, "%s: up %s s" % (title, report.one("uptime")), "\n".join(problems)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bare", action="store_true", help="without the hypervisor, and only the harness's own checks")
+    parser.add_argument("--full", action="store_true", help="every configuration")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", action="append", default=[], help="rows with this value")
+    arguments = parser.parse_args()
+    machine.fetch("busybox", "qemu-10", *("kernel-" + kernel for kernel in DIMENSIONS["kernel"]))
+    initrd()
+    choose = matrix.product if arguments.full else matrix.pairwise
+    rows = [row for row in choose(DIMENSIONS, allowed) if all(word in row.values() for word in arguments.only)]
+    tap = machine.Tap()
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for result in pool.map(lambda row: one(row, arguments.bare), rows):
+            tap.line(*result)
+    return tap.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the report that tests/boot/initramfs/init prints, and compares it with what the guest's file says."""
+
+import math
+import re
+
+# Warnings of the kernel that are right, each with its reason.
+EXPECTED = [
+    (r"^ (#\d+ ?)+$", "the list of the processors it starts, which continues a line"),
+]
+
+
+class Report:
+    def __init__(self, text):
+        self.lines = text.split("\n")
+
+    def all(self, key):
+        return [line[len(key) + 2:] for line in self.lines if line.startswith(key + ": ")]
+
+    def one(self, key):
+        values = self.all(key)
+        return values[0].strip() if values else ""
+
+
+def last_report(text):
+    """The last whole report of a console, or None."""
+    found = re.findall(r"^hvcc-report-begin\n(.*?)^hvcc-report-end", text, re.M | re.S)
+    return Report(found[-1]) if found else None
+
+
+def _span(first, count):
+    return str(first) if count == 1 else "%d-%d" % (first, first + count - 1)
+
+
+def _bits(count):
+    return math.ceil(math.log2(count)) if count > 1 else 0
+
+
+def expected_cpus(shape):
+    """CPU number -> (numbers with the same package, with the same core, APIC id) for sockets x cores x threads."""
+    sockets, cores, threads = shape
+    result = {}
+    for n in range(sockets * cores * threads):
+        thread, core, socket = n % threads, n // threads % cores, n // threads // cores
+        apic = (socket << _bits(cores) | core) << _bits(threads) | thread
+        package = {socket * cores * threads + i for i in range(cores * threads)}
+        result[n] = (package, _span(n - thread, threads), apic)
+    return result
+
+
+def check_topology(report, shape, apic_ids=True):
+    """What differs between /sys and sockets x cores x threads."""
+    want = expected_cpus(shape)
+    problems = []
+    if report.one("cpus-online") != _span(0, len(want)):
+        problems.append("online: %s, want %s" % (report.one("cpus-online"), _span(0, len(want))))
+    if report.one("cpus-possible") != _span(0, len(want)):
+        problems.append("possible: %s, want %s" % (report.one("cpus-possible"), _span(0, len(want))))
+    packages = {}
+    for line in report.lines:
+        match = re.match(r"cpu (\d+): package (\S+) die (\S+) core (\S+) threads (\S+) apic (\S*)", line)
+        if not match:
+            continue
+        n = int(match.group(1))
+        packages.setdefault(match.group(2), set()).add(n)
+        if n not in want:
+            problems.append("cpu %d is too many" % n)
+            continue
+        if match.group(5) != want[n][1]:
+            problems.append("cpu %d: threads of its core %s, want %s" % (n, match.group(5), want[n][1]))
+        if apic_ids and match.group(6) != str(want[n][2]):
+            problems.append("cpu %d: APIC id %s, want %d" % (n, match.group(6), want[n][2]))
+    for n, (package, _, _) in want.items():
+        if not any(members == package for members in packages.values()):
+            problems.append("no package is exactly %s (of cpu %d)" % (sorted(package), n))
+            break
+    return problems
+
+
+def kernel_messages(report):
+    """Errors and warnings of the kernel that nobody expects."""
+    unexpected = []
+    for line in report.all("dmesg"):
+        text = re.sub(r"^<\d+>\[ *[\d.]+\] ", "", line)
+        if not any(re.search(pattern, text) for pattern, _ in EXPECTED):
+            unexpected.append("kernel: " + line)
+    return unexpected

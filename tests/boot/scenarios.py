@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Things that happen over time: ends and restarts of guests, a neighbour's death, other ways to boot.
+
+    tests/boot/scenarios.py [--jobs N] [NAME...]
+
+Each is a function below; its first line of text is the line of TAP. A function that returns has passed.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+
+import guests
+import linux
+import machine
+import report as reports
+from machine import Failure
+
+PLAIN = {"cpus": 1, "apic": "x2apic", "pv": "kvm"}
+LINUX = {"kernel": "6.1-cloud", "shape": "1x1x2", "apic": "x2apic", "pv": "kvm", "start": "bzimage", "emulator": "qemu-7"}
+
+
+def directory(name):
+    path = os.path.join(machine.BUILD, "boot", "scenario-" + name)
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def system(name, documents, cpus, emulator="qemu-7", **options):
+    """A system of these guests, running; without the host's debug exit, so that the core decides when the machine ends."""
+    place = directory(name)
+    image = os.path.join(place, "image.elf")
+    options.setdefault("debug-exit", 0xF4)
+    machine.hvcc_build(guests.write_system(place, documents, **options), image)
+    return guests.start(emulator, image, cpus, place)
+
+
+def power_guest(word, **keys):
+    tree = guests.document("power", PLAIN, "end=" + word)
+    tree.update(keys)
+    return tree
+
+
+def quiet(tree):
+    """The guest with a serial port that leads nowhere, so that its lines do not mix with another's."""
+    tree["devices"]["serial"][0]["backend"] = "none"
+    return tree
+
+
+def require(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def finish_poweroff(vm):
+    status = vm.finish()
+    require(vm.powered_off(), "the machine did not power off: exit status %s; last line: %s" % (status, vm.last_line()))
+
+
+def s5_powers_off():
+    """a guest's S5 powers the machine off, as it was the last guest"""
+    vm = system("s5", [power_guest("s5")], 1)
+    vm.expect(r"^guest: end=s5")
+    finish_poweroff(vm)
+
+
+def _restarts(word):
+    vm = system("restart-" + word, [power_guest(word)], 1)
+    for _ in range(3):
+        vm.expect(r"^guest: end=" + word)
+    vm.kill()
+
+
+def reset_restarts():
+    """the reset register restarts the guest, again and again"""
+    _restarts("reset")
+
+
+def reset_destroys():
+    """with on-reboot: destroy a reset ends the guest"""
+    vm = system("reset-destroy", [power_guest("reset", events={"on-reboot": "destroy"})], 1)
+    vm.expect(r"^guest: end=reset")
+    finish_poweroff(vm)
+    require(vm.text.count("guest: end=reset") == 1, "the guest was started again")
+
+
+def crash_is_reported():
+    """a triple fault ends the guest, and the log has its registers and the line of its file"""
+    vm = system("crash", [power_guest("triple")], 1)
+    vm.expect(r"^guest: end=triple")
+    vm.expect(r"(?i)triple fault")
+    finish_poweroff(vm)
+    require(re.search(r"(?i)rip[ =:]+(0x)?[0-9a-f]{8,}", vm.text), "no registers in the log")
+
+
+def crash_restarts():
+    """with on-crash: restart it is started again, as often as the file allows"""
+    event = {"action": "restart", "max-restarts": 2, "within": "10min", "then": "destroy"}
+    vm = system("crash-restart", [power_guest("triple", events={"on-crash": event})], 1)
+    finish_poweroff(vm)
+    starts = vm.text.count("guest: end=triple")
+    require(starts == 3, "started %d times, want 3" % starts)
+
+
+def _neighbour(victim, name):
+    survivor = guests.document("halt", PLAIN)
+    vm = system(name, [quiet(guests.document(victim, PLAIN)), survivor], 2)
+    status = vm.finish()
+    problems, _ = guests.judge(vm.text, status)
+    require(not problems, "\n".join(problems))
+    return vm
+
+
+def neighbour_of_the_dead():
+    """a guest goes on when another one triple-faults"""
+    vm = _neighbour("triple", "neighbour-triple")
+    require(re.search(r"(?i)triple fault", vm.text), "the log does not say that the first one died")
+
+
+def neighbour_of_the_deaf():
+    """a guest goes on when another one spins with interrupts off"""
+    _neighbour("spin", "neighbour-spin")
+
+
+def linux_reboots():
+    """Linux reboots in place, and powers off"""
+    vm = linux.start(LINUX, mode="ask")
+    for word in ("reboot", "poweroff"):
+        vm.expect(r"^hvcc-report-end")
+        problems = linux.compare(LINUX, reports.last_report(vm.text))
+        require(not problems, "before %s:\n%s" % (word, "\n".join(problems)))
+        vm.expect(r"^hvcc-ask")
+        vm.send(word + "\n")
+    finish_poweroff(vm)
+
+
+def linux_shell():
+    """the console takes input: commands to the guest's shell come back with their output"""
+    row = dict(LINUX, emulator="qemu-10", shape="1x1x1")
+    vm = linux.start(row, mode="ask")
+    vm.expect(r"^hvcc-ask")
+    vm.send("echo sum=$((6 * 7)) 'a long line that is longer than any FIFO of a UART of this kind: 0123456789 0123456789'\n")
+    vm.expect(r"^sum=42 a long line .* 0123456789$")
+    vm.expect(r"^hvcc-ask")
+    vm.send("poweroff\n")
+    finish_poweroff(vm)
+
+
+def grub_multiboot2():
+    """the image boots from an ISO by GRUB and multiboot2"""
+    place = directory("grub")
+    image, iso = os.path.join(place, "image.elf"), os.path.join(place, "image.iso")
+    machine.hvcc_build(guests.write_system(place, [linux.document(LINUX)]), image)
+    machine.grub_iso(iso, image, "multiboot2")
+    command = machine.qemu_command("qemu-7", iso, cpus=2, memory=linux.MEMORY + 512)
+    vm = machine.Machine(command, linux.LIMIT, os.path.join(place, "console.log"))
+    vm.expect(r"^hvcc-report-end")
+    problems = linux.compare(LINUX, reports.last_report(vm.text))
+    require(not problems, "\n".join(problems))
+    finish_poweroff(vm)
+
+
+def two_linux_guests():
+    """two Linux guests beside each other, one of them silent, both power off"""
+    first, second = linux.document(LINUX), linux.document(dict(LINUX, shape="1x1x1"))
+    second["name"] = "second"
+    quiet(second)
+    place = directory("two-linux")
+    image = os.path.join(place, "image.elf")
+    machine.hvcc_build(guests.write_system(place, [first, second]), image)
+    command = machine.qemu_command("qemu-10", image, cpus=3, memory=2 * linux.MEMORY + 256)
+    vm = machine.Machine(command, linux.LIMIT, os.path.join(place, "console.log"))
+    finish_poweroff(vm)
+    require(reports.last_report(vm.text), "no report of the first")
+
+
+def too_few_processors():
+    """a machine that does not fit is refused with the reason, and nothing starts"""
+    vm = system("too-few", [guests.document("boot", dict(PLAIN, cpus=4))], 2)
+    vm.finish()
+    require("guest: passed" not in vm.text, "the guest ran")
+    require(re.search(r"(?i)(cpu|processor)", vm.last_line() + vm.text), "no reason given")
+
+
+def too_little_memory():
+    """so is one with too little memory"""
+    tree = guests.document("boot", PLAIN)
+    tree["memory"] = {"size": "4GiB"}
+    vm = system("too-little", [tree], 1)
+    vm.finish()
+    require("guest: passed" not in vm.text, "the guest ran")
+    require(re.search(r"(?i)memory", vm.text), "no reason given")
+
+
+def hello():
+    """examples/hello says hello"""
+    place = directory("hello")
+    image = os.path.join(place, "image.elf")
+    machine.hvcc_build(os.path.join(machine.TOP, "examples/hello/guest.yaml"), image)
+    vm = guests.start("qemu-7", image, 1, place)
+    vm.expect(r"^hello from ")
+    finish_poweroff(vm)
+
+
+SCENARIOS = [s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
+             neighbour_of_the_deaf, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
+             too_little_memory, hello]
+
+
+def one(scenario):
+    try:
+        scenario()
+        return True, scenario.__doc__, ""
+    except Failure as failure:
+        return False, scenario.__doc__, str(failure)
+    except (OSError, subprocess.SubprocessError) as error:
+        return False, scenario.__doc__, repr(error)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    machine.fetch("busybox", "qemu-10", "kernel-6.1-cloud")
+    linux.initrd()
+    chosen = [s for s in SCENARIOS if not arguments.names or s.__name__ in arguments.names]
+    tap = machine.Tap()
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for result in pool.map(one, chosen):
+            tap.line(*result)
+    return tap.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
