@@ -206,8 +206,8 @@ $(B)/hello.elf: examples/hello/hello.c
 		-Wl,-Ttext=0x100000 -Wl,-e,start -Wl,-z,noexecstack,-z,norelro,-z,noseparate-code -o $@ $<
 
 # What `make check` runs besides the lists above: commands that print TAP, the longest first.
-check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.py tests/style/style.sh
-check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py tests/style/style.sh
+check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.py tests/style/style.py
+check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py tests/style/style.py
 check_products := $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
 check_always := $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
 
@@ -234,7 +234,7 @@ boots: $(B)/setup-check
 	TEST_TIMEOUT=86400 tests/run.sh 'tests/boot/boots.py $(N)'
 
 style:
-	tests/run.sh tests/style/style.sh
+	tests/run.sh tests/style/style.py
 
 install: all
 	install -D -m 755 $(B)/hvcc $(DESTDIR)$(PREFIX)/bin/hvcc
