@@ -47,7 +47,7 @@ core_objects := $(foreach f,$(core_folders),$(addprefix $(B)/core/$(f)/,$(core_$
 
 # --------------------------------------------------------------------------------- the compiler
 hvcc_cflags := -std=gnu11 -O2 -g $(warnings) $(reproducible) -D_GNU_SOURCE -Icompiler -I. -I$(B)/generated
-hvcc_libs   := -lyaml -ljansson -llz4 -lzstd -llzma -lz
+hvcc_libs   := -lyaml -ljansson -llz4 -lzstd -llzma -lz -lsodium
 
 compiler_base     := arena.o buffer.o map.o output.o source.o vector.o
 compiler_diag     := diag.o diag_gcc.o diag_json.o diag_text.o
@@ -57,11 +57,11 @@ compiler_policy   := ast.o base.o evaluate.o explain.o feature.o resolve.o typec
 compiler_model    := effective.o from_tree.o guest.o model.o system.o
 compiler_check    := boot.o cpu.o irq.o memory.o names.o policy.o run.o
 compiler_kernel   := bzimage.o elf.o multiboot.o unpack.o
-compiler_lower    := cpu.o cpuid.o msr.o passes.o topology.o layout_guest.o layout_mmio.o layout_host.o irq.o place.o registers.o start.o \
-	start_linux.o start_pvh.o start_multiboot.o start_raw.o
+compiler_lower    := cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
+	start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o pptt.o spcr.o waet.o
-compiler_emit     :=
-compiler_cmd      := check.o config.o explain.o load.o main.o schema.o version.o
+compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
+compiler_cmd      := check.o config.o explain.o load.o main.o schema.o version.o acpi.o build.o compile.o inspect.o run.o
 
 compiler_folders := base diag yaml validate policy model check kernel lower acpi emit cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))

@@ -70,6 +70,20 @@ _Static_assert((int)EVENT_ACTION_DESTROY == HV_EVENT_DESTROY &&
 		       (int)EVENT_ACTION_PRESERVE == HV_EVENT_PRESERVE,
 	       "the model's words are the blob's");
 
+/* A guest's debug-exit needs a port of the machine: the system's, or QEMU's own default. */
+static uint32_t debug_exit_port(const struct system *model)
+{
+	enum { QEMU_DEFAULT = 0xf4 };
+
+	if (was_set(model->debug_exit.where))
+		return model->debug_exit.value;
+	for (size_t i = 0; i < model->guests.count; i++)
+		if (was_set(model->guests.items[i]->devices.debug_exit.where) &&
+		    model->guests.count == 1)
+			return QEMU_DEFAULT;
+	return 0;
+}
+
 void layout_host(struct lower_context *context)
 {
 	struct lowered_system *system = context->system;
@@ -83,11 +97,11 @@ void layout_host(struct lower_context *context)
 	system->position = model->where.at;
 	system->record = (struct hv_system){
 		.flags = (model->mitigations.value ? 0 : HV_SYSTEM_NO_MITIGATIONS) |
-			 (was_set(model->debug_exit.where) ? HV_SYSTEM_DEBUG_EXIT : 0) |
+			 (debug_exit_port(model) ? HV_SYSTEM_DEBUG_EXIT : 0) |
 			 (model->poweroff_when_idle.value ? HV_SYSTEM_POWEROFF_WHEN_IDLE : 0),
 		.log_level = model->console.log_level.value,
 		.console_port = (uint16_t)model->console.io.value,
-		.debug_exit_port = (uint16_t)model->debug_exit.value,
+		.debug_exit_port = (uint16_t)debug_exit_port(model),
 		.console_baud = model->console.baud.value,
 		.slp_typ_s5 = HV_NONE,
 		.pool_bytes = pool_bytes(system),

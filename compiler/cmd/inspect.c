@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hvcc inspect: shows what is inside an image or a blob. */
+#include <stdio.h>
+
+#include "cmd/command.h"
+#include "emit/image.h"
+#include "emit/view.h"
+
+#define MOST_IMAGE ((size_t)8 << 30)
+
+static const struct option_row options[] = {
+	{ 0, "json", NULL, "as JSON" },
+	{ 0, "section", "NAME", "only this section: header, guests, loads, cpuid ..." },
+	{ 0 },
+};
+
+static int run(struct invocation *in)
+{
+	const char *path = in->arguments[0], *section = invocation_option(in, "section");
+	struct blob_view view;
+	struct bytes file;
+	const char *why = read_file(in->arena, path, MOST_IMAGE, &file);
+	json_t *root;
+
+	if (why)
+		return environment_error(in, "cannot read `%s`: %s", path, why);
+	file = image_find_blob(file);
+	why = file.size ? view_open(file, &view) : "holds no blob of hvcc";
+	if (why) {
+		fprintf(stderr, "hvcc: inspect: `%s` %s\n", path, why);
+		return EXIT_CONFIGURATION;
+	}
+	root = view_json(&view, section);
+	if (!root)
+		return usage_error(in, "there is no section `%s`", section);
+	if (invocation_option(in, "json")) {
+		json_dumpf(root, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		view_print(stdout, root);
+	}
+	json_decref(root);
+	return EXIT_OK;
+}
+
+const struct command command_inspect = {
+	.name = "inspect",
+	.arguments = "IMAGE",
+	.summary = "show the records of an image or blob",
+	.options = options,
+	.least = 1,
+	.most = 1,
+	.run = run,
+};

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fields of every record, in the order of schema/hvblob.h. */
+#include "emit/record.h"
+
+#define ONE(type, field, kind_, of_, words_)                                                       \
+	{ #field, offsetof(struct type, field), sizeof(((struct type *)0)->field), 1, kind_, of_,  \
+	  words_ }
+#define SOME(type, field, kind_, words_)                                                           \
+	{ #field, offsetof(struct type, field), sizeof(((struct type *)0)->field[0]),              \
+	  sizeof(((struct type *)0)->field) / sizeof(((struct type *)0)->field[0]), kind_, 0,      \
+	  words_ }
+#define NUMBER(type, field)	 ONE(type, field, FIELD_NUMBER, 0, 0)
+#define HEX(type, field)	 ONE(type, field, FIELD_HEX, 0, 0)
+#define STRING(type, field)	 ONE(type, field, FIELD_STRING, 0, 0)
+#define POSITION(type, field)	 ONE(type, field, FIELD_POSITION, 0, 0)
+#define RUN(type, field, of)	 ONE(type, field, FIELD_RUN, of, 0)
+#define WORD(type, field, words) ONE(type, field, FIELD_WORD, 0, words)
+#define FLAGS(type, field, words) ONE(type, field, FIELD_FLAGS, 0, words)
+#define END                                                                                        \
+	{                                                                                          \
+		0                                                                                  \
+	}
+
+typedef const char *const words[];
+
+static words system_flags = { "no-mitigations", "debug-exit", "poweroff-when-idle", 0 };
+static words log_levels = { "error", "warning", "info", "debug", 0 };
+static words guest_flags = { "x2apic", "payload-once", 0 };
+static words pv_flags = { "kvm", 0 };
+static words region_kinds = { "ram", "pmem", "rom", "shared", "mmio", "epc", "reserved", 0 };
+static words backings = { "none", "any", "fixed", "payload", 0 };
+static words rights = { "read", "write", "execute", 0 };
+static words cache_types = { "uc", "wc", "2", "3", "wt", "wp", "wb", 0 };
+static words load_sources = { "zero", "bytes", "payload", 0 };
+static words device_kinds = { "lapic", "ioapic", "pic",	     "pit",	   "hpet", "rtc",
+			      "uart",  "acpi-pm", "pci-host", "debug-exit", "kvm",  0 };
+static words vendors = { "intel", "amd", 0 };
+static words policy_flags = { "intel-limit", "msr-ignore", "msr-log", 0 };
+static words cpuid_flags = { "subleaf", 0 };
+static words dynamic = { "apic-id8",  "osxsave",   "apic-enable", "ospke",	 "apic-id32", "xsave-size",
+			 "xsave-max", "apic-ext", "tsc-khz",	 "xsave-component", 0 };
+static words feature_flags = { "required", 0 };
+static words registers = { "eax", "ebx", "ecx", "edx", 0 };
+static words msr_actions = { "gp", "pass", "store", "fixed", "handler", 0 };
+
+static const struct record_field system_fields[] = {
+	STRING(hv_system, name),	    POSITION(hv_system, position),
+	FLAGS(hv_system, flags, system_flags), WORD(hv_system, log_level, log_levels),
+	HEX(hv_system, console_port),	    HEX(hv_system, debug_exit_port),
+	NUMBER(hv_system, console_baud),    NUMBER(hv_system, tsc_khz),
+	NUMBER(hv_system, slp_typ_s5),	    NUMBER(hv_system, pool_bytes),
+	END,
+};
+
+static const struct record_field guest_fields[] = {
+	STRING(hv_guest, name),
+	POSITION(hv_guest, position),
+	FLAGS(hv_guest, flags, guest_flags),
+	FLAGS(hv_guest, pv, pv_flags),
+	RUN(hv_guest, vcpus, HV_SECTION_VCPUS),
+	RUN(hv_guest, regions, HV_SECTION_REGIONS),
+	RUN(hv_guest, loads, HV_SECTION_LOADS),
+	RUN(hv_guest, devices, HV_SECTION_DEVICES),
+	RUN(hv_guest, pci, HV_SECTION_PCI),
+	SOME(hv_guest, policy, FIELD_NUMBER, 0),
+	NUMBER(hv_guest, physical_bits),
+	NUMBER(hv_guest, reserve_frames),
+	ONE(hv_guest, on_poweroff, FIELD_EVENT, 0, 0),
+	ONE(hv_guest, on_reboot, FIELD_EVENT, 0, 0),
+	ONE(hv_guest, on_crash, FIELD_EVENT, 0, 0),
+	END,
+};
+
+static const struct record_field vcpu_fields[] = {
+	NUMBER(hv_vcpu, guest),	  POSITION(hv_vcpu, position), NUMBER(hv_vcpu, apic_id),
+	NUMBER(hv_vcpu, host_cpu), NUMBER(hv_vcpu, core_id),   NUMBER(hv_vcpu, node_id),
+	NUMBER(hv_vcpu, proximity), NUMBER(hv_vcpu, start),    END,
+};
+
+static const struct record_field start_fields[] = {
+	SOME(hv_start, gpr, FIELD_HEX, 0),
+	HEX(hv_start, rip),
+	HEX(hv_start, rflags),
+	HEX(hv_start, cr0),
+	HEX(hv_start, cr3),
+	HEX(hv_start, cr4),
+	HEX(hv_start, efer),
+	HEX(hv_start, gdtr_base),
+	HEX(hv_start, idtr_base),
+	HEX(hv_start, gdtr_limit),
+	HEX(hv_start, idtr_limit),
+	SOME(hv_start, segments, FIELD_SEGMENT, 0),
+	END,
+};
+
+static const struct record_field region_fields[] = {
+	HEX(hv_region, gpa),
+	HEX(hv_region, size),
+	HEX(hv_region, host),
+	STRING(hv_region, name),
+	POSITION(hv_region, position),
+	WORD(hv_region, kind, region_kinds),
+	WORD(hv_region, backing, backings),
+	FLAGS(hv_region, rights, rights),
+	WORD(hv_region, cache, cache_types),
+	NUMBER(hv_region, host_node),
+	NUMBER(hv_region, payload),
+	END,
+};
+
+static const struct record_field load_fields[] = {
+	HEX(hv_load, gpa),	     HEX(hv_load, memory_size), HEX(hv_load, file_size),
+	HEX(hv_load, source_offset), WORD(hv_load, source, load_sources), NUMBER(hv_load, payload),
+	STRING(hv_load, name),	     POSITION(hv_load, position), END,
+};
+
+static const struct record_field payload_fields[] = {
+	HEX(hv_payload, offset),
+	NUMBER(hv_payload, size),
+	ONE(hv_payload, sha256, FIELD_HASH, 0, 0),
+	STRING(hv_payload, name),
+	POSITION(hv_payload, position),
+	END,
+};
+
+static const struct record_field device_fields[] = {
+	WORD(hv_device, kind, device_kinds), STRING(hv_device, name), POSITION(hv_device, position),
+	NUMBER(hv_device, gsi),		     HEX(hv_device, base),    HEX(hv_device, size),
+	SOME(hv_device, parameter, FIELD_HEX, 0), NUMBER(hv_device, dma_space),
+	NUMBER(hv_device, requester),	     END,
+};
+
+static const struct record_field pci_fields[] = {
+	STRING(hv_pci_function, name), POSITION(hv_pci_function, position),
+	HEX(hv_pci_function, bdf),     HEX(hv_pci_function, config),
+	HEX(hv_pci_function, mask),    NUMBER(hv_pci_function, device), END,
+};
+
+static const struct record_field policy_fields[] = {
+	WORD(hv_cpu_policy, vendor, vendors),
+	FLAGS(hv_cpu_policy, flags, policy_flags),
+	POSITION(hv_cpu_policy, position),
+	RUN(hv_cpu_policy, cpuid, HV_SECTION_CPUID),
+	RUN(hv_cpu_policy, features, HV_SECTION_FEATURES),
+	RUN(hv_cpu_policy, msrs, HV_SECTION_MSRS),
+	RUN(hv_cpu_policy, index[HV_CPUID_BASIC], HV_SECTION_CPUID_INDEX),
+	RUN(hv_cpu_policy, index[HV_CPUID_HYPERVISOR], HV_SECTION_CPUID_INDEX),
+	RUN(hv_cpu_policy, index[HV_CPUID_EXTENDED], HV_SECTION_CPUID_INDEX),
+	HEX(hv_cpu_policy, xcr0),
+	HEX(hv_cpu_policy, xss),
+	HEX(hv_cpu_policy, cr4),
+	HEX(hv_cpu_policy, efer),
+	END,
+};
+
+static const struct record_field cpuid_fields[] = {
+	HEX(hv_cpuid, leaf),
+	HEX(hv_cpuid, subleaf),
+	FLAGS(hv_cpuid, flags, cpuid_flags),
+	FLAGS(hv_cpuid, dynamic, dynamic),
+	NUMBER(hv_cpuid, subleaves),
+	SOME(hv_cpuid, value, FIELD_HEX, 0),
+	SOME(hv_cpuid, host_mask, FIELD_HEX, 0),
+	END,
+};
+
+static const struct record_field feature_fields[] = {
+	STRING(hv_feature, name),
+	POSITION(hv_feature, position),
+	FLAGS(hv_feature, flags, feature_flags),
+	HEX(hv_feature, leaf),
+	HEX(hv_feature, subleaf),
+	WORD(hv_feature, reg, registers),
+	HEX(hv_feature, mask),
+	RUN(hv_feature, clears, HV_SECTION_CLEARS),
+	HEX(hv_feature, xcr0_clear),
+	HEX(hv_feature, cr4_clear),
+	HEX(hv_feature, efer_clear),
+	HEX(hv_feature, msr_groups_clear),
+	END,
+};
+
+static const struct record_field clear_fields[] = {
+	NUMBER(hv_cpuid_clear, cpuid),
+	SOME(hv_cpuid_clear, keep, FIELD_HEX, 0),
+	END,
+};
+
+static const struct record_field msr_fields[] = {
+	HEX(hv_msr, first),
+	HEX(hv_msr, last),
+	WORD(hv_msr, read, msr_actions),
+	WORD(hv_msr, write, msr_actions),
+	NUMBER(hv_msr, group),
+	NUMBER(hv_msr, slot),
+	POSITION(hv_msr, position),
+	HEX(hv_msr, reset),
+	HEX(hv_msr, write_mask),
+	END,
+};
+
+const struct record_type record_types[HV_SECTION_USED] = {
+	[HV_SECTION_STRINGS] = { "strings", 1, 0 },
+	[HV_SECTION_POSITIONS] = { "positions", sizeof(struct hv_position), 0 },
+	[HV_SECTION_SYSTEM] = { "system", sizeof(struct hv_system), system_fields },
+	[HV_SECTION_GUESTS] = { "guests", sizeof(struct hv_guest), guest_fields },
+	[HV_SECTION_VCPUS] = { "vcpus", sizeof(struct hv_vcpu), vcpu_fields },
+	[HV_SECTION_STARTS] = { "starts", sizeof(struct hv_start), start_fields },
+	[HV_SECTION_REGIONS] = { "regions", sizeof(struct hv_region), region_fields },
+	[HV_SECTION_LOADS] = { "loads", sizeof(struct hv_load), load_fields },
+	[HV_SECTION_PAYLOADS] = { "payloads", sizeof(struct hv_payload), payload_fields },
+	[HV_SECTION_DEVICES] = { "devices", sizeof(struct hv_device), device_fields },
+	[HV_SECTION_PCI] = { "pci", sizeof(struct hv_pci_function), pci_fields },
+	[HV_SECTION_POLICIES] = { "policies", sizeof(struct hv_cpu_policy), policy_fields },
+	[HV_SECTION_CPUID] = { "cpuid", sizeof(struct hv_cpuid), cpuid_fields },
+	[HV_SECTION_CPUID_INDEX] = { "cpuid-index", sizeof(uint16_t), 0 },
+	[HV_SECTION_FEATURES] = { "features", sizeof(struct hv_feature), feature_fields },
+	[HV_SECTION_CLEARS] = { "clears", sizeof(struct hv_cpuid_clear), clear_fields },
+	[HV_SECTION_MSRS] = { "msrs", sizeof(struct hv_msr), msr_fields },
+	[HV_SECTION_BYTES] = { "bytes", 1, 0 },
+};
