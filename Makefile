@@ -141,12 +141,18 @@ libs_decode := -lZydis
 unit_execute := $(emul_sources)
 units_contract :=
 # From bytes to a checked model.
-front_sources := $(foreach f,base diag yaml validate model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
-	$(B)/generated/schema_tables.c
+front_sources := $(foreach f,base diag yaml validate policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
+	$(addprefix $(B)/generated/,schema_tables.c policy_parser.c policy_lexer.c)
 unit_base  := $(patsubst %.o,compiler/base/%.c,$(compiler_base))
 unit_front := $(front_sources)
 libs_front := -lyaml -ljansson
-units_compiler := base front
+# From a policy to its records.
+policy_sources := $(foreach f,base policy,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
+	$(addprefix compiler/,diag/diag.c model/model.c lower/topology.c lower/cpuid.c lower/msr.c) \
+	$(addprefix $(B)/generated/,policy_parser.c policy_lexer.c)
+unit_cpu_topology := $(policy_sources)
+
+units_compiler := base front cpu_topology
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)
