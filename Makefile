@@ -151,8 +151,10 @@ policy_sources := $(foreach f,base policy,$(patsubst %.o,compiler/$(f)/%.c,$(com
 	$(addprefix compiler/,diag/diag.c model/model.c lower/topology.c lower/cpuid.c lower/msr.c) \
 	$(addprefix $(B)/generated/,policy_parser.c policy_lexer.c)
 unit_cpu_topology := $(policy_sources)
+unit_cpu_features := $(policy_sources)
+libs_cpu_features := -ljansson
 
-units_compiler := base front cpu_topology
+units_compiler := base front cpu_features cpu_topology
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)
