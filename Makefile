@@ -139,6 +139,12 @@ emul_sources := core/emul/decode.c core/emul/operand.c core/emul/execute.c
 unit_decode := $(emul_sources)
 libs_decode := -lZydis
 unit_execute := $(emul_sources)
+# the core's base
+units_core += lib ptab frames blob
+unit_lib    := core/lib/status.c core/lib/format.c core/lib/checksum.c core/lib/sha256.c
+unit_ptab   := core/mm/ptab.c core/mm/ptab_host.c core/mm/ptab_npt.c core/lib/status.c
+unit_blob   := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c tests/core/unit/shim/sample_blob.c
+unit_frames := core/mm/frames.c core/lib/status.c
 units_contract :=
 # From bytes to a checked model.
 front_sources := $(foreach f,base diag yaml validate policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
@@ -180,6 +186,8 @@ units: $(units)
 fuzz_yaml := $(front_sources)
 libs_fuzz_yaml := -lyaml -ljansson
 fuzzers := yaml
+fuzzers += blob
+fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c
 fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 	-Icore -Icompiler -I. -I$(B)/generated
 define fuzz_rule
