@@ -51,8 +51,8 @@ struct vcpu_backend {
 	/* guest->arch and vcpu->arch point to zeroed memory of the sizes above. Permission maps from guest->msr. */
 	MUST_USE enum status (*guest_create)(struct guest *guest);
 	MUST_USE enum status (*vcpu_create)(struct vcpu *vcpu);
-	/* The state that RESET leaves, SDM v3 table 10-1; vcpu_reset() has put gpr, rip and rflags there. */
-	void (*vcpu_reset)(struct vcpu *vcpu);
+	/* The state that RESET leaves, or INIT (which keeps MSRs), SDM v3 table 10-1; gpr, rip and rflags are there already. */
+	void (*vcpu_reset)(struct vcpu *vcpu, bool init);
 
 	/* Enters the guest and stays in the loop until a verdict is not VERDICT_RESUME; interrupts are off on both sides. */
 	enum verdict (*run)(struct vcpu *vcpu);

@@ -90,6 +90,7 @@ enum exit_reason {
 	EXIT_XSETBV,	       /* length */
 	EXIT_CACHE,	       /* length: WBINVD, INVD */
 	EXIT_PAUSE,	       /* length */
+	EXIT_COUNTER,	       /* length: RDPMC */
 	EXIT_UNDEFINED,	       /* an instruction that this guest does not have: #UD */
 	EXIT_EXCEPTION,	       /* exception */
 	EXIT_TRIPLE_FAULT,
