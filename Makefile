@@ -28,19 +28,19 @@ core_console  := log.o uart_16550.o
 core_mm       := frames.o ptab.o ptab_host.o ptab_npt.o host_map.o
 core_blob     := blob.o
 core_platform := memory_map.o acpi_host.o power.o pci_quiet.o platform_check.o
-core_cpu      := cpu.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
+core_cpu      := cpu.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
 	tsc.o timer.o timer_lapic.o mitigations.o
 core_emul     := decode.o operand.o execute.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
 	msr.o policy.o request.o state.o vcpu.o
-core_svm      :=
-core_vm       :=
-core_sched    :=
+core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
+core_vm       := irq.o vm.o
+core_sched    := sched.o
 core_dev      := vlapic.o vlapic_timer.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
 core_pci      := ecam.o config_space.o
-core_boot     := head.o pvh.o multiboot2.o handoff.o main.o
+core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
 core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vm sched dev pv pci boot
 core_objects := $(foreach f,$(core_folders),$(addprefix $(B)/core/$(f)/,$(core_$(f))))

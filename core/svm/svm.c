@@ -66,11 +66,6 @@ static enum status svm_probe(void)
 	return make_maps();
 }
 
-static uint32_t svm_capabilities(void)
-{
-	return BACKEND_UNRESTRICTED;
-}
-
 static enum status svm_cpu_start(uint32_t index)
 {
 	struct svm_cpu *c = &svm_machine.cpus[index];
@@ -151,7 +146,6 @@ const struct vcpu_backend svm_backend = {
 	.guest_size = sizeof(struct svm_guest),
 	.nested = &ptab_npt_format,
 	.probe = svm_probe,
-	.capabilities = svm_capabilities,
 	.cpu_start = svm_cpu_start,
 	.guest_create = svm_guest_create,
 	.vcpu_create = svm_vcpu_create,

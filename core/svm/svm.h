@@ -42,7 +42,6 @@ struct svm_guest {
 struct svm_machine {
 	uint32_t asids;
 	bool next_rip;	     /* NRIP save */
-	bool xsetbv_exit;
 	uint64_t iopm_phys;
 	struct svm_cpu *cpus;
 };

@@ -170,7 +170,7 @@ static enum verdict nested_fault(struct vcpu *vcpu, const struct vmcb *v)
 #define INSN(r, o, l, b, m)	{r, l, EMUL_OP_##o, b, m, NULL}
 
 static const struct exit_row rows[VMEXIT_CODES] = {
-	[0 ... VMEXIT_CODES - 1] = PLAIN(EXIT_UNKNOWN),
+	/* Codes without a row are EXIT_UNKNOWN, which is 0. */
 	[VMEXIT_CR_WRITE + 4] = FILLED(EXIT_CR, fill_cr),
 	[VMEXIT_CR_WRITE + 8] = FILLED(EXIT_CR, fill_cr),
 	[VMEXIT_EXCEPTION + VECTOR_DB] = FILLED(EXIT_EXCEPTION, fill_exception),

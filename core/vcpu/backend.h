@@ -18,12 +18,6 @@
 #include "mm/ptab.h"
 #include "vcpu/vcpu.h"
 
-enum vcpu_capability { /* of this machine; found by probe() */
-	BACKEND_XSETBV_EXIT = 1u << 0,	/* XSETBV can be intercepted */
-	BACKEND_SHADOW_KEPT = 1u << 1,	/* an interrupt shadow survives entry */
-	BACKEND_UNRESTRICTED = 1u << 2, /* real mode without help */
-};
-
 /* The control registers that decide how the guest's addresses are walked; a snapshot. */
 struct vcpu_paging {
 	uint64_t cr0, cr3, cr4, efer;
@@ -44,7 +38,6 @@ struct vcpu_backend {
 
 	/* Whether this machine has the extension and firmware lets it be used; logs why not. Once, on the boot CPU. */
 	MUST_USE enum status (*probe)(void);
-	uint32_t (*capabilities)(void); /* enum vcpu_capability */
 	/* Turns the extension on for the calling CPU; `index` is its number. */
 	MUST_USE enum status (*cpu_start)(uint32_t index);
 

@@ -68,13 +68,15 @@ void vcpu_reset(struct vcpu *vcpu, const struct hv_start *start)
 	reset_registers(vcpu, false);
 	reset_msr_slots(vcpu);
 	live_state_reset(vcpu);
+	vcpu->fresh = true;
 	vcpu->nmi_signalled = 0;
 	vcpu->tsc_offset = vcpu->guest->tsc_offset;
 	vcpu->tsc_adjust = 0;
 	vcpu->backend->set_tsc_offset(vcpu, vcpu->tsc_offset);
-	vcpu->activity = start ? VCPU_ACTIVE : VCPU_WAIT_STARTUP;
 	if (start)
 		load_start(vcpu, start);
+	/* Last, and seen last: from here on its own CPU may run it. */
+	__atomic_store_n(&vcpu->activity, start ? VCPU_ACTIVE : VCPU_WAIT_STARTUP, __ATOMIC_RELEASE);
 }
 
 /* INIT, SDM v3 10.1: vector state, XCR0 and most MSRs stay. The boot processor goes to the reset vector. */
