@@ -145,6 +145,19 @@ unit_lib    := core/lib/status.c core/lib/format.c core/lib/checksum.c core/lib/
 unit_ptab   := core/mm/ptab.c core/mm/ptab_host.c core/mm/ptab_npt.c core/lib/status.c
 unit_blob   := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c tests/core/unit/shim/sample_blob.c
 unit_frames := core/mm/frames.c core/lib/status.c
+# Chips on the host meet the machine of the shim.
+units_core += vlapic vioapic vpic vpit vhpet vrtc vuart acpi_pm pci_host kvm
+shim := tests/core/unit/shim/machine.c tests/core/unit/shim/script.c
+unit_vlapic := core/dev/vlapic.c core/dev/vlapic_timer.c $(shim)
+unit_vioapic := core/dev/vioapic.c $(unit_vlapic)
+unit_vpic := core/dev/vpic.c $(shim)
+unit_vpit := core/dev/vpit.c $(shim)
+unit_vhpet := core/dev/vhpet.c $(shim)
+unit_vrtc := core/dev/vrtc.c $(shim)
+unit_vuart := core/dev/vuart.c $(shim)
+unit_acpi_pm := core/dev/acpi_pm.c core/dev/debug_exit.c $(shim)
+unit_pci_host := core/pci/ecam.c core/pci/config_space.c $(shim)
+unit_kvm := core/pv/kvm_features.c core/pv/kvm_clock.c core/pv/kvm_eoi.c $(unit_vlapic)
 units_contract :=
 # From bytes to a checked model.
 front_sources := $(foreach f,base diag yaml validate policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
