@@ -169,25 +169,31 @@ static void print_entry(const struct invocation *in, const struct effective *e, 
 
 /* ------------------------------------------------------------------------------------- JSON */
 
+static json_t *made(json_t *json)
+{
+	if (!json)
+		out_of_memory();
+	return json;
+}
+
 static json_t *to_json(const struct effective *e)
 {
 	json_t *json;
 
-	if (e->kind == EFFECTIVE_TEXT || (e->kind == EFFECTIVE_BARE && !e->numeric)) {
-		bool truth = e->schema->kind == SCHEMA_BOOLEAN;
-
-		return truth ? json_boolean((int)e->number) : json_string(e->text);
-	}
+	if (e->schema->kind == SCHEMA_BOOLEAN)
+		return made(json_boolean((int)e->number));
+	if (e->kind == EFFECTIVE_TEXT || (e->kind == EFFECTIVE_BARE && !e->numeric))
+		return made(json_string(e->text));
 	if (e->kind == EFFECTIVE_BARE)
-		return json_integer((json_int_t)e->number);
-	json = e->kind == EFFECTIVE_LIST ? json_array() : json_object();
+		return made(json_integer((json_int_t)e->number));
+	json = made(e->kind == EFFECTIVE_LIST ? json_array() : json_object());
 	for (size_t i = 0; i < e->children.count; i++) {
 		const struct effective *child = e->children.items[i];
 
-		if (e->kind == EFFECTIVE_LIST)
-			json_array_append_new(json, to_json(child));
-		else
-			json_object_set_new(json, child->key, to_json(child));
+		if (e->kind == EFFECTIVE_LIST ? json_array_append_new(json, to_json(child))
+					      : json_object_set_new(json, child->key,
+								    to_json(child)))
+			out_of_memory();
 	}
 	return json;
 }
@@ -197,8 +203,8 @@ static void add_sources(const struct invocation *in, json_t *sources, const stru
 {
 	const char *source = source_of(in->arena, in->sources, e->where);
 
-	if (source)
-		json_object_set_new(sources, path, json_string(source));
+	if (source && json_object_set_new(sources, path, made(json_string(source))))
+		out_of_memory();
 	for (size_t i = 0; i < e->children.count; i++) {
 		const struct effective *child = e->children.items[i];
 		const char *below =
@@ -212,11 +218,12 @@ static void add_sources(const struct invocation *in, json_t *sources, const stru
 
 static void print_json(const struct invocation *in, const struct effective *e)
 {
-	json_t *sources = json_object(), *json;
+	json_t *sources = made(json_object()), *json;
 
 	add_sources(in, sources, e, "");
-	json = json_pack("{soso}", "config", to_json(e), "sources", sources);
-	json_dumpf(json, stdout, JSON_INDENT(2));
+	json = made(json_pack("{soso}", "config", to_json(e), "sources", sources));
+	if (json_dumpf(json, stdout, JSON_INDENT(2)) && !ferror(stdout))
+		out_of_memory();
 	putchar('\n');
 	json_decref(json);
 }

@@ -5,20 +5,15 @@
  */
 #include "validate/validate.h"
 
-#include <regex.h>
 #include <string.h>
 
 #include "validate/formats.h"
-
-#define PATTERNS 16
+#include "validate/pattern.h"
 
 struct walk {
 	struct arena *arena;
 	struct diags *diags;
 	bool sound;
-	/* Compiled once a run; the schemas have fewer than PATTERNS different ones. */
-	const char *patterns[PATTERNS];
-	regex_t compiled[PATTERNS];
 };
 
 /* Where in the document: links of keys and item numbers, up to the root. */
@@ -182,20 +177,6 @@ static void check_range(struct walk *w, const struct schema *schema, const struc
 	}
 }
 
-static bool matches(struct walk *w, const char *pattern, const char *text)
-{
-	size_t i = 0;
-
-	while (i < PATTERNS - 1 && w->patterns[i] && strcmp(w->patterns[i], pattern))
-		i++;
-	if (!w->patterns[i]) {
-		if (regcomp(&w->compiled[i], pattern, REG_EXTENDED | REG_NOSUB))
-			out_of_memory();
-		w->patterns[i] = pattern;
-	}
-	return !regexec(&w->compiled[i], text, 0, NULL, 0);
-}
-
 static void check_text(struct walk *w, const struct schema *schema, const struct node *node,
 		       const struct path *path)
 {
@@ -205,7 +186,7 @@ static void check_text(struct walk *w, const struct schema *schema, const struct
 		d = diag_report(w->diags, NO_VALUE, node->at, path_text(w, path));
 		diag_help(d, "leave the key out if there is nothing to say");
 		unsound(w);
-	} else if (schema->pattern && !matches(w, schema->pattern, node->text)) {
+	} else if (schema->pattern && !pattern_matches(schema->pattern, node->text)) {
 		d = diag_report(w->diags, BAD_PATTERN, node->at, shown(w, node),
 				path_text(w, path));
 		if (schema->pattern_help)
@@ -316,7 +297,7 @@ static void check_map(struct walk *w, const struct schema *schema, const struct 
 	for (size_t i = 0; i < node->pairs.count; i++) {
 		const struct node *key = node->pairs.items[i].key;
 
-		if (!matches(w, schema->pattern, key->text)) {
+		if (!pattern_matches(schema->pattern, key->text)) {
 			struct diag *d = diag_report(w->diags, BAD_KEY, key->at, shown(w, key),
 						     path_text(w, path));
 
@@ -422,8 +403,6 @@ bool validate(struct arena *arena, struct diags *diags, const struct schema *sch
 	struct walk w = { .arena = arena, .diags = diags, .sound = true };
 
 	check_node(&w, schema, node, &(struct path){ 0 });
-	for (size_t i = 0; i < PATTERNS && w.patterns[i]; i++)
-		regfree(&w.compiled[i]);
 	return w.sound;
 }
 

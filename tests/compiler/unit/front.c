@@ -9,6 +9,7 @@
 
 #include "check/check.h"
 #include "validate/formats.h"
+#include "validate/pattern.h"
 #include "yaml/node.h"
 
 static const struct schema integer = { .kind = SCHEMA_INTEGER };
@@ -87,6 +88,29 @@ static void numbers_are_written_as_they_are_read(void **state)
 	}
 	assert_string_equal(schema_number(&size, 512ull << 20, text, sizeof(text)), "512MiB");
 	assert_string_equal(schema_number(&duration, 600000, text, sizeof(text)), "10min");
+}
+
+static void patterns_take_the_whole_text(void **state)
+{
+	static const char name[] = "^[A-Za-z][A-Za-z0-9_.-]{0,5}$";
+	static const char number[] = "^0$|^[1-9][0-9]{0,3}$";
+
+	(void)state;
+	assert_true(pattern_matches(name, "a"));
+	assert_true(pattern_matches(name, "Zz0_.-"));
+	assert_false(pattern_matches(name, ""));
+	assert_false(pattern_matches(name, "0a"));
+	assert_false(pattern_matches(name, "abcdefg"));
+	assert_false(pattern_matches(name, "a b"));
+	assert_true(pattern_matches(number, "0"));
+	assert_true(pattern_matches(number, "1024"));
+	assert_false(pattern_matches(number, "00"));
+	assert_false(pattern_matches(number, "10240"));
+	assert_true(pattern_matches("^a*ab+c?$", "aaab"));
+	assert_true(pattern_matches("^a*ab+c?$", "abbc"));
+	assert_false(pattern_matches("^a*ab+c?$", "aac"));
+	assert_true(pattern_matches("^x{2}$", "xx"));
+	assert_false(pattern_matches("^x{2}$", "xxx"));
 }
 
 static void meant_is_close(void **state)
@@ -192,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scalars_have_one_reading),
 		cmocka_unit_test(numbers_are_written_as_they_are_read),
+		cmocka_unit_test(patterns_take_the_whole_text),
 		cmocka_unit_test(meant_is_close),
 		cmocka_unit_test(texts_lead_back_to_the_file),
 		cmocka_unit_test(checks_have_an_order),
