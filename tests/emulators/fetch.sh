@@ -115,17 +115,22 @@ package() { # SUITE PACKAGE: the package alone, unpacked into the current folder
 	rm -f ./*.deb
 }
 
-kernel() { # SUITE META: the image that the meta package stands for in that suite, or in its security updates
-	local real
-	if grep -q " $1-security " "$state/sources.list"; then
-		set -- "$1-security" "$2"
-	fi
+kernel() { # SUITE META [FOLDER...]: the image that the meta package stands for in that suite, or in its security updates;
+	# of its modules those below the folders, without these
+	local real suite=$1 meta=$2
+	shift 2
+	! grep -q " $suite-security " "$state/sources.list" || suite=$suite-security
+	set -- "$suite" "$meta" "$@"
 	real=$(own_apt apt-cache show "$2/$1" | sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -n 1)
 	[ -n "$real" ] || fail "$2 of $1 names no image"
 	package "$1" "$real"
 	cp boot/vmlinuz-* vmlinuz
 	cp boot/config-* config
 	echo "${real#linux-image-}" >release
+	shift 2
+	for folder; do
+		find . -path "*/kernel/$folder/*.ko" -exec cp {} . \;
+	done
 	rm -rf boot usr lib
 	cat release
 }
@@ -136,6 +141,9 @@ fetch() {
 	kernel-6.1) kernel bookworm linux-image-amd64 ;;
 	kernel-6.12-cloud) kernel bookworm-backports linux-image-cloud-amd64 ;;
 	kernel-6.12) kernel bookworm-backports linux-image-amd64 ;;
+	kernel-6.1-kvm) kernel bookworm linux-image-cloud-amd64 arch/x86/kvm virt/lib drivers/crypto/ccp ;;
+	xen) closure bookworm xen-hypervisor-4.17-amd64 xen-utils-4.17 && merge_usr ;;
+	kernel-6.1-xen) kernel bookworm linux-image-amd64 drivers/xen ;;
 	busybox) package bookworm busybox-static ;;
 	qemu-10) qemu bookworm-backports ;;
 	bochs-3) bochs trixie ;;

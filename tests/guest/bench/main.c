@@ -22,13 +22,17 @@
 
 static volatile uint32_t arrived;
 static uint64_t arrived_at;
+static bool x2apic;
 
 static void handle(struct frame *frame)
 {
 	(void)frame;
 	arrived_at = rdtsc();
 	arrived++;
-	apic_write(APIC_EOI, 0);
+	if (x2apic) /* not apic_write(): it asks the mode, which is an exit of its own */
+		wrmsr(0x80b, 0);
+	else
+		mmio_write(0xfee00000u + APIC_EOI, 0);
 }
 
 static void nothing(void)
@@ -96,6 +100,14 @@ static void measure(const char *name, void (*operation)(void))
 	print("bench %s %lu\n", name, full > empty ? (full - empty + TURNS / 2) / TURNS : 0);
 }
 
+static void arm(uint32_t ticks)
+{
+	if (x2apic)
+		wrmsr(0x838, ticks);
+	else
+		mmio_write(0xfee00000u + APIC_TIMER_INITIAL, ticks);
+}
+
 /* From arming to the handler's first instruction, less the time asked for; the timer's clock is 1 GHz here. */
 static uint64_t sleep_once(bool deadline)
 {
@@ -106,7 +118,7 @@ static uint64_t sleep_once(bool deadline)
 	if (deadline)
 		wrmsr(MSR_TSC_DEADLINE, start + SLEEP_TICKS);
 	else
-		apic_write(APIC_TIMER_INITIAL, SLEEP_TICKS);
+		arm(SLEEP_TICKS);
 	halt_once();
 	return arrived_at - start - SLEEP_TICKS;
 }
@@ -133,6 +145,7 @@ static void measure_x2apic(void)
 		return;
 	}
 	apic_use_x2(true);
+	x2apic = true;
 	apic_enable();
 	measure("eoi-x2apic", do_eoi_x2apic);
 	enable_interrupts();
@@ -143,6 +156,9 @@ static void measure_x2apic(void)
 
 int main(void)
 {
+	/* Firmware's timer is not what is measured. */
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
 	on_vector(VECTOR, handle);
 	measure("cpuid", do_cpuid);
 	measure("rdmsr-apic-base", do_rdmsr);
@@ -153,6 +169,7 @@ int main(void)
 	measure("uart-status", do_uart_status);
 	measure_x2apic();
 	apic_use_x2(false);
+	x2apic = false;
 	apic_enable();
 	measure("eoi-xapic", do_eoi_xapic);
 	measure_sleep("hlt-wake-xapic", false);

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""make bench: what the core costs, in instructions, beside the bare machine in the same run, against the design's budgets.
+
+QEMU 7.2 TCG, one CPU, -cpu EPYC-Milan -icount shift=0,sleep=off: the time stamp counter counts instructions, so that a figure
+repeats to 0.1 % whatever else the computer is doing. Writes build/bench.json: [{name, value, unit, budget, bare}].
+With BENCH_PEERS=1 KVM and Xen run the same guests in the same emulator (bench_peers.py).
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+from machine import BUILD, HVCC, TOP, Machine, fetch, hvcc_build, qemu_command
+
+WORK = os.path.join(BUILD, "bench")
+CPU = "EPYC-Milan"
+CMDLINE = "console=ttyS0 panic=-1 nokaslr norandmaps quiet"
+
+# name, budget in instructions: the rows of design section 10 that a bare-metal guest measures
+OPERATIONS = (
+    ("cpuid", 250), ("rdmsr-apic-base", 220), ("vmmcall", 200), ("uart-status", 300), ("eoi-xapic", 700), ("eoi-x2apic", 250),
+    ("self-ipi-x2apic", 900), ("hlt-wake-x2apic", 2000), ("hlt-wake-xapic", 2000), ("hlt-wake-deadline", 2000),
+)
+# name, budget, `boot.unpack`, words added to the command line
+BOOTS = (
+    ("boot-bzimage", 1650e6, False, ""),
+    ("boot-unpack", 1530e6, True, ""),
+    ("boot-unpack-notests", 660e6, True, " cryptomgr.notests"),
+)
+
+
+def run(name, image, memory, **options):
+    """One machine to its end; its console."""
+    command = qemu_command("qemu-7", image, cpus=1, memory=memory, cpu=CPU, icount=True, **options)
+    machine = Machine(command, 600, os.path.join(WORK, name + ".log"))
+    machine.finish()
+    return machine.text
+
+
+def operations(text):
+    return {name: int(value) for name, value in re.findall(r"^bench (\S+) (\d+)$", text, re.MULTILINE)}
+
+
+def measure_operations():
+    elf = os.path.join(BUILD, "guest/bench.elf")
+    image = os.path.join(WORK, "bench.elf")
+    hvcc_build(os.path.join(TOP, "tests/guest/bench/guest.yaml"), image)
+    bare = operations(run("operations-bare", elf, 128, append="bare"))
+    ours = operations(run("operations", image, 256))
+    return [(name, ours.get(name), "instructions", budget, bare.get(name)) for name, budget in OPERATIONS]
+
+
+def boot_guest(name, unpack, words):
+    path = os.path.join(WORK, name + ".yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({
+            "schema": "hvcc/guest/v1", "name": "linux", "vcpus": {"count": 1}, "memory": {"size": "256MiB"},
+            "boot": {"kernel": "vmlinuz", "initrd": "initrd", "cmdline": CMDLINE + words, "unpack": unpack},
+            "devices": {"serial": [{"id": "com1", "io": 0x3f8, "irq": 4}]},
+        }, file)
+    return path
+
+
+def marker(text):
+    """Instructions from power-on to the first line of init: the guest's counter, and what had passed when it started."""
+    started = re.search(r"starts at TSC (\d+)", text)
+    mark = re.search(r"hvcc-userspace tsc\s+0*(\d+)", text)
+    return int(mark.group(1)) + (int(started.group(1)) if started else 0) if mark else None
+
+
+def measure_boots():
+    fetch("kernel-6.1-cloud", "busybox")
+    kernel = os.path.join(WORK, "vmlinuz")
+    initrd = os.path.join(WORK, "initrd")
+    if not os.path.exists(kernel):
+        os.symlink(os.path.join(BUILD, "fetch/kernel-6.1-cloud/vmlinuz"), kernel)
+    subprocess.run([os.path.join(TOP, "tests/boot/initramfs/make.sh"), "marker", initrd], check=True)
+    rows = []
+    for name, budget, unpack, words in BOOTS:
+        image = os.path.join(WORK, name + ".elf")
+        hvcc_build(boot_guest(name, unpack, words), image)
+        bare = marker(run(name + "-bare", kernel, 256, initrd=initrd, append=CMDLINE + words))
+        rows.append((name, marker(run(name, image, 512)), "instructions", budget, bare))
+    return rows
+
+
+def instructions(*command):
+    """Instructions of a host program, by valgrind."""
+    result = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command],
+                            capture_output=True, text=True, check=True)
+    return int(re.search(r"Collected : (\d+)", result.stderr).group(1))
+
+
+def measure_compiler():
+    one = os.path.join(WORK, "boot-bzimage.yaml")
+    many = os.path.join(WORK, "many.yaml")
+    guests = os.path.join(WORK, "many")
+    os.makedirs(guests, exist_ok=True)
+    with open(one, encoding="utf-8") as file:
+        guest = json.load(file)
+    guest["boot"].update(kernel="../vmlinuz", initrd="../initrd")
+    with open(many, "w", encoding="utf-8") as file:
+        file.write("schema: hvcc/system/v1\nname: many\nguests:\n")
+        for i in range(1000):
+            with open(os.path.join(guests, "g%d.yaml" % i), "w", encoding="utf-8") as other:
+                json.dump(dict(guest, name="g%d" % i, devices={}), other, indent=1)
+            file.write("  - many/g%d.yaml\n" % i)
+    return [("check-one-guest", instructions(HVCC, "check", one), "instructions", 40e6, None),
+            ("check-1000-guests", instructions(HVCC, "check", many), "instructions", 4e9, None)]
+
+
+def measure_memory():
+    """What the core takes from the machine, by its own account, for one vCPU without payloads and rings."""
+    with open(os.path.join(WORK, "operations.log"), encoding="utf-8") as file:
+        taken = re.search(r"takes (\d+) KiB", file.read())
+    return [("memory-taken", int(taken.group(1)) if taken else None, "KiB", 2048 + 64, 0)]
+
+
+def measure_size():
+    result = subprocess.run(["cloc", "--json", "--quiet", os.path.join(TOP, "core")], capture_output=True, text=True, check=True)
+    return [("core-lines", json.loads(result.stdout)["SUM"]["code"], "lines", 9000, None)]
+
+
+def text_of(value):
+    return "-" if value is None else "{:,}".format(int(value))
+
+
+def main():
+    os.makedirs(WORK, exist_ok=True)
+    rows = measure_operations() + measure_boots() + measure_compiler() + measure_memory() + measure_size()
+    peers = {}
+    if os.environ.get("BENCH_PEERS") == "1":
+        import bench_peers
+        peers = bench_peers.measure(WORK)
+    names = sorted(peers)
+    layout = "{:22}{:>16}{:>16}{:>16}" + "{:>16}" * len(names) + "  {}"
+    print(layout.format("", "hvcore", "budget", "bare", *names, "unit"))
+    missed = 0
+    for name, value, unit, budget, bare in rows:
+        over = value is None or value > budget
+        missed += over
+        print(layout.format(name, text_of(value), text_of(budget), text_of(bare), *(text_of(peers[n].get(name)) for n in names),
+                            unit + ("  MISSED" if over else "")))
+    with open(os.path.join(BUILD, "bench.json"), "w", encoding="utf-8") as file:
+        json.dump([dict({"name": n, "value": v, "unit": u, "budget": b, "bare": r},
+                        **({"peers": {p: peers[p].get(n) for p in names}} if names else {})) for n, v, u, b, r in rows],
+                  file, indent=1)
+    print("%d of %d budgets missed; figures in build/bench.json" % (missed, len(rows)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
