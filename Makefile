@@ -211,7 +211,7 @@ check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full'
 check_products := $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
 check_always := $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
 
-.PHONY: run check check-now check-full check-full-now boots style install
+.PHONY: run check check-now check-full check-full-now boots bench style install
 $(B)/setup-%: tests/emulators/setup.sh
 	@mkdir -p $(@D)
 	tests/emulators/setup.sh $*
@@ -232,6 +232,11 @@ N := 200
 boots: $(B)/setup-check
 	$(MAKE) all
 	TEST_TIMEOUT=86400 tests/run.sh 'tests/boot/boots.py $(N)'
+
+# What it costs, beside the bare machine and against the design's budgets; BENCH_PEERS=1 adds KVM and Xen.
+bench: $(B)/setup-bench
+	$(MAKE) all $(B)/guest/bench.elf
+	tests/boot/bench.py
 
 style:
 	tests/run.sh tests/style/style.py
