@@ -28,19 +28,19 @@ core_console  := log.o uart_16550.o
 core_mm       := frames.o ptab.o ptab_host.o ptab_npt.o host_map.o
 core_blob     := blob.o
 core_platform := memory_map.o acpi_host.o power.o pci_quiet.o platform_check.o
-core_cpu      := cpu.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
+core_cpu      := cpu.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
 	tsc.o timer.o timer_lapic.o mitigations.o
 core_emul     := decode.o operand.o execute.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
 	msr.o policy.o request.o state.o vcpu.o
-core_svm      :=
-core_vm       :=
-core_sched    :=
+core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
+core_vm       := irq.o vm.o
+core_sched    := sched.o
 core_dev      := vlapic.o vlapic_timer.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
 core_pci      := ecam.o config_space.o
-core_boot     := head.o pvh.o multiboot2.o handoff.o main.o
+core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
 core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vm sched dev pv pci boot
 core_objects := $(foreach f,$(core_folders),$(addprefix $(B)/core/$(f)/,$(core_$(f))))
@@ -139,6 +139,25 @@ emul_sources := core/emul/decode.c core/emul/operand.c core/emul/execute.c
 unit_decode := $(emul_sources)
 libs_decode := -lZydis
 unit_execute := $(emul_sources)
+# the core's base
+units_core += lib ptab frames blob
+unit_lib    := core/lib/status.c core/lib/format.c core/lib/checksum.c core/lib/sha256.c
+unit_ptab   := core/mm/ptab.c core/mm/ptab_host.c core/mm/ptab_npt.c core/lib/status.c
+unit_blob   := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c tests/core/unit/shim/sample_blob.c
+unit_frames := core/mm/frames.c core/lib/status.c
+# Chips on the host meet the machine of the shim.
+units_core += vlapic vioapic vpic vpit vhpet vrtc vuart acpi_pm pci_host kvm
+shim := tests/core/unit/shim/machine.c tests/core/unit/shim/script.c
+unit_vlapic := core/dev/vlapic.c core/dev/vlapic_timer.c $(shim)
+unit_vioapic := core/dev/vioapic.c $(unit_vlapic)
+unit_vpic := core/dev/vpic.c $(shim)
+unit_vpit := core/dev/vpit.c $(shim)
+unit_vhpet := core/dev/vhpet.c $(shim)
+unit_vrtc := core/dev/vrtc.c $(shim)
+unit_vuart := core/dev/vuart.c $(shim)
+unit_acpi_pm := core/dev/acpi_pm.c core/dev/debug_exit.c $(shim)
+unit_pci_host := core/pci/ecam.c core/pci/config_space.c $(shim)
+unit_kvm := core/pv/kvm_features.c core/pv/kvm_clock.c core/pv/kvm_eoi.c $(unit_vlapic)
 units_contract :=
 # From bytes to a checked model.
 front_sources := $(foreach f,base diag yaml validate policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
@@ -146,7 +165,15 @@ front_sources := $(foreach f,base diag yaml validate policy model check,$(patsub
 unit_base  := $(patsubst %.o,compiler/base/%.c,$(compiler_base))
 unit_front := $(front_sources)
 libs_front := -lyaml -ljansson
-units_compiler := base front
+# From a policy to its records.
+policy_sources := $(foreach f,base policy,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
+	$(addprefix compiler/,diag/diag.c model/model.c lower/topology.c lower/cpuid.c lower/msr.c) \
+	$(addprefix $(B)/generated/,policy_parser.c policy_lexer.c)
+unit_cpu_topology := $(policy_sources)
+unit_cpu_features := $(policy_sources)
+libs_cpu_features := -ljansson
+
+units_compiler := base front cpu_features cpu_topology
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)
@@ -172,6 +199,8 @@ units: $(units)
 fuzz_yaml := $(front_sources)
 libs_fuzz_yaml := -lyaml -ljansson
 fuzzers := yaml
+fuzzers += blob
+fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c
 fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 	-Icore -Icompiler -I. -I$(B)/generated
 define fuzz_rule

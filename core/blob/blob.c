@@ -367,7 +367,7 @@ static const char *check_header(const struct hv_header *h, uint64_t size)
 static const char *check_section(struct blob *b, uint32_t id)
 {
 	const struct hv_section *s = &b->header->sections[id];
-	const void *view = (const uint8_t *)b->header + s->offset;
+	const void *view;
 
 	REQUIRE(s->record_size == kinds[id].record_size, "record size");
 	REQUIRE(is_aligned(s->offset, 8), "alignment");
@@ -375,6 +375,7 @@ static const char *check_section(struct blob *b, uint32_t id)
 	REQUIRE(range_fits(s->offset, (uint64_t)s->count * s->record_size, b->header->total_size),
 		"beyond the end");
 	b->count[id] = s->count;
+	view = (const uint8_t *)b->header + s->offset;
 	memcpy((uint8_t *)b + kinds[id].view, &view, sizeof(view));
 	return NULL;
 }

@@ -4,6 +4,7 @@
  * refused as a whole, before any guest has started.
  */
 #include "blob/blob.h"
+#include "boot/build_vm.h"
 #include "boot/handoff.h"
 #include "console/log.h"
 #include "cpu/cpu.h"
@@ -14,12 +15,15 @@
 #include "cpu/pic_8259.h"
 #include "cpu/smp.h"
 #include "cpu/tsc.h"
+#include "cpu/wall_clock.h"
 #include "lib/string.h"
 #include "mm/host_map.h"
 #include "platform/acpi_host.h"
 #include "platform/pci_quiet.h"
 #include "platform/platform_check.h"
 #include "platform/power.h"
+#include "sched/sched.h"
+#include "vcpu/backend.h"
 
 #define DEFAULT_PORT 0x3f8 /* COM1, until the blob says otherwise */
 
@@ -287,6 +291,39 @@ static enum status check_platform(void)
 	return platform_check(&boot.blob, &facts, report_misfit);
 }
 
+/* The only place that knows which vendors there are. */
+extern const struct vcpu_backend svm_backend;
+static const struct vcpu_backend *const backend = &svm_backend;
+
+static enum status choose_backend(void)
+{
+	return backend->probe();
+}
+
+static enum status make_guests(void)
+{
+	enum status s = build_vms(machine_blob, backend);
+
+	frames_freeze(&machine_frames);
+	return s ? s : start_vms();
+}
+
+static enum status finish_time(void)
+{
+	enum status s = tsc_finish();
+
+	wall_clock_read();
+	return s;
+}
+
+/* What each CPU does from here on. */
+static void run_guests(void)
+{
+	if (backend->cpu_start(this_cpu()->index))
+		panic("%s cannot be switched on", backend->name);
+	sched_run();
+}
+
 static const struct step {
 	const char *name; /* for the refusal */
 	enum status (*run)(void);
@@ -303,7 +340,9 @@ static const struct step {
 	{"mitigations", choose_mitigations},
 	{"guests", want_blob},
 	{"platform", check_platform},
-	{"time", tsc_finish},
+	{"virtualization", choose_backend},
+	{"time", finish_time},
+	{"start", make_guests},
 };
 
 void boot_main(uint32_t magic, uint64_t info, uint64_t load_base)
@@ -323,5 +362,5 @@ void boot_main(uint32_t magic, uint64_t info, uint64_t load_base)
 		log_error("this machine is refused: %s: %s", steps[i].name, status_name(s));
 		power_off();
 	}
-	power_off();
+	smp_run(run_guests);
 }

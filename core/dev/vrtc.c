@@ -109,6 +109,30 @@ static uint64_t guest_ns(const struct vrtc *rtc)
 	return time_wall_ns() + rtc->offset_ns;
 }
 
+static unsigned int rate(const struct vrtc *rtc)
+{
+	unsigned int r = field_get(rtc->cmos[REG_A], A_RATE);
+
+	return r == 1 || r == 2 ? r + 7 : r; /* the two that repeat slower ones */
+}
+
+/* Periods of BASE_HZ / 2^(rate - 1), counted from 1970; a second holds a whole number of them. */
+static uint64_t periodic_tick(const struct vrtc *rtc)
+{
+	uint64_t now = guest_ns(rtc);
+	uint64_t base = now / NS_PER_SECOND * BASE_HZ + clock_from_ns(now % NS_PER_SECOND, BASE_HZ);
+
+	return rate(rtc) ? base >> (rate(rtc) - 1) : 0;
+}
+
+/* Nanoseconds to the next of them. */
+static uint64_t periodic_wait(const struct vrtc *rtc)
+{
+	uint64_t base = (periodic_tick(rtc) + 1) << (rate(rtc) - 1), now = guest_ns(rtc);
+
+	return base / BASE_HZ * NS_PER_SECOND + clock_to_ns(base % BASE_HZ, BASE_HZ) - now;
+}
+
 /* ------------------------------------------------------------------- time registers */
 
 static uint8_t encode(const struct vrtc *rtc, uint32_t n)
@@ -179,6 +203,7 @@ static void set_clock(struct vrtc *rtc, const struct rtc_time *time)
 {
 	rtc->offset_ns = seconds_from_time(time) * NS_PER_SECOND - time_wall_ns();
 	rtc->seen_second = guest_ns(rtc) / NS_PER_SECOND;
+	rtc->seen_tick = periodic_tick(rtc);
 }
 
 /* Bytes that mean no time are reduced to some: nothing here may leave the calendar. */
@@ -219,30 +244,6 @@ static void write_time(struct vrtc *rtc, unsigned int n, uint8_t v)
 }
 
 /* ------------------------------------------------------------------- events */
-
-static unsigned int rate(const struct vrtc *rtc)
-{
-	unsigned int r = field_get(rtc->cmos[REG_A], A_RATE);
-
-	return r == 1 || r == 2 ? r + 7 : r; /* the two that repeat slower ones */
-}
-
-/* Periods of BASE_HZ / 2^(rate - 1), counted from 1970; a second holds a whole number of them. */
-static uint64_t periodic_tick(const struct vrtc *rtc)
-{
-	uint64_t now = guest_ns(rtc);
-	uint64_t base = now / NS_PER_SECOND * BASE_HZ + clock_from_ns(now % NS_PER_SECOND, BASE_HZ);
-
-	return rate(rtc) ? base >> (rate(rtc) - 1) : 0;
-}
-
-/* Nanoseconds to the next of them. */
-static uint64_t periodic_wait(const struct vrtc *rtc)
-{
-	uint64_t base = (periodic_tick(rtc) + 1) << (rate(rtc) - 1), now = guest_ns(rtc);
-
-	return base / BASE_HZ * NS_PER_SECOND + clock_to_ns(base % BASE_HZ, BASE_HZ) - now;
-}
 
 static bool alarm_matches(uint8_t alarm, uint8_t now)
 {

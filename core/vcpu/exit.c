@@ -182,6 +182,14 @@ static enum verdict exit_pause(struct vcpu *vcpu)
 	return VERDICT_RESUME;
 }
 
+/* RDPMC: counters that never count, as their MSRs say. */
+static enum verdict exit_counter(struct vcpu *vcpu)
+{
+	vcpu->gpr[RAX] = vcpu->gpr[RDX] = 0;
+	vcpu_advance(vcpu, vcpu->exit.length);
+	return VERDICT_RESUME;
+}
+
 /* Intercepted so that a guest whose handler of it faults the same way again does not keep the CPU for ever without an exit: it
  * gets what it raised. */
 static enum verdict exit_exception(struct vcpu *vcpu)
@@ -223,6 +231,7 @@ exit_handler *const exit_table[EXIT_REASONS] = {
 	[EXIT_XSETBV] = exit_xsetbv,
 	[EXIT_CACHE] = exit_cache,
 	[EXIT_PAUSE] = exit_pause,
+	[EXIT_COUNTER] = exit_counter,
 	[EXIT_UNDEFINED] = exit_undefined,
 	[EXIT_EXCEPTION] = exit_exception,
 	[EXIT_TRIPLE_FAULT] = exit_triple_fault,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CPUID: an indexed entry, and on top what depends on the vCPU's state at this moment (enum hv_cpuid_dynamic). */
+#include "console/log.h"
 #include "vcpu/cpuid.h"
 #include "vcpu/exits.h"
 #include "x86/cr.h"
@@ -8,10 +9,16 @@
 
 enum { EAX, EBX, ECX, EDX };
 
-static uint64_t live_xcr0(const struct vcpu *vcpu)
+/* XCR0 is the guest's, also where its writes cannot be intercepted: then it may have more than its policy says. */
+static uint64_t live_xcr0(struct vcpu *vcpu)
 {
-	/* XCR0 is the guest's, also where its writes cannot be seen. Before it ever set it, it is 1. */
-	return vcpu->guest->xcr0 ? xgetbv(0) : XCR0_X87;
+	uint64_t xcr0 = vcpu->guest->xcr0 ? xgetbv(0) : XCR0_X87;
+
+	if (unlikely(xcr0 & ~vcpu->guest->xcr0) && vcpu->guest->xcr0 && guest_log_once(vcpu->guest, LOGGED_XCR0))
+		log_guest(LOG_WARNING, vcpu->guest->name,
+			  "XCR0 is %#llx, its policy says %#llx: this CPU cannot intercept XSETBV",
+			  (unsigned long long)xcr0, (unsigned long long)vcpu->guest->xcr0);
+	return xcr0;
 }
 
 static void fill_xsave(struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t subleaf, uint32_t r[4])

@@ -19,7 +19,7 @@ static uint64_t reset_signature(const struct vcpu *vcpu)
 }
 
 /* Registers that RESET and INIT leave alike, SDM v3 table 10-1. */
-static void reset_registers(struct vcpu *vcpu)
+static void reset_registers(struct vcpu *vcpu, bool init)
 {
 	memset(vcpu->gpr, 0, sizeof(vcpu->gpr));
 	vcpu->gpr[RDX] = reset_signature(vcpu);
@@ -28,7 +28,7 @@ static void reset_registers(struct vcpu *vcpu)
 	vcpu->shadow = false;
 	vcpu_clear_events(vcpu);
 	fetch_cache_clear(&vcpu->fetch);
-	vcpu->backend->vcpu_reset(vcpu);
+	vcpu->backend->vcpu_reset(vcpu, init);
 	vcpu->backend->flush(vcpu);
 }
 
@@ -65,22 +65,24 @@ static void reset_msr_slots(struct vcpu *vcpu)
 
 void vcpu_reset(struct vcpu *vcpu, const struct hv_start *start)
 {
-	reset_registers(vcpu);
+	reset_registers(vcpu, false);
 	reset_msr_slots(vcpu);
 	live_state_reset(vcpu);
+	vcpu->fresh = true;
 	vcpu->nmi_signalled = 0;
 	vcpu->tsc_offset = vcpu->guest->tsc_offset;
 	vcpu->tsc_adjust = 0;
 	vcpu->backend->set_tsc_offset(vcpu, vcpu->tsc_offset);
-	vcpu->activity = start ? VCPU_ACTIVE : VCPU_WAIT_STARTUP;
 	if (start)
 		load_start(vcpu, start);
+	/* Last, and seen last: from here on its own CPU may run it. */
+	__atomic_store_n(&vcpu->activity, start ? VCPU_ACTIVE : VCPU_WAIT_STARTUP, __ATOMIC_RELEASE);
 }
 
 /* INIT, SDM v3 10.1: vector state, XCR0 and most MSRs stay. The boot processor goes to the reset vector. */
 static void take_init(struct vcpu *vcpu)
 {
-	reset_registers(vcpu);
+	reset_registers(vcpu, true);
 	live_state_init(vcpu);
 	if (vcpu->chip)
 		vcpu->chip->init(vcpu->chip_state);

@@ -76,6 +76,7 @@ struct vcpu_event {
 
 /* Why the guest stopped. The backend fills in what its reason's comment names, before it calls exit_table[]. */
 enum exit_reason {
+	EXIT_UNKNOWN,	       /* code: a reason that the backend does not know */
 	EXIT_INTERRUPT,	       /* a physical interrupt is pending: let it in */
 	EXIT_NMI,	       /* a physical NMI: it has been taken by then */
 	EXIT_INTERRUPT_WINDOW, /* what was waiting for IF and no shadow can go in now */
@@ -90,11 +91,11 @@ enum exit_reason {
 	EXIT_XSETBV,	       /* length */
 	EXIT_CACHE,	       /* length: WBINVD, INVD */
 	EXIT_PAUSE,	       /* length */
+	EXIT_COUNTER,	       /* length: RDPMC */
 	EXIT_UNDEFINED,	       /* an instruction that this guest does not have: #UD */
 	EXIT_EXCEPTION,	       /* exception */
 	EXIT_TRIPLE_FAULT,
 	EXIT_INVALID,	       /* the CPU refused the guest's state */
-	EXIT_UNKNOWN,	       /* code: a reason that the backend does not know */
 	EXIT_REASONS,
 };
 
@@ -198,6 +199,9 @@ struct guest {
 	uint32_t logged; /* enum guest_logged: said once */
 	uint32_t unanswered; /* accesses where nothing is, logged so far */
 	uint32_t unlisted;   /* MSRs outside its policy, logged so far */
+	/* The VM's part of what its vCPUs' CPUs find (vm/vm.c): a vCPU has left its guest and stays out; a vCPU crashed. */
+	void (*parked)(struct vcpu *vcpu);
+	void (*crashed)(struct vcpu *vcpu);
 	/* What the backend keeps for the VM (permission maps, identifiers). */
 	void *arch;
 };
@@ -237,6 +241,7 @@ struct vcpu {
 	uint64_t tsc_adjust;
 	uint64_t msr_slots[HV_MSR_SLOTS];
 	struct live_state *live; /* state.h: what it had when it last left its CPU */
+	bool fresh;		 /* reset: what its CPU still has of it is not to be saved */
 	struct vcpu *next;	 /* of those that run on the same CPU */
 };
 

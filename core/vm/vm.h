@@ -18,6 +18,7 @@
 
 struct blob;
 
+#define VM_EVENT_NONE 3 /* behind enum vm_event */
 #define VM_LINE_SINKS 4
 #define VM_DEVICES 32
 
@@ -52,7 +53,7 @@ struct vm {
 	uint32_t running; /* vCPUs not parked; atomic */
 	uint32_t restarts[3]; /* within the window of each event */
 	uint64_t window_start[3];
-	bool started_once;
+	struct vm *next;
 };
 
 static inline struct vm *vm_of(struct vcpu *vcpu)
@@ -60,17 +61,17 @@ static inline struct vm *vm_of(struct vcpu *vcpu)
 	return (struct vm *)vcpu->guest;
 }
 
-/* First start, once all VMs are built: memory loaded, devices reset, boot processor ready to run. */
+/* Fills in what vm.c keeps, once guest.vcpus are there; all are parked. */
+void vm_init(struct vm *vm);
+
+/* Makes it one of the machine's VMs. At boot. */
+void vm_add(struct vm *vm, uint32_t system_flags);
+struct vm *vm_first(void); /* then vm->next */
+
+/*
+ * First start, once all VMs are built, or restart: memory loaded, devices and vCPUs reset, boot processor ready to run. All vCPUs are
+ * parked. STATUS_FAULT, logged: a load lies outside its memory.
+ */
 MUST_USE enum status vm_start(struct vm *vm);
-
-/* A vCPU's CPU calls this when the vCPU has left its guest with VCPU_REQUEST_PARK; the last one carries the event out. */
-void vm_parked(struct vcpu *vcpu);
-
-/* The guest is beyond help: reason logged by the caller. */
-void vm_crash(struct vcpu *vcpu);
-
-/* What to do when nothing runs any more. */
-void vm_set_machine_flags(uint32_t flags, uint16_t debug_exit_port);
-void vm_add(struct vm *vm);
 
 #endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AMD-V on this machine: whether it is there, what each CPU needs for it, and the loop that runs a guest. */
+#include "svm/svm.h"
+
+#include "console/log.h"
+#include "cpu/extable.h"
+#include "cpu/mitigations.h"
+#include "cpu/percpu.h"
+#include "lib/string.h"
+#include "mm/frames.h"
+#include "mm/layout.h"
+#include "x86/cr.h"
+#include "x86/insn.h"
+#include "x86/msr.h"
+
+struct svm_machine svm_machine;
+
+/* ---- the machine */
+
+static bool disabled_by_firmware(void)
+{
+	uint64_t vm_cr;
+
+	return rdmsr_safe(MSR_AMD_VM_CR, &vm_cr) && vm_cr & VM_CR_SVMDIS;
+}
+
+static const char *missing(void)
+{
+	if (cpuid(CPUID_EXTENDED, 0).eax < CPUID_SVM || !(cpuid(CPUID_EXT_FEATURES, 0).ecx & CPUID_81_ECX_SVM))
+		return "the CPU has no AMD-V";
+	if (disabled_by_firmware())
+		return "AMD-V is switched off by firmware";
+	if (!(cpuid(CPUID_SVM, 0).edx & CPUID_8A_EDX_NPT))
+		return "the CPU has no nested paging";
+	return NULL;
+}
+
+static enum status make_maps(void)
+{
+	void *iopm, *cpus;
+	enum status s = pool_alloc(IOPM_SIZE, &iopm);
+
+	if (s == STATUS_OK)
+		s = pool_alloc(cpu_count * sizeof(struct svm_cpu), &cpus);
+	if (s != STATUS_OK)
+		return s;
+	memset(iopm, 0xff, IOPM_SIZE);
+	svm_machine.iopm_phys = virt_to_phys(iopm);
+	svm_machine.cpus = cpus;
+	return STATUS_OK;
+}
+
+static enum status svm_probe(void)
+{
+	const char *why = missing();
+	struct cpuid_regs r;
+
+	if (why) {
+		log_error("%s", why);
+		return STATUS_MISMATCH;
+	}
+	r = cpuid(CPUID_SVM, 0);
+	svm_machine.asids = r.ebx;
+	svm_machine.next_rip = r.edx & CPUID_8A_EDX_NRIP_SAVE;
+	log_info("AMD-V: %u ASIDs%s", r.ebx, svm_machine.next_rip ? ", next RIP is saved" : "");
+	return make_maps();
+}
+
+static enum status svm_cpu_start(uint32_t index)
+{
+	struct svm_cpu *c = &svm_machine.cpus[index];
+
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_AMD_VM_HSAVE_PA, virt_to_phys(c->host_save));
+	c->host_phys = virt_to_phys(&c->host);
+	vmsave(c->host_phys);
+	c->generation = 1;
+	c->next_asid = 1;
+	this_cpu()->backend = c;
+	return STATUS_OK;
+}
+
+/* ---- the loop */
+
+/* A fresh ASID of this CPU; when none is left all are taken back by one flush. APM v2 15.16. */
+static void take_asid(struct svm_vcpu *svm, struct svm_cpu *cpu)
+{
+	svm->vmcb.tlb_control = TLB_KEEP;
+	if (cpu->next_asid >= svm_machine.asids) {
+		cpu->next_asid = 1;
+		cpu->generation++;
+		svm->vmcb.tlb_control = TLB_FLUSH_ALL;
+	}
+	svm->vmcb.asid = cpu->next_asid++;
+	svm->generation = cpu->generation;
+	svm->cpu = cpu;
+}
+
+static void enter(struct vcpu *vcpu, struct svm_vcpu *svm, const struct svm_cpu *cpu)
+{
+	struct vmcb *v = &svm->vmcb;
+
+	v->rax = vcpu->gpr[RAX];
+	v->rsp = vcpu->gpr[RSP];
+	v->rip = vcpu->rip;
+	v->rflags = vcpu->rflags;
+	v->shadow = vcpu->shadow;
+	mitigate(MITIGATE_ENTRY);
+	svm_enter(vcpu->gpr, svm->phys, cpu->host_phys);
+}
+
+/* The ASID may be another CPU's, from before a flush, or of an older generation. */
+static inline bool asid_is_stale(const struct svm_vcpu *svm, const struct svm_cpu *cpu)
+{
+	return svm->generation != cpu->generation || svm->cpu != cpu;
+}
+
+static enum verdict svm_run(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+	struct svm_cpu *cpu = this_cpu()->backend;
+	enum verdict verdict;
+
+	do {
+		/* Seen by vcpu_request() before it decides on a kick; see request.c. */
+		__atomic_store_n(&vcpu->inside, 1, __ATOMIC_SEQ_CST);
+		if (unlikely(READ_ONCE(vcpu->request))) {
+			vcpu->inside = 0;
+			verdict = vcpu_prepare(vcpu);
+			continue;
+		}
+		if (unlikely(asid_is_stale(svm, cpu)))
+			take_asid(svm, cpu);
+		enter(vcpu, svm, cpu);
+		svm->vmcb.tlb_control = TLB_KEEP;
+		WRITE_ONCE(vcpu->inside, 0);
+		verdict = svm_exit(vcpu, svm);
+	} while (likely(verdict == VERDICT_RESUME));
+	return verdict;
+}
+
+const struct vcpu_backend svm_backend = {
+	.name = "AMD-V",
+	.vendor = HV_VENDOR_AMD,
+	.vcpu_size = sizeof(struct svm_vcpu),
+	.guest_size = sizeof(struct svm_guest),
+	.nested = &ptab_npt_format,
+	.probe = svm_probe,
+	.cpu_start = svm_cpu_start,
+	.guest_create = svm_guest_create,
+	.vcpu_create = svm_vcpu_create,
+	.vcpu_reset = svm_vcpu_reset,
+	.run = svm_run,
+	.get_cr = svm_get_cr,
+	.set_cr = svm_set_cr,
+	.get_efer = svm_get_efer,
+	.set_efer = svm_set_efer,
+	.get_dr = svm_get_dr,
+	.set_dr = svm_set_dr,
+	.get_paging = svm_get_paging,
+	.fetch_context = svm_fetch_context,
+	.segments = svm_segments,
+	.set_segment = svm_set_segment,
+	.get_tables = svm_get_tables,
+	.set_tables = svm_set_tables,
+	.get_msr = svm_get_msr,
+	.set_msr = svm_set_msr,
+	.inject = svm_inject,
+	.nmi_blocked = svm_nmi_blocked,
+	.windows = svm_windows,
+	.set_task_priority = svm_set_task_priority,
+	.set_tsc_offset = svm_set_tsc_offset,
+	.flush = svm_flush,
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * svm/ is AMD-V with nested paging, behind vcpu/backend.h; it exports svm_backend and nothing else. It knows no device, no policy and no
+ * other guest: what an exit means is decided by the table it calls.
+ *
+ *	svm.c        the machine (probe, a CPU's host state and ASIDs), the run loop
+ *	svm_entry.S  in and out of the guest
+ *	svm_exit.c   exit codes → neutral exit records; instruction lengths
+ *	svm_vmcb.c   set-up of the control block, and the registers in it
+ */
+#ifndef CORE_SVM_SVM_H
+#define CORE_SVM_SVM_H
+
+#include "svm/vmcb.h"
+#include "vcpu/backend.h"
+
+struct svm_cpu { /* one a CPU of the machine */
+	uint8_t host_save[4096]; /* VM_HSAVE_PA */
+	struct vmcb host;	 /* VMSAVE of the host's own FS, GS, TR, system-call MSRs */
+	uint64_t host_phys;
+	uint32_t next_asid;
+	uint64_t generation; /* of ASIDs; raised when they are used up and the TLB was flushed */
+};
+
+struct svm_vcpu {
+	struct vmcb vmcb;
+	uint64_t phys; /* of the VMCB */
+	struct svm_cpu *cpu; /* whose ASID this is */
+	uint64_t generation; /* 0: wants a new ASID */
+	bool nmi_blocked;
+	bool nmi_wanted;   /* an NMI waits for the end of the block or of a shadow */
+	bool iret_pending; /* the IRET at iret_rip ends the block when it has been executed */
+	bool stepping;	   /* over that IRET, by TF */
+	uint64_t iret_rip;
+	uint8_t task_priority; /* V_TPR as the local APIC knows it */
+};
+
+struct svm_guest {
+	uint8_t msrpm[MSRPM_SIZE];
+};
+
+struct svm_machine {
+	uint32_t asids;
+	bool next_rip;	     /* NRIP save */
+	uint64_t iopm_phys;
+	struct svm_cpu *cpus;
+};
+extern struct svm_machine svm_machine;
+
+static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)
+{
+	return vcpu->arch;
+}
+
+/* svm_entry.S: from CLGI to STGI. `gpr` are the guest's, RAX and RSP excepted. */
+void svm_enter(uint64_t *gpr, uint64_t vmcb, uint64_t host_vmcb);
+
+/* svm_exit.c: the exit that the VMCB describes. */
+enum verdict svm_exit(struct vcpu *vcpu, struct svm_vcpu *svm);
+
+/* svm_vmcb.c */
+enum status svm_guest_create(struct guest *guest);
+enum status svm_vcpu_create(struct vcpu *vcpu);
+void svm_vcpu_reset(struct vcpu *vcpu, bool init);
+uint64_t svm_get_cr(const struct vcpu *vcpu, uint32_t number);
+void svm_set_cr(struct vcpu *vcpu, uint32_t number, uint64_t value);
+uint64_t svm_get_efer(const struct vcpu *vcpu);
+void svm_set_efer(struct vcpu *vcpu, uint64_t value);
+uint64_t svm_get_dr(const struct vcpu *vcpu, uint32_t number);
+void svm_set_dr(struct vcpu *vcpu, uint32_t number, uint64_t value);
+void svm_get_paging(const struct vcpu *vcpu, struct vcpu_paging *paging);
+uint32_t svm_fetch_context(const struct vcpu *vcpu);
+const struct emul_segment *svm_segments(const struct vcpu *vcpu);
+void svm_set_segment(struct vcpu *vcpu, enum hv_segment_id id, const struct hv_segment *segment);
+void svm_get_tables(const struct vcpu *vcpu, struct vcpu_tables *tables);
+void svm_set_tables(struct vcpu *vcpu, const struct vcpu_tables *tables);
+enum status svm_get_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+enum status svm_set_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+void svm_inject(struct vcpu *vcpu, const struct vcpu_event *event);
+bool svm_nmi_blocked(const struct vcpu *vcpu);
+void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi);
+void svm_task_priority_changed(struct vcpu *vcpu, struct svm_vcpu *svm); /* by the guest's MOV CR8 */
+void svm_set_task_priority(struct vcpu *vcpu, uint8_t cr8);
+void svm_set_tsc_offset(struct vcpu *vcpu, uint64_t offset);
+void svm_flush(struct vcpu *vcpu);
+
+/* What the fetch cache hangs on besides CR3: CPL, long mode, paging, and the code segment's L and D. */
+static inline uint32_t svm_context(const struct vmcb *v)
+{
+	return v->cpl | (uint32_t)(v->efer >> 8 & 4) | (uint32_t)(v->cr0 >> 28 & 8) | (v->cs.attributes & 0x600u);
+}
+
+#endif
