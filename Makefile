@@ -201,6 +201,9 @@ libs_fuzz_yaml := -lyaml -ljansson
 fuzzers := yaml
 fuzzers += blob
 fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c
+fuzzers += devices
+fuzz_devices := $(patsubst %.o,core/dev/%.c,$(core_dev)) $(patsubst %.o,core/pv/%.c,$(core_pv)) \
+	$(patsubst %.o,core/pci/%.c,$(core_pci)) tests/core/unit/shim/machine.c
 fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 	-Icore -Icompiler -I. -I$(B)/generated
 define fuzz_rule

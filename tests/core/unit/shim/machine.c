@@ -94,6 +94,7 @@ void machine_wait(uint64_t ns)
 	while ((timer = earliest(end))) {
 		tsc = max_of(tsc, timer->deadline);
 		timer_cancel(timer);
+		machine.fired++;
 		timer->fire(timer);
 	}
 	tsc = end;

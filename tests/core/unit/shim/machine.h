@@ -66,6 +66,7 @@ struct vm {
 	uint8_t ram[MACHINE_RAM];
 	bool ram_gone;
 	int locked;
+	unsigned int fired; /* timers, ever */
 };
 
 extern struct vm machine;
