@@ -262,10 +262,14 @@ static bool qemu_has(json_t *properties, enum feature_id id)
 	return false;
 }
 
-/* QEMU leaves this one out of the models' expansion, though the models have it. */
-static bool exempt(enum feature_id id)
+/*
+ * QEMU leaves `vme` out of the models' expansion, though the models have it; and it has an EPYC-Rome
+ * with `amd-stibp` but without `ibrs`, on which SPEC_CTRL hangs here.
+ */
+static bool exempt(const struct cpu_base *base, enum feature_id id)
 {
-	return id == FEATURE_VME;
+	return id == FEATURE_VME ||
+	       (id == FEATURE_AMD_STIBP && strcmp(base->name, "EPYC-Rome") == 0);
 }
 
 static uint32_t number_of(json_t *properties, const char *name)
@@ -282,7 +286,7 @@ static void compare_model(const struct cpu_base *base, json_t *properties)
 		bool ours = feature_in(&set, id);
 
 		if (support == FEATURE_CORE || support == FEATURE_NEVER ||
-		    support == FEATURE_DYNAMIC || exempt(id) || features[id].leaf == 0x40000001)
+		    support == FEATURE_DYNAMIC || exempt(base, id) || features[id].leaf == 0x40000001)
 			continue;
 		if (ours != qemu_has(properties, id))
 			fail_msg("%s: `%s` is %s here, not in QEMU", base->name, features[id].name,
