@@ -124,8 +124,13 @@ static bool vlapic_pending(void *chip)
 {
 	struct vlapic *apic = chip;
 
-	collect_eoi(apic);
-	return deliverable(apic) >= 0 || extint_waits(apic);
+	/* With nothing in IRR an offered EOI stays offered: nobody waits for it. */
+	if (any(apic->irr)) {
+		collect_eoi(apic);
+		if (deliverable(apic) >= 0)
+			return true;
+	}
+	return extint_waits(apic);
 }
 
 static int vlapic_accept(void *chip)

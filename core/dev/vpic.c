@@ -42,6 +42,8 @@ struct i8259 {
 struct vpic {
 	struct device device;
 	struct i8259 chip[CHIPS];
+	struct irq_extint source;
+	bool output; /* INTR */
 };
 
 static const uint8_t elcr_writable[CHIPS] = { 0xf8, 0xde };
@@ -86,12 +88,17 @@ static void set_input(struct i8259 *chip, unsigned int input, bool level)
 static void update(struct vpic *pic)
 {
 	struct i8259 *master = &pic->chip[MASTER];
+	bool output;
 
 	if (request(&pic->chip[SLAVE], false) >= 0)
 		master->irr |= BIT(CASCADE);
 	else
 		master->irr &= ~BIT(CASCADE);
-	irq_raise_extint(pic->device.vm, request(master, true) >= 0);
+	output = request(master, true) >= 0;
+	if (output == pic->output)
+		return;
+	pic->output = output;
+	irq_raise_extint(pic->device.vm, output);
 }
 
 static void line_changed(void *context, uint32_t gsi, bool level)
@@ -266,12 +273,13 @@ static size_t state_size(uint32_t vcpus)
 
 static enum status create(struct device *device)
 {
-	const struct irq_extint source = { .acknowledge = acknowledge, .context = device };
+	struct vpic *pic = (struct vpic *)device;
 	enum status s = irq_add_line_sink(device->vm, line_changed, device);
 
 	if (s)
 		return s;
-	irq_set_extint(device->vm, &source);
+	pic->source = (struct irq_extint){ .acknowledge = acknowledge, .context = pic };
+	irq_set_extint(device->vm, &pic->source);
 	s = device_add_range(device, VM_PORT, PORT_MASTER, PORT_MASTER + 1, chip_port, device, BUS_LOCKED);
 	if (!s)
 		s = device_add_range(device, VM_PORT, PORT_SLAVE, PORT_SLAVE + 1, chip_port, device,
@@ -289,6 +297,7 @@ static void reset(struct device *device)
 
 	for (unsigned int n = 0; n < CHIPS; n++)
 		pic->chip[n] = (struct i8259){ .imr = 0xff, .lowest = INPUTS - 1, .vector = n ? 0x70 : 0x08 };
+	update(pic);
 }
 
 const struct device_ops vpic_ops = {

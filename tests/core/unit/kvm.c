@@ -120,7 +120,7 @@ static void eoi_by_word(void **state)
 {
 	static const struct step steps[] = {
 		{ WRMSR_GP, EOI_WORD, 0x4003 }, { WRMSR, EOI_WORD, 0x4001 }, { RDMSR, EOI_WORD, 0x4001 },
-		{ WRMSR, X_SELF, 0x50 }, { ACCEPT, 0, 0x50 }, { RAM32, 0x4000, 1 },
+		{ WRMSR, X_SELF, 0x50 }, { ACCEPT, 0, 0x50 }, { PENDING, 0, 0 }, { RAM32, 0x4000, 1 },
 		{ RAM_PUT32, 0x4000, 0 }, /* the guest's EOI */
 		{ RDMSR, X_PPR, 0 }, { PENDING, 0, 0 },
 		/* One that comes meanwhile takes the offer back: the guest's EOI has to be seen. */

@@ -372,7 +372,7 @@ static int vector_of_pic(void *context)
 
 static void extint_through_lint0(void **state)
 {
-	const struct irq_extint pic = { .acknowledge = vector_of_pic };
+	static const struct irq_extint pic = { .acknowledge = vector_of_pic };
 	static const struct step steps[] = {
 		{ PENDING, 0, 1 }, { ACCEPT, 0, 0x30 }, { RDMSR, X_PPR, 0 }, { PENDING, 0, 0 },
 	};

@@ -318,7 +318,7 @@ void irq_end_of_interrupt(struct vm *vm, uint8_t vector)
 
 void irq_set_extint(struct vm *vm, const struct irq_extint *source)
 {
-	vm->extint = *source;
+	vm->extint = source;
 }
 
 void irq_raise_extint(struct vm *vm, bool level)
@@ -336,7 +336,7 @@ int irq_extint_acknowledge(struct vm *vm)
 	int vector;
 
 	device_lock(vm);
-	vector = vm->extint.acknowledge ? vm->extint.acknowledge(vm->extint.context) : -1;
+	vector = vm->extint ? vm->extint->acknowledge(vm->extint->context) : -1;
 	device_unlock(vm);
 	return vector;
 }

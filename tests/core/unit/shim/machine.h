@@ -47,7 +47,7 @@ struct vm {
 	void *eoi_context;
 	unsigned int eois;
 	uint8_t eoi_vector;
-	struct irq_extint extint;
+	const struct irq_extint *extint;
 	bool extint_level;
 	struct irq_message message[MACHINE_LOG];
 	unsigned int messages, messages_read;
