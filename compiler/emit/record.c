@@ -5,10 +5,12 @@
 #define ONE(type, field, kind_, of_, words_)                                                       \
 	{ #field, offsetof(struct type, field), sizeof(((struct type *)0)->field), 1, kind_, of_,  \
 	  words_ }
-#define SOME(type, field, kind_, words_)                                                           \
+#define SOME_OF(type, field, kind_, of_, words_)                                                   \
 	{ #field, offsetof(struct type, field), sizeof(((struct type *)0)->field[0]),              \
-	  sizeof(((struct type *)0)->field) / sizeof(((struct type *)0)->field[0]), kind_, 0,      \
+	  sizeof(((struct type *)0)->field) / sizeof(((struct type *)0)->field[0]), kind_, of_,    \
 	  words_ }
+#define SOME(type, field, kind_, words_) SOME_OF(type, field, kind_, 0, words_)
+#define SOME_RUNS(type, field, of) SOME_OF(type, field, FIELD_RUN, of, 0)
 #define NUMBER(type, field)	 ONE(type, field, FIELD_NUMBER, 0, 0)
 #define HEX(type, field)	 ONE(type, field, FIELD_HEX, 0, 0)
 #define STRING(type, field)	 ONE(type, field, FIELD_STRING, 0, 0)
@@ -143,9 +145,7 @@ static const struct record_field policy_fields[] = {
 	RUN(hv_cpu_policy, cpuid, HV_SECTION_CPUID),
 	RUN(hv_cpu_policy, features, HV_SECTION_FEATURES),
 	RUN(hv_cpu_policy, msrs, HV_SECTION_MSRS),
-	RUN(hv_cpu_policy, index[HV_CPUID_BASIC], HV_SECTION_CPUID_INDEX),
-	RUN(hv_cpu_policy, index[HV_CPUID_HYPERVISOR], HV_SECTION_CPUID_INDEX),
-	RUN(hv_cpu_policy, index[HV_CPUID_EXTENDED], HV_SECTION_CPUID_INDEX),
+	SOME_RUNS(hv_cpu_policy, index, HV_SECTION_CPUID_INDEX),
 	HEX(hv_cpu_policy, xcr0),
 	HEX(hv_cpu_policy, xss),
 	HEX(hv_cpu_policy, cr4),
