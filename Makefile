@@ -179,7 +179,15 @@ unit_cpu_topology := $(policy_sources)
 unit_cpu_features := $(policy_sources)
 libs_cpu_features := -ljansson
 
-units_compiler := base front cpu_features cpu_topology
+# From a checked model to an image.
+back_sources := $(front_sources) $(foreach f,kernel lower acpi emit,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f))))
+kernel_sources := $(unit_base) $(patsubst %.o,compiler/kernel/%.c,$(compiler_kernel))
+unit_kernels := $(kernel_sources)
+libs_kernels := -llz4 -lzstd -llzma -lz
+unit_aml := $(unit_base) compiler/acpi/aml.c
+unit_lowering := $(back_sources)
+libs_lowering := $(hvcc_libs)
+units_compiler := base front cpu_features cpu_topology kernels aml lowering
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)

@@ -90,29 +90,20 @@ static uint64_t end_of(const struct lowered_region *r)
 	return r->record.gpa + r->record.size;
 }
 
-/* What check/ leaves: it knows the chips, but not the PCI hole nor where `size` ends up. */
-static bool region_fits(struct lower_context *context, const struct lowered *guest,
-			const struct lowered_region *r)
-{
-	if (r->record.kind == HV_REGION_RAM && r->record.gpa < 4 * GIB && end_of(r) > HOLE_BASE) {
-		diag_report(context->diags, RAM_IN_HOLE, r->position, r->name,
-			    (unsigned long long)HOLE_BASE);
-		return false;
-	}
-	if (end_of(r) > 1ull << guest->map.physical_bits) {
-		diag_report(context->diags, BEYOND_WIDTH, r->position, r->name,
-			    (unsigned long long)end_of(r), guest->map.physical_bits);
-		return false;
-	}
-	return true;
-}
-
-static bool regions_fit(struct lower_context *context, struct lowered *guest)
+/* What check/ leaves: it knows the chips, but not the PCI hole. */
+static bool regions_fit(struct lower_context *context, const struct lowered *guest)
 {
 	bool fit = true;
 
-	for (size_t i = 0; i < guest->regions.count; i++)
-		fit &= region_fits(context, guest, &guest->regions.items[i]);
+	for (size_t i = 0; i < guest->regions.count; i++) {
+		const struct lowered_region *r = &guest->regions.items[i];
+
+		if (r->record.kind != HV_REGION_RAM || r->record.gpa >= 4 * GIB ||
+		    end_of(r) <= HOLE_BASE)
+			continue;
+		diag_report(context->diags, RAM_IN_HOLE, r->position, r->name, HOLE_BASE);
+		fit = false;
+	}
 	return fit;
 }
 
@@ -158,6 +149,8 @@ bool check_layout_guest(const struct lowered *guest)
 		if (!r->record.size || (r->record.gpa | r->record.size) % PAGE)
 			return false;
 		if (i && end_of(r - 1) > r->record.gpa)
+			return false;
+		if (end_of(r) > 1ull << guest->map.physical_bits)
 			return false;
 	}
 	return guest->ram.count;

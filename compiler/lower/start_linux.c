@@ -15,7 +15,6 @@ enum {
 	ZERO_PAGE_RSDP = 0x070,
 	ZERO_PAGE_E820_ENTRIES = 0x1e8,
 	ZERO_PAGE_E820 = 0x2d0,
-	ZERO_PAGE_E820_MOST = 128,
 	ZERO_PAGE_SIZE = 4096,
 	E820_ENTRY_SIZE = 20,
 	LOADER_UNDEFINED = 0xff,
@@ -36,14 +35,9 @@ static void invent_header(struct buffer *zero_page, const struct elf_image *elf)
 	buffer_patch_u32(zero_page, SETUP_INIT_SIZE, (uint32_t)(elf->high - elf->low));
 }
 
-static bool put_e820(struct lower_context *context, const struct lowered *guest,
-		     struct buffer *zero_page)
+/* The schema allows 64 regions: the table has room for all that becomes of them. */
+static void put_e820(const struct lowered *guest, struct buffer *zero_page)
 {
-	if (guest->e820.count > ZERO_PAGE_E820_MOST) {
-		diag_report(context->diags, TOO_MANY_REGIONS, guest->model->memory.where.at,
-			    guest->e820.count, (size_t)ZERO_PAGE_E820_MOST);
-		return false;
-	}
 	buffer_patch_u8(zero_page, ZERO_PAGE_E820_ENTRIES, (uint8_t)guest->e820.count);
 	for (size_t i = 0; i < guest->e820.count; i++) {
 		const struct lowered_e820 *entry = &guest->e820.items[i];
@@ -53,7 +47,6 @@ static bool put_e820(struct lower_context *context, const struct lowered *guest,
 		buffer_patch_u64(zero_page, at + 8, entry->size);
 		buffer_patch_u32(zero_page, at + 16, entry->type);
 	}
-	return true;
 }
 
 static bool put_initrd(struct lower_context *context, struct lowered *guest, uint64_t limit,
@@ -158,7 +151,8 @@ static bool fill_zero_page(struct lower_context *context, struct lowered *guest,
 		return false;
 	buffer_patch_u32(zero_page, SETUP_CMD_LINE_PTR, (uint32_t)cmdline);
 	buffer_patch_u64(zero_page, ZERO_PAGE_RSDP, guest->map.rsdp);
-	return put_e820(context, guest, zero_page) && put_initrd(context, guest, limit, zero_page);
+	put_e820(guest, zero_page);
+	return put_initrd(context, guest, limit, zero_page);
 }
 
 bool start_linux(struct lower_context *context, struct lowered *guest, struct boot_image *image)
