@@ -14,7 +14,7 @@
 #include "svm/vmcb.h"
 #include "vcpu/backend.h"
 
-struct svm_cpu { /* one a CPU of the machine */
+struct ALIGNED(4096) svm_cpu { /* one a CPU of the machine */
 	uint8_t host_save[4096]; /* VM_HSAVE_PA */
 	struct vmcb host;	 /* VMSAVE of the host's own FS, GS, TR, system-call MSRs */
 	uint64_t host_phys;

@@ -7,7 +7,7 @@
 #include "lib/bits.h"
 
 /* One segment register: the emulator's layout is this one (APM v2 table B-2). */
-struct vmcb {
+struct ALIGNED(4096) vmcb {
 	/* ---- control area */
 	uint32_t intercept_cr;	      /* 0x000: reads 15:0, writes 31:16 */
 	uint32_t intercept_dr;	      /* 0x004: the same */
