@@ -14,7 +14,7 @@ MAKEFLAGS += --no-builtin-rules
 warnings := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wpointer-arith -Wundef -Wno-missing-field-initializers
 # Paths in the output are those of the tree, so that two checkouts build the same bytes.
-reproducible := -ffile-prefix-map=$(CURDIR)/= -frandom-seed=hvcc
+reproducible := -ffile-prefix-map=$(CURDIR)=. -frandom-seed=hvcc
 
 # ------------------------------------------------------------------------------------ the core
 # Freestanding, no red zone, no vector registers of its own (design, section 2).
@@ -249,11 +249,12 @@ $(B)/hello.elf: examples/hello/hello.c
 	@mkdir -p $(@D)
 	$(CC) -m32 -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie -no-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
 		-fcf-protection=none -mgeneral-regs-only $(warnings) $(reproducible) -nostdlib -static -Wl,--build-id=none \
-		-Wl,-Ttext=0x100000 -Wl,-e,start -Wl,-z,noexecstack,-z,norelro,-z,noseparate-code -o $@ $<
+		-Wl,-Ttext-segment=0x100000 -Wl,-e,start -Wl,-z,noexecstack,-z,norelro,-z,noseparate-code -o $@ $<
 
 # What `make check` runs besides the lists above: commands that print TAP, the longest first.
-check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.py tests/style/style.py
-check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py tests/style/style.py
+check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.py tests/compiler/promises.py tests/style/style.py
+check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py \
+	tests/compiler/promises.py tests/style/style.py
 check_products := $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
 check_always := $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
 
