@@ -244,6 +244,13 @@ $(guests:%=$(B)/guest/%.elf): $(B)/guest/%.elf: $(B)/guest/%/main.o $(addprefix 
 	objcopy -O elf32-i386 $@.64 $@
 $(B)/guest/modes.elf: $(B)/guest/modes/trip.o
 
+# The core's lowest layers on a machine, without guests.
+$(B)/core/machine.o: tests/core/machine/main.c
+	@mkdir -p $(@D)
+	$(CC) $(core_cflags) -MMD -MP -c -o $@ $<
+$(B)/machine.elf: $(B)/core/boot/head.o $(B)/core/machine.o $(B)/core/core.a core/boot/link.ld
+	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
+
 # examples/hello: one file, 32 bits.
 $(B)/hello.elf: examples/hello/hello.c
 	@mkdir -p $(@D)
@@ -252,10 +259,10 @@ $(B)/hello.elf: examples/hello/hello.c
 		-Wl,-Ttext-segment=0x100000 -Wl,-e,start -Wl,-z,noexecstack,-z,norelro,-z,noseparate-code -o $@ $<
 
 # What `make check` runs besides the lists above: commands that print TAP, the longest first.
-check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.py tests/compiler/promises.py tests/style/style.py
+check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.py tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py \
-	tests/compiler/promises.py tests/style/style.py
-check_products := $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
+	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
+check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
 check_always := $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
 
 .PHONY: run check check-now check-full check-full-now boots bench style install

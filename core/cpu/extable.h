@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Instructions that may fault: #GP in them is an answer and not the end. */
+/* Instructions that may fault: #GP or #UD in them is an answer and not the end. */
 #ifndef CORE_CPU_EXTABLE_H
 #define CORE_CPU_EXTABLE_H
 
 #include "lib/types.h"
 
-/* Return false when the machine answered with #GP; *value is then 0. */
+/* Return false when the machine answered with a fault; *value is then 0. */
 MUST_USE bool rdmsr_safe(uint32_t msr, uint64_t *value);
 MUST_USE bool wrmsr_safe(uint32_t msr, uint64_t value);
 MUST_USE bool xsetbv_safe(uint32_t index, uint64_t value);

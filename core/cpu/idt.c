@@ -111,7 +111,8 @@ static void print_machine_check(void)
 
 static void exception(struct frame *f)
 {
-	uint64_t fixup = f->vector == VECTOR_GP ? extable_fixup(f->rip) : 0;
+	bool answer = f->vector == VECTOR_GP || f->vector == VECTOR_UD;
+	uint64_t fixup = answer ? extable_fixup(f->rip) : 0;
 	const char *name = exception_names[f->vector];
 
 	if (fixup) {
