@@ -1,314 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Carries out decoded instructions. Most are "load, compute, store": a compute function works on
- * plain 64-bit values and the flags in the making; a handler does the loading and storing. Which
- * two an instruction has is in opcodes.def.
+ * Carries out decoded instructions. Most are "load, compute, store": a handler here does the loading
+ * and storing, a compute function of arithmetic.c works on the values. Which two an instruction has
+ * is in opcodes.def. String instructions are in string.c.
  *
  * Order of effects: everything that can fault comes before anything that the guest can see, so that
  * an instruction that ends early has changed nothing (REP: nothing beyond the iterations it did).
  */
 #include "emul/internal.h"
 
-/* ---------------------------------------------------------------------------------- the flags */
-
-static inline uint64_t sign_bit(uint32_t size)
-{
-	return BIT(8 * size - 1);
-}
-
-static void set_flags(struct emul_step *s, uint64_t which, uint64_t value)
-{
-	s->flags = (s->flags & ~which) | (value & which);
-}
-
-/* SF, ZF and PF of a result. */
-static uint64_t result_flags(uint64_t result, uint32_t size)
-{
-	uint64_t flags = __builtin_parity(result & 0xff) ? 0 : FLAG_PF;
-
-	if (!result)
-		flags |= FLAG_ZF;
-	if (result & sign_bit(size))
-		flags |= FLAG_SF;
-	return flags;
-}
-
-/* CF, AF and OF from the carries (or borrows) out of each bit position. */
-static uint64_t carry_flags(uint64_t carries, uint32_t size)
-{
-	uint64_t flags = carries & BIT(3) ? FLAG_AF : 0;
-
-	if (carries & sign_bit(size))
-		flags |= FLAG_CF;
-	if ((carries ^ carries << 1) & sign_bit(size))
-		flags |= FLAG_OF;
-	return flags;
-}
-
-static uint64_t add(struct emul_step *s, uint64_t a, uint64_t b, uint64_t carry, uint64_t which)
-{
-	uint32_t size = s->insn->operand_size;
-	uint64_t sum = (a + b + carry) & size_mask(size);
-	uint64_t carries = (a & b) | ((a | b) & ~sum);
-
-	set_flags(s, which, result_flags(sum, size) | carry_flags(carries, size));
-	return sum;
-}
-
-static uint64_t subtract(struct emul_step *s, uint64_t a, uint64_t b, uint64_t borrow,
-			 uint64_t which)
-{
-	uint32_t size = s->insn->operand_size;
-	uint64_t difference = (a - b - borrow) & size_mask(size);
-	uint64_t borrows = (~a & b) | ((~a | b) & difference);
-
-	set_flags(s, which, result_flags(difference, size) | carry_flags(borrows, size));
-	return difference;
-}
-
-static uint64_t logic(struct emul_step *s, uint64_t result)
-{
-	set_flags(s, FLAGS_STATUS, result_flags(result, s->insn->operand_size));
-	return result;
-}
-
-/* SDM v1 appendix B: the condition in an opcode's low four bits. */
-static bool condition(const struct emul_step *s)
-{
-	bool less = !(s->flags & FLAG_SF) != !(s->flags & FLAG_OF);
-	const bool met[8] = {
-		s->flags & FLAG_OF,
-		s->flags & FLAG_CF,
-		s->flags & FLAG_ZF,
-		s->flags & (FLAG_CF | FLAG_ZF),
-		s->flags & FLAG_SF,
-		s->flags & FLAG_PF,
-		less,
-		less || s->flags & FLAG_ZF,
-	};
-
-	return met[field_get(s->insn->opcode, BITS(3, 1))] != (s->insn->opcode & 1);
-}
-
-/* --------------------------------------------------------------------------- compute functions */
-
-static uint64_t compute_none(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	(void)s;
-	(void)a;
-	return b;
-}
-
-static uint64_t compute_add(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return add(s, a, b, 0, FLAGS_STATUS);
-}
-
-static uint64_t compute_adc(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return add(s, a, b, s->flags & FLAG_CF, FLAGS_STATUS);
-}
-
-static uint64_t compute_sub(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return subtract(s, a, b, 0, FLAGS_STATUS);
-}
-
-static uint64_t compute_sbb(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return subtract(s, a, b, s->flags & FLAG_CF, FLAGS_STATUS);
-}
-
-static uint64_t compute_inc(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	(void)b;
-	return add(s, a, 1, 0, FLAGS_STATUS & ~FLAG_CF);
-}
-
-static uint64_t compute_dec(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	(void)b;
-	return subtract(s, a, 1, 0, FLAGS_STATUS & ~FLAG_CF);
-}
-
-static uint64_t compute_neg(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	(void)b;
-	return subtract(s, 0, a, 0, FLAGS_STATUS);
-}
-
-static uint64_t compute_not(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	(void)b;
-	return ~a & size_mask(s->insn->operand_size);
-}
-
-static uint64_t compute_and(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return logic(s, a & b);
-}
-
-static uint64_t compute_or(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return logic(s, a | b);
-}
-
-static uint64_t compute_xor(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return logic(s, a ^ b);
-}
-
-/* SDM v2 "BT": CF is the bit, the rest stays. Returns the bit's mask. */
-static uint64_t test_bit(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	uint64_t mask = BIT(b & (8 * s->insn->operand_size - 1));
-
-	set_flags(s, FLAG_CF, a & mask ? FLAG_CF : 0);
-	return mask;
-}
-
-static uint64_t compute_bt(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	test_bit(s, a, b);
-	return a;
-}
-
-static uint64_t compute_bts(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return a | test_bit(s, a, b);
-}
-
-static uint64_t compute_btr(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return a & ~test_bit(s, a, b);
-}
-
-static uint64_t compute_btc(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	return a ^ test_bit(s, a, b);
-}
-
-/* Shift counts have 5 bits, or 6 for 64-bit operands; a count of 0 changes no flag. */
-static uint32_t shift_count(const struct emul_step *s, uint64_t count)
-{
-	return count & (s->insn->operand_size == 8 ? 63 : 31);
-}
-
-/* The flags of SHL, SHR and SAR; OF is defined for a count of 1 alone, AF never. */
-static uint64_t shifted(struct emul_step *s, uint64_t result, bool carry, bool overflow)
-{
-	set_flags(s, FLAGS_STATUS,
-		  result_flags(result, s->insn->operand_size) | (carry ? FLAG_CF : 0) |
-			  (overflow ? FLAG_OF : 0));
-	return result;
-}
-
-static uint64_t compute_shl(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	uint32_t size = s->insn->operand_size, count = shift_count(s, b);
-	uint64_t result;
-	bool carry;
-
-	if (!count)
-		return a;
-	result = (a << count) & size_mask(size);
-	carry = a << (count - 1) & sign_bit(size);
-	return shifted(s, result, carry, carry != !!(result & sign_bit(size)));
-}
-
-static uint64_t compute_shr(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	uint32_t count = shift_count(s, b);
-
-	if (!count)
-		return a;
-	return shifted(s, a >> count, a >> (count - 1) & 1, a & sign_bit(s->insn->operand_size));
-}
-
-static uint64_t compute_sar(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	uint32_t size = s->insn->operand_size, count = shift_count(s, b);
-	int64_t value = sign_extend(a, 8 * size);
-
-	if (!count)
-		return a;
-	return shifted(s, (value >> count) & size_mask(size), value >> (count - 1) & 1, false);
-}
-
-static void set_rotate_flags(struct emul_step *s, bool carry, bool overflow)
-{
-	set_flags(s, FLAG_CF | FLAG_OF, (carry ? FLAG_CF : 0) | (overflow ? FLAG_OF : 0));
-}
-
-static uint64_t compute_rol(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	uint32_t size = s->insn->operand_size, count = shift_count(s, b);
-	uint32_t turn = count % (8 * size);
-	uint64_t result = a;
-
-	if (!count)
-		return a;
-	if (turn)
-		result = (a << turn | a >> (8 * size - turn)) & size_mask(size);
-	set_rotate_flags(s, result & 1, (result & 1) != !!(result & sign_bit(size)));
-	return result;
-}
-
-static uint64_t compute_ror(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	uint32_t size = s->insn->operand_size, count = shift_count(s, b);
-	uint32_t turn = count % (8 * size);
-	uint64_t result = a;
-
-	if (!count)
-		return a;
-	if (turn)
-		result = (a >> turn | a << (8 * size - turn)) & size_mask(size);
-	set_rotate_flags(s, result & sign_bit(size), (result ^ result << 1) & sign_bit(size));
-	return result;
-}
-
-/* Rotation through CF goes bit by bit: at most 63 steps. */
-static uint64_t compute_rcl(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	uint32_t size = s->insn->operand_size, count = shift_count(s, b);
-	bool carry = s->flags & FLAG_CF;
-
-	if (!count)
-		return a;
-	for (uint32_t i = count % (8 * size + 1); i; i--) {
-		bool out = a & sign_bit(size);
-
-		a = (a << 1 | carry) & size_mask(size);
-		carry = out;
-	}
-	set_rotate_flags(s, carry, carry != !!(a & sign_bit(size)));
-	return a;
-}
-
-static uint64_t compute_rcr(struct emul_step *s, uint64_t a, uint64_t b)
-{
-	uint32_t size = s->insn->operand_size, count = shift_count(s, b);
-	bool carry = s->flags & FLAG_CF;
-
-	if (!count)
-		return a;
-	for (uint32_t i = count % (8 * size + 1); i; i--) {
-		bool out = a & 1;
-
-		a = a >> 1 | (carry ? sign_bit(size) : 0);
-		carry = out;
-	}
-	set_rotate_flags(s, carry, (a ^ a << 1) & sign_bit(size));
-	return a;
-}
+/* ------------------------------------------------------------------------ load, compute, store */
 
 static uint64_t (*const computes[EMUL_OPS])(struct emul_step *s, uint64_t a, uint64_t b) = {
-#define EMUL_OP(name, handler, compute, lock) [EMUL_OP_##name] = compute_##compute,
+#define EMUL_OP(name, handler, compute, lock) [EMUL_OP_##name] = emul_compute_##compute,
 #include "emul/opcodes.def"
 };
-
-/* ------------------------------------------------------------------------ load, compute, store */
 
 static uint32_t source_size(const struct emul_step *s)
 {
@@ -347,7 +53,7 @@ static enum emul_outcome store_update(struct emul_step *s, uint64_t old, uint64_
 	return store(s, value);
 }
 
-static enum emul_outcome run_move_zero(struct emul_step *s)
+enum emul_outcome emul_run_move_zero(struct emul_step *s)
 {
 	enum emul_outcome outcome;
 	uint64_t value;
@@ -357,7 +63,7 @@ static enum emul_outcome run_move_zero(struct emul_step *s)
 }
 
 /* The instruction that drivers touch their devices with: MOV between memory and a register. */
-static enum emul_outcome run_move(struct emul_step *s)
+enum emul_outcome emul_run_move(struct emul_step *s)
 {
 	const struct emul_insn *insn = s->insn;
 	const struct emul_row *row = insn->row;
@@ -375,7 +81,7 @@ static enum emul_outcome run_move(struct emul_step *s)
 	return outcome;
 }
 
-static enum emul_outcome run_move_signed(struct emul_step *s)
+enum emul_outcome emul_run_move_signed(struct emul_step *s)
 {
 	enum emul_outcome outcome;
 	uint64_t value;
@@ -386,7 +92,7 @@ static enum emul_outcome run_move_signed(struct emul_step *s)
 	return store(s, sign_extend(value, 8 * source_size(s)));
 }
 
-static enum emul_outcome run_move_swapped(struct emul_step *s)
+enum emul_outcome emul_run_move_swapped(struct emul_step *s)
 {
 	enum emul_outcome outcome;
 	uint64_t value;
@@ -398,14 +104,14 @@ static enum emul_outcome run_move_swapped(struct emul_step *s)
 }
 
 /* SDM v2 "MOV": a selector fills a register, but only two bytes of memory. */
-static enum emul_outcome run_move_segment(struct emul_step *s)
+enum emul_outcome emul_run_move_segment(struct emul_step *s)
 {
 	uint32_t size = s->insn->memory ? 2 : s->insn->operand_size;
 
 	return emul_store(s, OPERAND_E, size, s->cpu->segments[s->insn->reg].selector);
 }
 
-static enum emul_outcome run_inspect(struct emul_step *s)
+enum emul_outcome emul_run_inspect(struct emul_step *s)
 {
 	enum emul_outcome outcome;
 	uint64_t a, b;
@@ -418,7 +124,7 @@ static enum emul_outcome run_inspect(struct emul_step *s)
 	return outcome;
 }
 
-static enum emul_outcome run_update(struct emul_step *s)
+enum emul_outcome emul_run_update(struct emul_step *s)
 {
 	enum emul_outcome outcome;
 	uint64_t a, b;
@@ -431,13 +137,13 @@ static enum emul_outcome run_update(struct emul_step *s)
 	return store_update(s, a, computes[s->insn->op](s, a, b));
 }
 
-static enum emul_outcome run_setcc(struct emul_step *s)
+enum emul_outcome emul_run_setcc(struct emul_step *s)
 {
-	return store(s, condition(s));
+	return store(s, emul_condition(s));
 }
 
 /* The source is read even if the condition is false, and a 32-bit destination is cleared above. */
-static enum emul_outcome run_cmovcc(struct emul_step *s)
+enum emul_outcome emul_run_cmovcc(struct emul_step *s)
 {
 	enum emul_outcome outcome;
 	uint64_t value;
@@ -445,12 +151,12 @@ static enum emul_outcome run_cmovcc(struct emul_step *s)
 	outcome = load_source(s, &value);
 	if (outcome != EMUL_DONE)
 		return outcome;
-	if (!condition(s))
+	if (!emul_condition(s))
 		value = emul_get_register(s, s->insn->reg, s->insn->operand_size);
 	return store(s, value);
 }
 
-static enum emul_outcome run_xchg(struct emul_step *s)
+enum emul_outcome emul_run_xchg(struct emul_step *s)
 {
 	uint64_t source = emul_get_register(s, s->insn->reg, s->insn->operand_size);
 	enum emul_outcome outcome;
@@ -465,7 +171,7 @@ static enum emul_outcome run_xchg(struct emul_step *s)
 }
 
 /* The source register is written before a register destination: XADD of a register to itself. */
-static enum emul_outcome run_xadd(struct emul_step *s)
+enum emul_outcome emul_run_xadd(struct emul_step *s)
 {
 	uint64_t source = emul_get_register(s, s->insn->reg, s->insn->operand_size);
 	enum emul_outcome outcome;
@@ -474,7 +180,7 @@ static enum emul_outcome run_xadd(struct emul_step *s)
 	outcome = load_for_update(s, &value);
 	if (outcome != EMUL_DONE)
 		return outcome;
-	sum = compute_add(s, value, source);
+	sum = emul_compute_add(s, value, source);
 	if (s->insn->memory)
 		outcome = store_update(s, value, sum);
 	if (outcome != EMUL_DONE)
@@ -484,7 +190,7 @@ static enum emul_outcome run_xadd(struct emul_step *s)
 }
 
 /* SDM v2 "CMPXCHG": memory, but no register, gets a write cycle even if the comparison fails. */
-static enum emul_outcome run_cmpxchg(struct emul_step *s)
+enum emul_outcome emul_run_cmpxchg(struct emul_step *s)
 {
 	uint32_t size = s->insn->operand_size;
 	uint64_t accumulator = emul_get_register(s, GPR_RAX, size);
@@ -495,7 +201,7 @@ static enum emul_outcome run_cmpxchg(struct emul_step *s)
 	outcome = load_for_update(s, &value);
 	if (outcome != EMUL_DONE)
 		return outcome;
-	compute_sub(s, accumulator, value);
+	emul_compute_sub(s, accumulator, value);
 	if (value == accumulator)
 		return store_update(s, value, source);
 	if (s->insn->memory)
@@ -525,7 +231,7 @@ static void set_pair(struct emul_step *s, const uint64_t pair[2])
 }
 
 /* SDM v2 "CMPXCHG8B/CMPXCHG16B": the latter wants alignment. ZF alone changes. */
-static enum emul_outcome run_cmpxchg_pair(struct emul_step *s)
+enum emul_outcome emul_run_cmpxchg_pair(struct emul_step *s)
 {
 	uint32_t size = s->insn->operand_size;
 	uint32_t access = EMUL_ACCESS_SOLE | EMUL_ACCESS_UPDATE;
@@ -547,39 +253,24 @@ static enum emul_outcome run_cmpxchg_pair(struct emul_step *s)
 				     EMUL_ACCESS_SOLE);
 	if (outcome != EMUL_DONE)
 		return outcome;
-	set_flags(s, FLAG_ZF, equal ? FLAG_ZF : 0);
+	s->flags = equal ? s->flags | FLAG_ZF : s->flags & ~(uint64_t)FLAG_ZF;
 	if (!equal)
 		set_pair(s, value);
 	return EMUL_DONE;
 }
 
-/* --------------------------------------------------------------------------- shifts of a pair */
-
-/* SDM v2 "SHLD", "SHRD": a 16-bit operand with a count above 16 is undefined. */
-static enum emul_outcome run_double_shift(struct emul_step *s)
+enum emul_outcome emul_run_double_shift(struct emul_step *s)
 {
-	uint32_t size = s->insn->operand_size, bits = 8 * size;
 	bool by_cl = s->insn->row->immediate == IMMEDIATE_NONE;
-	uint32_t count = shift_count(s, by_cl ? s->cpu->regs[GPR_RCX] : s->insn->immediate);
-	uint64_t fill = emul_get_register(s, s->insn->reg, size);
+	uint64_t count = by_cl ? s->cpu->regs[GPR_RCX] : s->insn->immediate;
+	uint64_t fill = emul_get_register(s, s->insn->reg, s->insn->operand_size);
 	enum emul_outcome outcome;
-	uint64_t value, result;
-	bool carry;
+	uint64_t value;
 
 	outcome = load_for_update(s, &value);
-	if (outcome != EMUL_DONE || !count)
-		return outcome == EMUL_DONE ? store(s, value) : outcome;
-	if (count > bits)
-		count -= bits;
-	if (s->insn->op == EMUL_OP_SHLD) {
-		result = (value << count | fill >> (bits - count)) & size_mask(size);
-		carry = value >> (bits - count) & 1;
-	} else {
-		result = (value >> count | fill << (bits - count)) & size_mask(size);
-		carry = value >> (count - 1) & 1;
-	}
-	shifted(s, result, carry, (value ^ result) & sign_bit(size));
-	return store(s, result);
+	if (outcome != EMUL_DONE)
+		return outcome;
+	return store(s, emul_shift_pair(s, value, fill, count));
 }
 
 /* ------------------------------------------------------------------ multiplication and division */
@@ -606,125 +297,45 @@ static void get_wide(const struct emul_step *s, uint64_t *high, uint64_t *low)
 			    emul_get_register(s, GPR_RDX, size);
 }
 
-/* The full product of two `size`-byte values; returns whether the low half cannot hold it. */
-static bool full_product(const struct emul_step *s, uint64_t a, uint64_t b, uint64_t *high,
-			 uint64_t *low)
-{
-	uint32_t bits = 8 * s->insn->operand_size;
-	bool is_signed = s->insn->op != EMUL_OP_MUL;
-	unsigned __int128 product;
-
-	if (is_signed)
-		product = (__int128)sign_extend(a, bits) * sign_extend(b, bits);
-	else
-		product = (unsigned __int128)a * b;
-	*low = (uint64_t)product & size_mask(s->insn->operand_size);
-	*high = (uint64_t)(product >> bits) & size_mask(s->insn->operand_size);
-	if (!is_signed)
-		return *high;
-	return (__int128)product != sign_extend(*low, bits);
-}
-
-static enum emul_outcome run_multiply(struct emul_step *s)
+enum emul_outcome emul_run_multiply(struct emul_step *s)
 {
 	enum emul_outcome outcome;
 	uint64_t value, high, low;
-	bool overflow;
 
 	outcome = load_source(s, &value);
 	if (outcome != EMUL_DONE)
 		return outcome;
-	overflow = full_product(s, emul_get_register(s, GPR_RAX, s->insn->operand_size), value,
-				&high, &low);
-	set_rotate_flags(s, overflow, overflow);
+	emul_multiply(s, emul_get_register(s, GPR_RAX, s->insn->operand_size), value, &high, &low);
 	set_wide(s, high, low);
 	return EMUL_DONE;
 }
 
 /* IMUL r, r/m and IMUL r, r/m, imm. */
-static enum emul_outcome run_multiply_truncated(struct emul_step *s)
+enum emul_outcome emul_run_multiply_truncated(struct emul_step *s)
 {
 	uint32_t size = s->insn->operand_size;
+	bool by_register = s->insn->row->immediate == IMMEDIATE_NONE;
 	enum emul_outcome outcome;
 	uint64_t a, b, high, low;
-	bool overflow;
 
 	outcome = load_source(s, &a);
 	if (outcome != EMUL_DONE)
 		return outcome;
-	b = s->insn->row->immediate == IMMEDIATE_NONE ? emul_get_register(s, s->insn->reg, size) :
-						       s->insn->immediate & size_mask(size);
-	overflow = full_product(s, a, b, &high, &low);
-	set_rotate_flags(s, overflow, overflow);
+	b = emul_load_plain(s, by_register ? OPERAND_G : OPERAND_I, size);
+	emul_multiply(s, a, b, &high, &low);
 	return store(s, low);
 }
 
-/*
- * high:low / divisor, all of `bits` bits, high < divisor. Bit by bit: the freestanding core has no
- * 128-bit division, and this is no hot path.
- */
-static uint64_t long_divide(uint64_t high, uint64_t low, uint64_t divisor, uint32_t bits,
-			    uint64_t *remainder)
+enum emul_outcome emul_run_divide(struct emul_step *s)
 {
-	uint64_t quotient = 0;
-
-	for (uint32_t i = bits; i; i--) {
-		bool carry = high & BIT(63);
-
-		high = high << 1 | (low >> (i - 1) & 1);
-		quotient <<= 1;
-		if (carry || high >= divisor) {
-			high -= divisor;
-			quotient |= 1;
-		}
-	}
-	*remainder = high;
-	return quotient;
-}
-
-/* IDIV works on magnitudes: the remainder has the dividend's sign. True on overflow. */
-static bool divide_signed(uint64_t *high, uint64_t *low, uint64_t divisor, uint32_t size)
-{
-	uint32_t bits = 8 * size;
-	bool negative = *high & sign_bit(size), invert = divisor & sign_bit(size);
-	uint64_t mask = size_mask(size), h = *high, l = *low, quotient, remainder;
-
-	if (negative) {
-		l = -l & mask;
-		h = (~h + !l) & mask;
-	}
-	if (invert)
-		divisor = -divisor & mask;
-	if (h >= divisor)
-		return true;
-	quotient = long_divide(h, l, divisor, bits, &remainder);
-	if (quotient > sign_bit(size) - (negative == invert))
-		return true;
-	*low = (negative == invert ? quotient : -quotient) & mask;
-	*high = (negative ? -remainder : remainder) & mask;
-	return false;
-}
-
-/* SDM v2 "DIV", "IDIV": #DE for a zero divisor or a quotient that does not fit. */
-static enum emul_outcome run_divide(struct emul_step *s)
-{
-	uint32_t size = s->insn->operand_size;
 	enum emul_outcome outcome;
 	uint64_t divisor, high, low;
-	bool overflow;
 
 	outcome = load_source(s, &divisor);
 	if (outcome != EMUL_DONE)
 		return outcome;
 	get_wide(s, &high, &low);
-	if (s->insn->op == EMUL_OP_IDIV) {
-		overflow = !divisor || divide_signed(&high, &low, divisor, size);
-	} else {
-		overflow = high >= divisor;
-		if (!overflow)
-			low = long_divide(high, low, divisor, 8 * size, &high);
-	}
-	if (overflow)
+	if (!emul_divide(s, divisor, &high, &low))
 		return emul_raise(&s->cpu->fault, FAULT_DE);
 	set_wide(s, high, low);
 	return EMUL_DONE;
@@ -740,7 +351,7 @@ static uint32_t stack_pointer_size(const struct emul_step *s)
 	return s->cpu->segments[EMUL_SS].attributes & SEGMENT_BIG ? 4 : 2;
 }
 
-static enum emul_outcome run_push(struct emul_step *s)
+enum emul_outcome emul_run_push(struct emul_step *s)
 {
 	uint32_t size = s->insn->operand_size, width = stack_pointer_size(s);
 	uint64_t top = (s->cpu->regs[GPR_RSP] - size) & size_mask(width);
@@ -757,7 +368,7 @@ static enum emul_outcome run_push(struct emul_step *s)
 }
 
 /* SDM v2 "POP": an address that uses RSP uses its new value; POP RSP leaves the popped one. */
-static enum emul_outcome run_pop(struct emul_step *s)
+enum emul_outcome emul_run_pop(struct emul_step *s)
 {
 	uint32_t size = s->insn->operand_size, width = stack_pointer_size(s);
 	uint64_t old = s->cpu->regs[GPR_RSP], value = 0;
@@ -776,235 +387,6 @@ static enum emul_outcome run_pop(struct emul_step *s)
 	return outcome;
 }
 
-/* ------------------------------------------------------------------------ strings and ports */
-
-static uint64_t index_register(const struct emul_step *s, uint32_t number)
-{
-	return s->cpu->regs[number] & size_mask(s->insn->address_size);
-}
-
-/* Moves RSI or RDI by one element, as DF says. */
-static void advance(struct emul_step *s, uint32_t number)
-{
-	uint64_t step = s->insn->operand_size;
-
-	if (s->flags & FLAG_DF)
-		step = -step;
-	emul_set_register(s, number, s->insn->address_size, s->cpu->regs[number] + step);
-}
-
-static enum emul_outcome read_source(struct emul_step *s, uint64_t *value, uint32_t access)
-{
-	*value = 0;
-	return emul_read(s, s->insn->segment, index_register(s, GPR_RSI), value,
-			 s->insn->operand_size, access);
-}
-
-/* The destination is ES:[RDI], without override. */
-static enum emul_outcome read_destination(struct emul_step *s, uint64_t *value, uint32_t access)
-{
-	*value = 0;
-	return emul_read(s, EMUL_ES, index_register(s, GPR_RDI), value, s->insn->operand_size,
-			 access);
-}
-
-static enum emul_outcome write_destination(struct emul_step *s, uint64_t value, uint32_t access)
-{
-	return emul_write(s, EMUL_ES, index_register(s, GPR_RDI), &value, s->insn->operand_size,
-			  access);
-}
-
-static enum emul_outcome once_movs(struct emul_step *s)
-{
-	enum emul_outcome outcome;
-	uint64_t value;
-
-	outcome = read_source(s, &value, 0);
-	if (outcome == EMUL_DONE)
-		outcome = write_destination(s, value, 0);
-	if (outcome != EMUL_DONE)
-		return outcome;
-	advance(s, GPR_RSI);
-	advance(s, GPR_RDI);
-	return EMUL_DONE;
-}
-
-static enum emul_outcome once_stos(struct emul_step *s)
-{
-	enum emul_outcome outcome;
-
-	outcome = write_destination(s, s->cpu->regs[GPR_RAX], EMUL_ACCESS_SOLE);
-	if (outcome == EMUL_DONE)
-		advance(s, GPR_RDI);
-	return outcome;
-}
-
-static enum emul_outcome once_lods(struct emul_step *s)
-{
-	enum emul_outcome outcome;
-	uint64_t value;
-
-	outcome = read_source(s, &value, EMUL_ACCESS_SOLE);
-	if (outcome != EMUL_DONE)
-		return outcome;
-	emul_set_register(s, GPR_RAX, s->insn->operand_size, value);
-	advance(s, GPR_RSI);
-	return EMUL_DONE;
-}
-
-static enum emul_outcome once_cmps(struct emul_step *s)
-{
-	enum emul_outcome outcome;
-	uint64_t a, b;
-
-	outcome = read_source(s, &a, 0);
-	if (outcome == EMUL_DONE)
-		outcome = read_destination(s, &b, 0);
-	if (outcome != EMUL_DONE)
-		return outcome;
-	compute_sub(s, a, b);
-	advance(s, GPR_RSI);
-	advance(s, GPR_RDI);
-	return EMUL_DONE;
-}
-
-static enum emul_outcome once_scas(struct emul_step *s)
-{
-	enum emul_outcome outcome;
-	uint64_t value;
-
-	outcome = read_destination(s, &value, EMUL_ACCESS_SOLE);
-	if (outcome != EMUL_DONE)
-		return outcome;
-	compute_sub(s, emul_get_register(s, GPR_RAX, s->insn->operand_size), value);
-	advance(s, GPR_RDI);
-	return EMUL_DONE;
-}
-
-/* The write is probed first: what a port gave must not be lost to a fault. */
-static enum emul_outcome once_ins(struct emul_step *s)
-{
-	enum emul_outcome outcome;
-	uint32_t value = 0;
-
-	outcome = write_destination(s, 0, EMUL_ACCESS_SOLE | EMUL_ACCESS_PROBE);
-	if (outcome == EMUL_DONE)
-		outcome = s->cpu->ops->port_in(s->cpu, s->cpu->regs[GPR_RDX], &value,
-					       s->insn->operand_size);
-	if (outcome == EMUL_DONE)
-		outcome = write_destination(s, value, EMUL_ACCESS_SOLE);
-	if (outcome == EMUL_DONE)
-		advance(s, GPR_RDI);
-	return outcome;
-}
-
-static enum emul_outcome once_outs(struct emul_step *s)
-{
-	enum emul_outcome outcome;
-	uint64_t value;
-
-	outcome = read_source(s, &value, EMUL_ACCESS_SOLE);
-	if (outcome == EMUL_DONE)
-		outcome = s->cpu->ops->port_out(s->cpu, s->cpu->regs[GPR_RDX], value,
-						s->insn->operand_size);
-	if (outcome == EMUL_DONE)
-		advance(s, GPR_RSI);
-	return outcome;
-}
-
-/* SDM v2 "REP": CMPS and SCAS also end when ZF differs from what the prefix asks for. */
-static bool comparison_ends(const struct emul_step *s)
-{
-	bool zero = s->flags & FLAG_ZF;
-
-	if (s->insn->op != EMUL_OP_CMPS && s->insn->op != EMUL_OP_SCAS)
-		return false;
-	return zero != !!(s->insn->prefixes & EMUL_PREFIX_REPE);
-}
-
-/*
- * Registers are updated after each iteration, so that an iteration that faults leaves those before
- * it done. A call does at most EMUL_MAX_REPEAT of them.
- */
-static enum emul_outcome repeat(struct emul_step *s, enum emul_outcome (*once)(struct emul_step *))
-{
-	if (!(s->insn->prefixes & (EMUL_PREFIX_REPE | EMUL_PREFIX_REPNE)))
-		return once(s);
-	for (uint32_t i = 0; i < EMUL_MAX_REPEAT; i++) {
-		uint64_t count = index_register(s, GPR_RCX);
-		enum emul_outcome outcome;
-
-		if (!count)
-			return EMUL_DONE;
-		outcome = once(s);
-		if (outcome != EMUL_DONE)
-			return outcome;
-		emul_set_register(s, GPR_RCX, s->insn->address_size, count - 1);
-		if (comparison_ends(s))
-			return EMUL_DONE;
-	}
-	return index_register(s, GPR_RCX) ? EMUL_REPEAT : EMUL_DONE;
-}
-
-static enum emul_outcome run_movs(struct emul_step *s)
-{
-	return repeat(s, once_movs);
-}
-
-static enum emul_outcome run_stos(struct emul_step *s)
-{
-	return repeat(s, once_stos);
-}
-
-static enum emul_outcome run_lods(struct emul_step *s)
-{
-	return repeat(s, once_lods);
-}
-
-static enum emul_outcome run_cmps(struct emul_step *s)
-{
-	return repeat(s, once_cmps);
-}
-
-static enum emul_outcome run_scas(struct emul_step *s)
-{
-	return repeat(s, once_scas);
-}
-
-static enum emul_outcome run_ins(struct emul_step *s)
-{
-	return repeat(s, once_ins);
-}
-
-static enum emul_outcome run_outs(struct emul_step *s)
-{
-	return repeat(s, once_outs);
-}
-
-/* The port is the operand that is not the accumulator: an immediate or DX. */
-static uint16_t port_number(const struct emul_step *s)
-{
-	if (s->insn->row->immediate == IMMEDIATE_UB)
-		return s->insn->immediate;
-	return s->cpu->regs[GPR_RDX];
-}
-
-static enum emul_outcome run_in(struct emul_step *s)
-{
-	enum emul_outcome outcome;
-	uint32_t value = 0;
-
-	outcome = s->cpu->ops->port_in(s->cpu, port_number(s), &value, s->insn->operand_size);
-	return outcome == EMUL_DONE ? store(s, value) : outcome;
-}
-
-static enum emul_outcome run_out(struct emul_step *s)
-{
-	return s->cpu->ops->port_out(s->cpu, port_number(s),
-				     emul_get_register(s, GPR_RAX, s->insn->operand_size),
-				     s->insn->operand_size);
-}
-
 /* ------------------------------------------------------------------------------- vector moves */
 
 enum { VECTOR_LEGACY_BYTES = 16, VECTOR_BYTES = 64 };
@@ -1015,7 +397,7 @@ static uint32_t vector_access(const struct emul_step *s)
 }
 
 /* A load that keeps the rest of the register (MOVLPS, MOVHPS) replaces eight of sixteen bytes. */
-static enum emul_outcome run_vector_load(struct emul_step *s)
+enum emul_outcome emul_run_vector_load(struct emul_step *s)
 {
 	uint32_t size = s->insn->operand_size, at = s->insn->row->flags & ROW_HIGH ? size : 0;
 	uint32_t clear = s->insn->vex ? VECTOR_BYTES : VECTOR_LEGACY_BYTES;
@@ -1035,7 +417,7 @@ static enum emul_outcome run_vector_load(struct emul_step *s)
 	return ops->vector_write(s->cpu, s->insn->reg, data, size, clear);
 }
 
-static enum emul_outcome run_vector_store(struct emul_step *s)
+enum emul_outcome emul_run_vector_store(struct emul_step *s)
 {
 	uint32_t size = s->insn->operand_size, at = s->insn->row->flags & ROW_HIGH ? size : 0;
 	uint8_t data[EMUL_MAX_OPERAND];
@@ -1049,14 +431,14 @@ static enum emul_outcome run_vector_store(struct emul_step *s)
 
 /* ------------------------------------------------------------------------------- the dispatch */
 
-static enum emul_outcome run_length(struct emul_step *s)
+enum emul_outcome emul_run_length(struct emul_step *s)
 {
 	(void)s;
 	return EMUL_UNHANDLED;
 }
 
 static enum emul_outcome (*const handlers[EMUL_OPS])(struct emul_step *s) = {
-#define EMUL_OP(name, handler, compute, lock) [EMUL_OP_##name] = run_##handler,
+#define EMUL_OP(name, handler, compute, lock) [EMUL_OP_##name] = emul_run_##handler,
 #include "emul/opcodes.def"
 };
 

@@ -187,6 +187,21 @@ static inline uint64_t emul_effective_address(const struct emul_step *s)
 	return address & size_mask(insn->address_size);
 }
 
+/* The handlers and the arithmetic that the rows of opcodes.def name. */
+#define EMUL_OP(name, handler, compute, lock)                                                      \
+	enum emul_outcome emul_run_##handler(struct emul_step *s) MUST_USE;                        \
+	uint64_t emul_compute_##compute(struct emul_step *s, uint64_t a, uint64_t b);
+#include "emul/opcodes.def"
+
+/* SHLD and SHRD, by their counts. */
+uint64_t emul_shift_pair(struct emul_step *s, uint64_t value, uint64_t fill, uint64_t by);
+/* MUL and IMUL: both halves of the product. */
+void emul_multiply(struct emul_step *s, uint64_t a, uint64_t b, uint64_t *high, uint64_t *low);
+/* DIV and IDIV of high:low: quotient to low, remainder to high. False: #DE. */
+bool emul_divide(const struct emul_step *s, uint64_t divisor, uint64_t *high, uint64_t *low) MUST_USE;
+/* The condition in the opcode's low four bits: SDM v1 appendix B. */
+bool emul_condition(const struct emul_step *s);
+
 /* Beside enum emul_access, not passed on: the address must be a multiple of the size, else #GP. */
 enum { ACCESS_ALIGNED = 1 << 8 };
 
