@@ -30,7 +30,7 @@ core_blob     := blob.o
 core_platform := memory_map.o acpi_host.o power.o pci_quiet.o platform_check.o
 core_cpu      := cpu.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
 	tsc.o timer.o timer_lapic.o mitigations.o
-core_emul     := decode.o operand.o execute.o
+core_emul     := decode.o operand.o arithmetic.o execute.o string.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
 	msr.o policy.o request.o state.o vcpu.o
@@ -134,11 +134,14 @@ unit_cflags := -std=gnu11 -O1 -g $(warnings) $(sanitize) -D_GNU_SOURCE -Icore -I
 # (units_contract) or tests/compiler/unit/<name>.c (units_compiler) links besides itself; `libs_<name>` its libraries.
 units_core     :=
 # the instruction emulator
-units_core += decode execute
-emul_sources := core/emul/decode.c core/emul/operand.c core/emul/execute.c
+units_core += decode execute execute_modes emulator
+emul_sources := $(patsubst %.o,core/emul/%.c,$(core_emul))
 unit_decode := $(emul_sources)
 libs_decode := -lZydis
 unit_execute := $(emul_sources)
+unit_execute_modes := $(emul_sources)
+libs_execute_modes := -lunicorn
+unit_emulator := $(emul_sources)
 # the core's base
 units_core += lib ptab frames blob memory_map acpi_host handoff platform_check timer
 unit_lib    := core/lib/status.c core/lib/format.c core/lib/checksum.c core/lib/sha256.c
@@ -218,6 +221,8 @@ fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha25
 fuzzers += devices
 fuzz_devices := $(patsubst %.o,core/dev/%.c,$(core_dev)) $(patsubst %.o,core/pv/%.c,$(core_pv)) \
 	$(patsubst %.o,core/pci/%.c,$(core_pci)) tests/core/unit/shim/machine.c
+fuzzers += decode
+fuzz_decode := $(emul_sources)
 fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 	-Icore -Icompiler -I. -I$(B)/generated
 define fuzz_rule
