@@ -223,6 +223,10 @@ fuzz_devices := $(patsubst %.o,core/dev/%.c,$(core_dev)) $(patsubst %.o,core/pv/
 	$(patsubst %.o,core/pci/%.c,$(core_pci)) tests/core/unit/shim/machine.c
 fuzzers += decode
 fuzz_decode := $(emul_sources)
+fuzzers += bzimage elf
+fuzz_bzimage := $(kernel_sources)
+libs_fuzz_bzimage := $(libs_kernels)
+fuzz_elf := compiler/kernel/elf.c compiler/kernel/multiboot.c
 fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 	-Icore -Icompiler -I. -I$(B)/generated
 define fuzz_rule
@@ -268,7 +272,7 @@ check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.p
 check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py \
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
-check_always := $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
+check_always := tests/compiler/acpi.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
 
 .PHONY: run check check-now check-full check-full-now boots bench style install
 $(B)/setup-%: tests/emulators/setup.sh

@@ -321,14 +321,11 @@ void resource_qword_memory(struct buffer *r, uint64_t base, uint64_t size)
 	buffer_u64(r, size);
 }
 
+/* 6.4.2.9 "End Tag": a checksum of zero means that there is none; the table has its own. */
 void aml_crs(struct buffer *b, struct buffer *resources)
 {
-	uint8_t sum = 0;
-
-	buffer_u8(resources, 0x79); /* 6.4.2.9 "End Tag" and its checksum */
-	for (size_t i = 0; i < resources->size; i++)
-		sum = (uint8_t)(sum + resources->data[i]);
-	buffer_u8(resources, (uint8_t)-sum);
+	buffer_u8(resources, 0x79);
+	buffer_u8(resources, 0);
 	aml_name(b, "_CRS");
 	aml_bytes(b, resources->data, resources->size);
 	buffer_free(resources);

@@ -30,7 +30,7 @@ void aml_integer(struct buffer *b, uint64_t value);
 void aml_string(struct buffer *b, const char *text);
 void aml_bytes(struct buffer *b, const void *bytes, size_t size); /* Buffer () { ... } */
 
-/* EISAID ("PNP0A08"): three letters and four hexadecimal digits, as a DWORD. */
+/* EISAID ("PNP0A08"): three letters and four hexadecimal digits, as a number. */
 void aml_eisaid(struct buffer *b, const char *id);
 
 /* ToUUID ("33db4d5b-1ff7-401c-9657-7441c03dd766"), as a Buffer. */

@@ -248,8 +248,10 @@ void pass_acpi(struct lower_context *context, struct lowered *guest)
 	map->acpi = (struct window){ map->nvs.base - size, size };
 	if (map->low_top < size + PAGE + ONE_MIB || !place_free(guest, map->acpi.base, size + PAGE) ||
 	    !place_free(guest, map->rsdp, PAGE)) {
-		diag_report(context->diags, NO_LOW_MEMORY, guest->model->memory.where.at,
-			    "ACPI tables", (unsigned long long)size);
+		diag_help(diag_report(context->diags, NO_LOW_MEMORY, guest->model->memory.where.at,
+				      "ACPI tables", (unsigned long long)size),
+			  "the first region of RAM needs 1 MiB, the last one below 4 GiB %llu KiB "
+			  "that boot does not use", (unsigned long long)(size + PAGE) >> 10);
 		return;
 	}
 	acpi_build(context->arena, guest);

@@ -210,13 +210,25 @@ static bool open_image(struct lower_context *context, const struct lowered *gues
 	return !boot->unpack.value || unpack_kernel(context, guest, image);
 }
 
+/* Every file once, so that all that cannot be read are reported together. */
+static bool read_all(struct lower_context *context, const struct boot *boot)
+{
+	bool good = start_read_file(context, &boot->kernel).size;
+
+	if (boot->initrd.value)
+		good &= start_read_file(context, &boot->initrd).size != 0;
+	for (size_t i = 0; i < boot->modules.count; i++)
+		good &= start_read_file(context, &boot->modules.items[i].path).size != 0;
+	return good;
+}
+
 void pass_start(struct lower_context *context, struct lowered *guest)
 {
 	struct boot_image *image = arena_new(context->arena, struct boot_image);
 	enum boot_protocol protocol = guest->model->boot.protocol.value;
 	struct diag *diag;
 
-	if (!open_image(context, guest, image))
+	if (!read_all(context, &guest->model->boot) || !open_image(context, guest, image))
 		return;
 	if (protocol == BOOT_PROTOCOL_AUTO)
 		protocol = protocol_of(image);
