@@ -180,6 +180,7 @@ policy_sources := $(foreach f,base policy,$(patsubst %.o,compiler/$(f)/%.c,$(com
 	$(addprefix $(B)/generated/,policy_parser.c policy_lexer.c)
 unit_cpu_topology := $(policy_sources)
 unit_cpu_features := $(policy_sources)
+unit_cpu_policy   := $(policy_sources)
 libs_cpu_features := -ljansson
 
 # From a checked model to an image.
@@ -190,7 +191,7 @@ libs_kernels := -llz4 -lzstd -llzma -lz
 unit_aml := $(unit_base) compiler/acpi/aml.c
 unit_lowering := $(back_sources)
 libs_lowering := $(hvcc_libs)
-units_compiler := base front cpu_features cpu_topology kernels aml lowering
+units_compiler := base front cpu_features cpu_policy cpu_topology kernels aml lowering
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)

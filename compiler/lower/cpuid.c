@@ -516,11 +516,11 @@ static void make_index(struct cpu_build *build)
 
 /* ------------------------------------------------------------------------------- feature records */
 
-/* Collects the bits that go when a feature is missing, one record a CPUID record. */
-static void clear_bit(struct cpu_build *build, uint32_t first, enum feature_id id)
+/* Collects the bits that go when a feature is missing, one clear a CPUID record. */
+static void clear_bit(struct cpu_build *build, uint32_t first, uint32_t leaf, uint32_t subleaf,
+		      uint32_t reg, uint32_t bit)
 {
-	const struct feature *feature = &features[id];
-	const struct hv_cpuid *row = find_record(build, feature->leaf, feature->subleaf);
+	const struct hv_cpuid *row = find_record(build, leaf, subleaf);
 	uint32_t index = row ? (uint32_t)(row - build->rows.items) : HV_NONE;
 	struct hv_cpuid_clear *clear = NULL;
 
@@ -535,7 +535,18 @@ static void clear_bit(struct cpu_build *build, uint32_t first, enum feature_id i
 		clear->cpuid = index;
 		memset(clear->keep, 0xff, sizeof(clear->keep));
 	}
-	clear->keep[feature->reg] &= ~(1u << feature->bit);
+	clear->keep[reg] &= ~bit;
+}
+
+static void clear_feature(struct cpu_build *build, uint32_t first, enum feature_id id)
+{
+	const struct feature *feature = &features[id];
+	uint32_t bit = 1u << feature->bit;
+
+	clear_bit(build, first, feature->leaf, feature->subleaf, feature->reg, bit);
+	if (build->vendor == HV_VENDOR_AMD && feature->leaf == 1 && feature->reg == EDX &&
+	    (bit & AMD_REPEATED))
+		clear_bit(build, first, 0x80000001, 0, EDX, bit);
 }
 
 static void clear_state(struct hv_feature *record, const struct feature *feature)
@@ -555,7 +566,7 @@ static void clear_dependants(struct cpu_build *build, struct hv_feature *record,
 	for (enum feature_id other = 1; other < FEATURE_COUNT; other++) {
 		if (!feature_in(&dependants, other) || !cpu_has(build, other))
 			continue;
-		clear_bit(build, record->clears.first, other);
+		clear_feature(build, record->clears.first, other);
 		clear_state(record, &features[other]);
 	}
 	record->clears.count = (uint32_t)build->clears.count - record->clears.first;

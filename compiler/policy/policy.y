@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The grammar of policies: schema/policy.md. Actions build nodes and decide nothing. After a mistake
- * the parser goes on behind the next `;`, so that one run shows all of them. Every list is
+ * the parser goes on behind the next `;` or `{ }`, so that one run shows all of them. Every list is
  * left-recursive: the stack stays a few entries deep whatever the text holds.
  */
 %define api.pure full
@@ -109,6 +109,7 @@ statement:
 		ast_append(scan->policy, made);
 	}
 |	error ';' { yyerrok; }
+|	error '{' assigns '}' { yyerrok; }
 ;
 
 base:
