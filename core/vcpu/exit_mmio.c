@@ -340,6 +340,7 @@ static enum verdict emulate(struct emulation *e)
 		.linear_bits = vcpu->backend->get_cr(vcpu, 4) & CR4_LA57 ? 57 : 48,
 		.ops = &effects,
 		.context = e,
+		.cache = &vcpu->decoded,
 	};
 	uint8_t bytes[EMUL_MAX_LENGTH + 1];
 	uint64_t at = 0;

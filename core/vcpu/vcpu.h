@@ -221,6 +221,7 @@ struct vcpu {
 	uint32_t msr_hint;
 	uint32_t bus_hint[GUEST_BUSES];
 	struct fetch_cache fetch;
+	struct emul_cache decoded; /* instructions that the emulator has seen */
 
 	const struct irq_chip *chip; /* its local APIC; NULL: none */
 	void *chip_state;
