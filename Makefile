@@ -273,7 +273,7 @@ check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.p
 check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py \
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
-check_always := tests/compiler/acpi.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
+check_always := tests/compiler/front.py tests/compiler/acpi.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') $(wildcard tests/compiler/cases)
 
 .PHONY: run check check-now check-full check-full-now boots bench style install
 $(B)/setup-%: tests/emulators/setup.sh

@@ -72,25 +72,32 @@ static uint32_t count_characters(const char *text, size_t size)
 	return count;
 }
 
-struct position source_position(const struct sources *sources, uint32_t file, size_t offset,
-				size_t length)
+struct position source_position_from(const struct sources *sources, struct position known,
+				     size_t offset, size_t length)
 {
-	const struct source *source = source_get(sources, file);
-	uint32_t line, start;
+	const struct source *source = source_get(sources, known.file);
+	uint32_t line;
 
 	if (offset > source->size)
 		offset = source->size;
 	if (length > source->size - offset)
 		length = source->size - offset;
-	line = line_of(source, offset);
-	start = source->line_starts[line];
-	return (struct position){
-		.file = file,
-		.line = line + 1,
-		.column = count_characters(source->text + start, offset - start) + 1,
-		.offset = (uint32_t)offset,
-		.length = (uint32_t)length,
-	};
+	line = line_of(source, offset) + 1;
+	if (line != known.line || offset < known.offset) {
+		known.line = line;
+		known.offset = source->line_starts[line - 1];
+		known.column = 1;
+	}
+	known.column += count_characters(source->text + known.offset, offset - known.offset);
+	known.offset = (uint32_t)offset;
+	known.length = (uint32_t)length;
+	return known;
+}
+
+struct position source_position(const struct sources *sources, uint32_t file, size_t offset,
+				size_t length)
+{
+	return source_position_from(sources, (struct position){ .file = file }, offset, length);
 }
 
 const char *source_line(const struct source *source, uint32_t line, size_t *length)

@@ -43,6 +43,13 @@ const struct source *source_get(const struct sources *sources, uint32_t file);
 struct position source_position(const struct sources *sources, uint32_t file, size_t offset,
 				size_t length);
 
+/*
+ * The same, counting on from a place in that file found before: for readers that go forward, since
+ * counting from the start of a very long line each time takes time in its square.
+ */
+struct position source_position_from(const struct sources *sources, struct position known,
+				     size_t offset, size_t length);
+
 /* One line's text without its newline; lines count from 1. Empty beyond the end. */
 const char *source_line(const struct source *source, uint32_t line, size_t *length);
 

@@ -337,14 +337,45 @@ static void print_findings(struct run *run)
 	}
 }
 
-/* What was printed must have arrived: a full disk is no success. */
-static int finish_output(const struct invocation *in, int code)
+/* Standard output, remembering why it failed: stdio forgets. */
+static ssize_t write_output(void *cookie, const char *bytes, size_t size)
 {
-	if (!fflush(stdout) && !ferror(stdout))
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t put = write(STDOUT_FILENO, bytes + done, size - done);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0) {
+			*(int *)cookie = errno;
+			return 0;
+		}
+		done += (size_t)put;
+	}
+	return (ssize_t)size;
+}
+
+static void watch_output(int *error)
+{
+	FILE *stream = fopencookie(error, "w", (cookie_io_functions_t){ .write = write_output });
+
+	if (!stream)
+		out_of_memory();
+	if (isatty(STDOUT_FILENO))
+		setvbuf(stream, NULL, _IOLBF, 0);
+	stdout = stream;
+}
+
+/* What was printed must have arrived: a full disk is no success. A reader that left knows it. */
+static int finish_output(const struct invocation *in, const int *error, int code)
+{
+	fclose(stdout);
+	if (!*error)
 		return code;
-	if (errno == EPIPE)
+	if (*error == EPIPE)
 		return code ? code : EXIT_ENVIRONMENT;
-	return environment_error(in, "cannot write to standard output: %s", strerror(errno));
+	return environment_error(in, "cannot write to standard output: %s", strerror(*error));
 }
 
 static int execute(struct run *run)
@@ -368,8 +399,9 @@ int main(int argc, char **argv)
 {
 	static struct run run;
 	struct invocation *in = &run.invocation;
-	int code;
+	int code, error = 0;
 
+	watch_output(&error);
 	/* A closed pipe is an error of write(), not the end of the program. */
 	signal(SIGPIPE, SIG_IGN);
 	run.sources.arena = &run.arena;
@@ -385,7 +417,7 @@ int main(int argc, char **argv)
 	} else {
 		code = run.usage;
 	}
-	code = finish_output(in, code);
+	code = finish_output(in, &error, code);
 	arena_free(&run.arena);
 	return code;
 }

@@ -22,7 +22,6 @@
 struct reader {
 	struct arena *arena;
 	struct diags *diags;
-	uint32_t file;
 	const struct source *source;
 	size_t start; /* bytes of a byte order mark */
 	VECTOR(uint32_t) checkpoints; /* empty: all ASCII */
@@ -32,13 +31,15 @@ struct reader {
 	unsigned depth;
 	size_t aliased, nodes;
 	bool failed;
+	struct position latest; /* the last place that was found */
 };
 
 /* ----------------------------------------------------------------------- encoding and places */
 
-static struct position place(const struct reader *r, size_t offset, size_t length)
+static struct position place(struct reader *r, size_t offset, size_t length)
 {
-	return source_position(r->diags->sources, r->file, offset, length);
+	r->latest = source_position_from(r->diags->sources, r->latest, offset, length);
+	return r->latest;
 }
 
 /* Length of the UTF-8 sequence at text, 0 when it is none (overlong, surrogate, cut, stray). */
@@ -117,7 +118,7 @@ static size_t byte_offset(const struct reader *r, size_t character)
 }
 
 /* From mark to mark, without the white space that block collections have at their end. */
-static struct position between(const struct reader *r, yaml_mark_t start, yaml_mark_t end)
+static struct position between(struct reader *r, yaml_mark_t start, yaml_mark_t end)
 {
 	size_t first = byte_offset(r, start.index), last = byte_offset(r, end.index);
 
@@ -126,7 +127,7 @@ static struct position between(const struct reader *r, yaml_mark_t start, yaml_m
 	return place(r, first, last - first);
 }
 
-static struct position event_place(const struct reader *r)
+static struct position event_place(struct reader *r)
 {
 	return between(r, r->event.start_mark, r->event.end_mark);
 }
@@ -139,7 +140,8 @@ static void report_syntax(struct reader *r)
 	struct position at = place(r, byte_offset(r, p->problem_mark.index), 1);
 	struct diag *d;
 
-	if (p->error == YAML_MEMORY_ERROR)
+	/* Some of libyaml's failed allocations leave no error behind. */
+	if (p->error == YAML_MEMORY_ERROR || p->error == YAML_NO_ERROR)
 		out_of_memory();
 	d = diag_report(r->diags, YAML_SYNTAX, at, p->problem ? p->problem : "unreadable");
 	if (p->context && p->context_mark.index != p->problem_mark.index)
@@ -397,7 +399,7 @@ struct node *yaml_read(struct arena *arena, struct diags *diags, uint32_t file)
 	struct reader r = {
 		.arena = arena,
 		.diags = diags,
-		.file = file,
+		.latest = { .file = file },
 		.source = source_get(diags->sources, file),
 	};
 	struct node *root;

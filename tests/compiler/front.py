@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""hvcc as a program, as TAP: exit codes, options, what happens when memory, disk or reader are gone,
+leaks, instruction budgets, and that each diagnostic has an input that triggers exactly it."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HVCC = os.path.join(TOP, "build/hvcc")
+CASES = os.path.join(TOP, "tests/compiler/cases")
+GOOD = os.path.join(CASES, "config/everything.yaml")
+BAD = os.path.join(CASES, "schema/all-in-one-run.yaml")
+WARNED = os.path.join(CASES, "boot/console-missing.yaml")
+
+# Diagnostics that no document alone can cause; the test that sees each.
+ELSEWHERE = {
+    "HV0002": "output_failed() below",
+    "HV0114": "many_nodes() below",
+}
+
+tests = []
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def hvcc(*arguments, **more):
+    more.setdefault("stdin", subprocess.DEVNULL)
+    more.setdefault("stdout", subprocess.PIPE)
+    more.setdefault("stderr", subprocess.PIPE)
+    program = more.pop("program", [HVCC])
+    return subprocess.run(program + list(arguments), timeout=300, **more)
+
+
+def equal(got, want, what=""):
+    assert got == want, f"{what}: got {got!r}, want {want!r}"
+
+
+@test
+def exit_codes():
+    for want, arguments in [
+        (0, ["check", GOOD]), (0, ["config", GOOD]), (0, ["version"]), (0, ["--help"]), (0, ["schema"]),
+        (0, ["check", WARNED]), (1, ["-W", "error", "check", WARNED]), (1, ["-W", "console-missing", "check", WARNED]),
+        (1, ["check", BAD]), (1, ["config", BAD]), (1, ["check", GOOD, BAD]),
+        (2, []), (2, ["chek"]), (2, ["check"]), (2, ["check", "--nonsense", GOOD]), (2, ["config", GOOD, GOOD]),
+        (2, ["--format", "xml", "check", GOOD]), (2, ["--color", "check"]), (2, ["-W", "HV9999", "check", GOOD]),
+        (2, ["-W", "no-unknown-key", "check", BAD]), (2, ["explain", "nonsense"]), (2, ["schema", "gest"]),
+        (2, ["config", "--json=yes", GOOD]),
+        (3, ["check", "/no/such/file"]), (3, ["check", "/"]), (3, ["-C", "/no/such", "check", GOOD]),
+    ]:
+        equal(hvcc(*arguments).returncode, want, " ".join(["hvcc"] + arguments))
+
+
+@test
+def help_everywhere():
+    listing = hvcc("--help").stdout.decode()
+    commands = re.findall(r"^  ([a-z]+) ", listing.split("Options")[0], re.M)
+    assert {"check", "config", "explain", "schema", "version"} <= set(commands), commands
+    for command in commands:
+        run = hvcc(command, "--help")
+        equal(run.returncode, 0, command)
+        assert run.stdout.decode().startswith(f"Usage: hvcc {command} "), run.stdout
+
+
+@test
+def warnings_by_code():
+    assert b"warning[HV0606]" in hvcc("check", WARNED).stderr
+    equal(hvcc("-W", "no-console-missing", "check", WARNED).stderr, b"")
+    equal(hvcc("-Wno-HV0606", "check", WARNED).stderr, b"")
+    assert b"error[HV0606]" in hvcc("-WHV0606", "check", WARNED).stderr
+
+
+@test
+def colour_only_where_wanted():
+    assert b"\033[" not in hvcc("check", BAD).stderr
+    assert b"\033[" in hvcc("--color", "always", "check", BAD).stderr
+    for variables, want in [({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)]:
+        master, slave = os.openpty()
+        run = subprocess.Popen([HVCC, "check", BAD], stderr=slave, env=dict(os.environ, TERM="xterm", **{}) | variables)
+        os.close(slave)
+        seen = b""
+        while True:
+            try:
+                part = os.read(master, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            seen += part
+        run.wait()
+        os.close(master)
+        equal(b"\033[" in seen, want, str(variables))
+
+
+def conforms(value, schema, root, path="$"):
+    """The keywords of diagnostics.schema.json."""
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    kinds = {"object": dict, "array": list, "string": str, "integer": int}
+    assert "type" not in schema or isinstance(value, kinds[schema["type"]]), f"{path}: {value!r}"
+    assert "const" not in schema or value == schema["const"], f"{path}: {value!r}"
+    assert "enum" not in schema or value in schema["enum"], f"{path}: {value!r}"
+    assert "minimum" not in schema or value >= schema["minimum"], f"{path}: {value!r}"
+    assert "pattern" not in schema or re.search(schema["pattern"], value), f"{path}: {value!r}"
+    for key in schema.get("required", []):
+        assert key in value, f"{path}: no {key}"
+    for key, below in value.items() if "properties" in schema else []:
+        assert key in schema["properties"], f"{path}: unknown {key}"
+        conforms(below, schema["properties"][key], root, f"{path}.{key}")
+    for i, below in enumerate(value) if "items" in schema else []:
+        conforms(below, schema["items"], root, f"{path}[{i}]")
+
+
+@test
+def json_keeps_its_schema():
+    schema = json.loads(hvcc("schema", "diagnostics").stdout)
+    for name in [GOOD, BAD, WARNED, "/no/such/file", os.path.join(CASES, "yaml/yaml-encoding.yaml"),
+                 os.path.join(CASES, "system/cpu-twice.yaml")]:
+        output = json.loads(hvcc("--format", "json", "check", name).stdout)
+        conforms(output, schema, schema)
+        equal(output["errors"], sum(d["severity"] == "error" for d in output["diagnostics"]), name)
+
+
+@test
+def schemas_are_what_they_were():
+    for name in hvcc("schema").stdout.decode().split():
+        with open(os.path.join(TOP, "schema", name + ".schema.json"), "rb") as file:
+            equal(hvcc("schema", name).stdout, file.read(), name)
+
+
+@test
+def every_key_is_explained():
+    def walk(schema, path, root):
+        for key, below in schema.get("properties", {}).items():
+            where = f"{path}.{key}" if path else key
+            run = hvcc("explain", where)
+            equal(run.returncode, 0, where)
+            assert len(run.stdout) > 60, where
+            walk(below, where, root)
+    guest = json.loads(hvcc("schema", "guest").stdout)
+    walk(guest, "", guest)
+
+
+@test
+def config_of_config_is_the_same():
+    def values(text):
+        return [re.sub(r" +# .*", "", line) for line in text.decode().split("\n")]
+    for name in [GOOD, os.path.join(CASES, "config/defaults.yaml"), os.path.join(CASES, "system/two-guests.yaml")]:
+        first = hvcc("config", name).stdout
+        with tempfile.TemporaryDirectory() as folder:
+            again = os.path.join(folder, "again.yaml")
+            with open(again, "wb") as file:
+                file.write(first)
+            second = hvcc("config", again)
+        equal(second.returncode, 0, second.stderr)
+        equal(values(second.stdout), values(first), name)
+        one, two = json.loads(hvcc("config", "--json", name).stdout), hvcc("config", name)
+        assert one["sources"], name
+        equal(two.returncode, 0, name)
+
+
+@test
+def each_diagnostic_has_its_input():
+    """A case named after the diagnostic (or beginning so) whose expected output has that code alone."""
+    seen = {}
+    for folder, _, names in os.walk(CASES):
+        for name in names:
+            if not name.endswith((".err", ".lst")):
+                continue
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+                codes = re.findall(r"^(?:error|warning|note)\[(HV\d+)\]", file.read(), re.M)
+            if len(set(codes)) == 1:
+                seen.setdefault(codes[0], []).append(name)
+    missing = []
+    for line in hvcc("explain").stdout.decode().splitlines():
+        code, word = line.split()
+        equal(hvcc("explain", code).stdout, hvcc("explain", word).stdout, code)
+        if code not in ELSEWHERE and code not in seen:
+            missing.append(line)
+    assert not missing, "no case for " + ", ".join(missing)
+
+
+@test
+def many_nodes():
+    with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
+        file.write(b"schema: hvcc/guest/v1\nname: [" + b"a," * 1000001 + b"]\n")
+        file.flush()
+        run = hvcc("--format", "gcc", "check", file.name)
+        equal(run.returncode, 1)
+        assert b"[HV0114]" in run.stderr, run.stderr
+    with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
+        file.write(b"#" * (17 << 20))
+        file.flush()
+        run = hvcc("check", file.name)
+        equal(run.returncode, 3)
+        assert b"larger than" in run.stderr, run.stderr
+
+
+@test
+def output_failed():
+    with open("/dev/full", "wb") as full:
+        for arguments in (["config", GOOD], ["schema", "guest"], ["--format", "json", "check", GOOD], ["--help"]):
+            run = hvcc(*arguments, stdout=full)
+            equal(run.returncode, 3, arguments)
+            assert b"No space left on device" in run.stderr, run.stderr
+
+
+@test
+def reader_gone():
+    read, write = os.pipe()
+    os.close(read)
+    for arguments in (["config", GOOD], ["schema", "guest"], ["--format", "json", "check", GOOD]):
+        run = hvcc(*arguments, stdout=write)
+        equal((run.returncode, run.stderr), (3, b""), arguments)
+    os.close(write)
+
+
+@test
+def memory_gone():
+    """From each allocation on there is no memory: exit 3, or what was asked for, and never a signal."""
+    library = os.path.join(TOP, "build/oom.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(TOP, "tests/compiler/oom.c")],
+                   check=True)
+    for arguments, end in ((["check", GOOD], 0), (["--format", "json", "check", BAD], 1), (["config", "--json", GOOD], 0),
+                           (["check", os.path.join(CASES, "yaml/yaml-syntax.yaml")], 1)):
+        whole = hvcc(*arguments)
+        for point in range(5000):
+            run = hvcc(*arguments, env=dict(os.environ, LD_PRELOAD=library, OOM_AT=str(point)))
+            if run.returncode == end:
+                equal((run.stdout, run.stderr), (whole.stdout, whole.stderr), f"{arguments} at {point}")
+                break
+            equal(run.returncode, 3, f"{arguments} at {point}")
+            assert b"out of memory" in run.stderr, run.stderr
+        else:
+            raise AssertionError(f"{arguments}: no end")
+
+
+@test
+def nothing_leaks():
+    for name in (GOOD, BAD, os.path.join(CASES, "yaml/yaml-aliases.yaml"), os.path.join(CASES, "system/two-guests.yaml")):
+        for arguments in (["check", name], ["--format", "json", "check", name], ["config", name]):
+            run = hvcc(*arguments, program=["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=all",
+                                            "--error-exitcode=99", HVCC])
+            assert run.returncode in (0, 1), run.stderr.decode()
+
+
+def instructions(path):
+    run = hvcc("check", path, program=["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", HVCC])
+    equal(run.returncode, 0, run.stderr.decode())
+    return int(re.search(r"Collected : (\d+)", run.stderr.decode()).group(1))
+
+
+@test
+def checking_is_cheap():
+    """The budgets of `hvcc check`: one guest 40 M instructions, 1,000 guests 4 G, linear."""
+    guest = """schema: hvcc/guest/v1
+name: g%d
+vcpus: { count: 4, topology: { sockets: 1, dies: 1, cores: 2, threads: 2 } }
+memory: { size: 512MiB }
+boot: { kernel: vmlinuz, initrd: initrd.cpio, cmdline: "console=ttyS0 quiet" }
+devices: { serial: [ { id: com1, io: 0x3f8, irq: 4 } ] }
+"""
+    counts = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for i in range(1000):
+            with open(f"{folder}/g{i}.yaml", "w") as file:
+                file.write(guest % i)
+        for count in (100, 1000):
+            with open(f"{folder}/s{count}.yaml", "w") as file:
+                file.write("schema: hvcc/system/v1\nguests:\n" + "".join(f"  - g{i}.yaml\n" for i in range(count)))
+            counts[count] = instructions(f"{folder}/s{count}.yaml")
+        counts[1] = instructions(f"{folder}/g0.yaml")
+    print(f"# instructions: {counts}")
+    assert counts[1] < 40e6, counts
+    assert counts[1000] < 4e9, counts
+    assert counts[1000] < 11 * counts[100], counts
+
+
+def main():
+    print(f"1..{len(tests)}", flush=True)
+    failed = False
+    for number, function in enumerate(tests, 1):
+        start = time.monotonic()
+        try:
+            function()
+            print(f"ok {number} - front: {function.__name__} ({time.monotonic() - start:.0f} s)", flush=True)
+        except Exception as error:  # an assertion or a program that did not end
+            failed = True
+            print(f"not ok {number} - front: {function.__name__}")
+            print("# " + str(error).replace("\n", "\n# "), flush=True)
+    sys.exit(failed)
+
+
+main()
