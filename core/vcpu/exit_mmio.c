@@ -159,6 +159,8 @@ static enum emul_outcome access_memory(struct emul_cpu *cpu, uint64_t linear, ui
 	outcome = translate(cpu, linear, as_write, &gpa);
 	if (outcome == EMUL_DONE && first < size)
 		outcome = translate(cpu, linear + first, as_write, &gpa2);
+	if (access & EMUL_ACCESS_PROBE)
+		return outcome;
 	if (outcome == EMUL_DONE)
 		outcome = piece(e, gpa, data, first, write);
 	if (outcome == EMUL_DONE && first < size)
