@@ -277,8 +277,8 @@ static void conclude(const struct sample *end)
 	uint64_t khz = known_khz;
 
 	if (!khz)
-		khz = mul_div(tsc, reference->hz(), ticks) / 1000;
-	set_frequencies(khz, mul_div(lapic, khz, tsc));
+		khz = (mul_div(tsc, reference->hz(), ticks) + 500) / 1000;
+	set_frequencies(khz, (mul_div(lapic, khz * 16, tsc) + 8) / 16);
 }
 
 enum status tsc_finish(void)
