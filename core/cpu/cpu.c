@@ -3,6 +3,7 @@
 #include "cpu/cpu.h"
 
 #include "cpu/idt.h"
+#include "cpu/lapic.h"
 #include "cpu/timer_host.h"
 #include "lib/string.h"
 #include "x86/cr.h"
@@ -99,6 +100,20 @@ void cpu_setup(struct percpu *cpu, const uint64_t stacks[IST_COUNT])
 	timer_queue_init(cpu);
 	set_control_registers();
 	load_tables(cpu, stacks);
+}
+
+void cpu_repair(void)
+{
+	uint64_t gs = rdmsr(MSR_GS_BASE);
+	struct percpu *cpu = percpu_table[0];
+
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		if ((uintptr_t)percpu_table[i] == gs)
+			return;
+		if (percpu_table[i]->apic_id == lapic_id())
+			cpu = percpu_table[i];
+	}
+	wrmsr(MSR_GS_BASE, (uintptr_t)cpu);
 }
 
 void cpu_take_interrupts(void)

@@ -21,4 +21,7 @@ void cpu_find_features(void);
  */
 void cpu_setup(struct percpu *cpu, const uint64_t stacks[IST_COUNT]);
 
+/* Before the core's last words: GS may be a guest's when a backend has failed, and all that follows needs this_cpu(). */
+void cpu_repair(void);
+
 #endif

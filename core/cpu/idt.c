@@ -3,6 +3,7 @@
 #include "cpu/idt.h"
 
 #include "console/log.h"
+#include "cpu/cpu.h"
 #include "cpu/extable.h"
 #include "cpu/lapic.h"
 #include "cpu/nmi.h"
@@ -119,6 +120,7 @@ static void exception(struct frame *f)
 		f->rip = fixup;
 		return;
 	}
+	cpu_repair();
 	log_last_words();
 	nmi_stop_others();
 	log_error("exception %llu (%s) in the core", (unsigned long long)f->vector,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * lib/ is what every other folder of the core stands on: integer types, bits, the error idiom, lists,
- * rings, locks, bytes and text, checksums. It is freestanding and pure: it knows no processor, no device and
+ * locks, bytes and text, checksums. It is freestanding and pure: it knows no processor, no device and
  * no guest, takes every effect as a parameter, and compiles on the host unchanged, where it is tested.
  *
  * types.h: the integer types and the few attributes used everywhere.

@@ -56,22 +56,6 @@ static inline void out32(uint16_t port, uint32_t v)
 
 /* --------------------------------------------- registers mapped in memory: one access of exactly that width */
 
-static inline uint8_t mmio_read8(const volatile void *p)
-{
-	uint8_t v;
-
-	__asm__ volatile("movb %1, %0" : "=q"(v) : "m"(*(const volatile uint8_t *)p) : "memory");
-	return v;
-}
-
-static inline uint16_t mmio_read16(const volatile void *p)
-{
-	uint16_t v;
-
-	__asm__ volatile("movw %1, %0" : "=r"(v) : "m"(*(const volatile uint16_t *)p) : "memory");
-	return v;
-}
-
 static inline uint32_t mmio_read32(const volatile void *p)
 {
 	uint32_t v;
@@ -86,11 +70,6 @@ static inline uint64_t mmio_read64(const volatile void *p)
 
 	__asm__ volatile("movq %1, %0" : "=r"(v) : "m"(*(const volatile uint64_t *)p) : "memory");
 	return v;
-}
-
-static inline void mmio_write8(volatile void *p, uint8_t v)
-{
-	__asm__ volatile("movb %1, %0" : "=m"(*(volatile uint8_t *)p) : "qi"(v) : "memory");
 }
 
 static inline void mmio_write16(volatile void *p, uint16_t v)
@@ -197,16 +176,6 @@ static inline void invlpg(const void *p)
 	__asm__ volatile("invlpg (%0)" : : "r"(p) : "memory");
 }
 
-static inline void wbinvd(void)
-{
-	__asm__ volatile("wbinvd" : : : "memory");
-}
-
-static inline void clts(void)
-{
-	__asm__ volatile("clts" : : : "memory");
-}
-
 /* ---------------------------------------------------------------- descriptor tables */
 
 static inline void lgdt(const struct table_register *r)
@@ -217,11 +186,6 @@ static inline void lgdt(const struct table_register *r)
 static inline void lidt(const struct table_register *r)
 {
 	__asm__ volatile("lidt %0" : : "m"(*r) : "memory");
-}
-
-static inline void sgdt(struct table_register *r)
-{
-	__asm__ volatile("sgdt %0" : "=m"(*r));
 }
 
 static inline void ltr(uint16_t selector)
@@ -287,14 +251,6 @@ static inline void take_interrupts(void)
 	__asm__ volatile("sti; nop; cli" : : : "memory");
 }
 
-static inline uint64_t read_rflags(void)
-{
-	uint64_t v;
-
-	__asm__ volatile("pushfq; popq %0" : "=r"(v) : : "memory");
-	return v;
-}
-
 static inline uint64_t read_rsp(void)
 {
 	uint64_t v;
@@ -337,11 +293,6 @@ static inline void mfence(void)
 	__asm__ volatile("mfence" : : : "memory");
 }
 
-static inline void sfence(void)
-{
-	__asm__ volatile("sfence" : : : "memory");
-}
-
 /* SDM v3 VERW with MD_CLEAR: overwrites the buffers named by MDS. */
 static inline void verw(const uint16_t *selector)
 {
@@ -368,11 +319,6 @@ static inline void vmload(uint64_t vmcb)
 static inline void vmsave(uint64_t vmcb)
 {
 	__asm__ volatile("vmsave %0" : : "a"(vmcb) : "memory");
-}
-
-static inline void invlpga(uint64_t address, uint32_t asid)
-{
-	__asm__ volatile("invlpga %0, %1" : : "a"(address), "c"(asid) : "memory");
 }
 
 /* ---------------------------------------------------------------- vector state (SDM v1 13) */

@@ -7,6 +7,7 @@
  *	stack	a stack that overflows meets its guard page and ends as a double fault
  *	text	a write to the image's code faults; alias: so does one through the direct map
  *	data	a jump into data faults
+ *	gs	a fault while GS is not the core's
  *	panic	one CPU panics, the others stop
  *
  * All but the first must end with the core's own message: run.sh looks for it.
@@ -28,6 +29,7 @@
 #include "mm/host_map.h"
 #include "platform/acpi_host.h"
 #include "platform/power.h"
+#include "x86/msr.h"
 
 #define DEBUG_EXIT 0xf4
 #define ROUNDS	   300
@@ -259,6 +261,13 @@ static void case_data(void)
 	((void (*)(void))(uintptr_t)code)();
 }
 
+/* As when a backend fails between a guest's state and the core's. */
+static void case_gs(void)
+{
+	wrmsr(MSR_GS_BASE, 0x123456789000);
+	breakpoint();
+}
+
 static void case_panic(void)
 {
 	panic("as asked");
@@ -269,7 +278,8 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{"cpus", case_cpus}, {"stack", case_stack}, {"text", case_text},
-	{"alias", case_alias}, {"data", case_data}, {"panic", case_panic},
+	{"alias", case_alias}, {"data", case_data}, {"gs", case_gs},
+	{"panic", case_panic},
 };
 
 static void work(void)

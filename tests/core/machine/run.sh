@@ -36,5 +36,6 @@ ends stack 'double fault'
 ends text 'page fault'
 ends alias 'page fault'
 ends data 'page fault'
+ends gs 'breakpoint'
 ends panic 'as asked'
 echo "1..$n"

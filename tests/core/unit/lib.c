@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core/lib against the C library, or against values from the standards: bits, strings, text, SHA-256 (FIPS 180-4 examples), rings,
- * lists, locks.
+ * core/lib against the C library, or against values from the standards: bits, strings, text, SHA-256 (FIPS 180-4 examples), lists,
+ * locks.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -12,7 +12,6 @@
 #include "lib/checksum.h"
 #include "lib/format.h"
 #include "lib/list.h"
-#include "lib/ring.h"
 #include "lib/sha256.h"
 #include "lib/spinlock.h"
 #include "lib/status.h"
@@ -211,25 +210,6 @@ static void test_checksum(void **state)
 	assert_int_equal(checksum8(table, 0), 0);
 }
 
-static void test_ring(void **state)
-{
-	uint8_t data[4], byte;
-	struct ring r;
-
-	(void)state;
-	ring_init(&r, data, sizeof(data));
-	r.head = r.tail = 0xfffffffe; /* the counters wrap */
-	assert_false(ring_take(&r, &byte));
-	for (uint8_t i = 0; i < 4; i++)
-		assert_true(ring_put(&r, i));
-	assert_false(ring_put(&r, 9));
-	for (uint8_t i = 0; i < 4; i++) {
-		assert_true(ring_take(&r, &byte));
-		assert_int_equal(byte, i);
-	}
-	assert_int_equal(ring_free(&r), 4);
-}
-
 static void test_list(void **state)
 {
 	struct list_node head, a, b, c, *pos;
@@ -293,7 +273,7 @@ int main(void)
 		cmocka_unit_test(test_bits),	       cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_format),	       cmocka_unit_test(test_format_edges),
 		cmocka_unit_test(test_sha256),	       cmocka_unit_test(test_sha256_pieces),
-		cmocka_unit_test(test_checksum),       cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_checksum),
 		cmocka_unit_test(test_list),	       cmocka_unit_test(test_spinlock),
 		cmocka_unit_test(test_status),
 	};
