@@ -166,9 +166,10 @@ static void set_tpr(void *chip, unsigned int n, uint32_t value)
 {
 	struct vlapic *apic = chip;
 
-	apic->value[n] = value & 0xff;
-	if (any(apic->irr))
+	/* CR8 shows the class; and what was held back may come now. */
+	if ((value ^ apic->value[n]) & 0xf0)
 		irq_notify(apic->vcpu);
+	apic->value[n] = value & 0xff;
 }
 
 static void vlapic_set_cr8(void *chip, uint8_t value)

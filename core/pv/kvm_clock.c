@@ -77,6 +77,8 @@ enum access_result kvm_clock_write_wall(struct kvm_device *kvm, uint64_t value)
 		.nanoseconds = ns % NS_PER_SECOND,
 	};
 
+	if (value & ~KVM_ADDRESS)
+		return ACCESS_FAULT;
 	kvm->wall_clock = value;
 	if (value)
 		publish(device_memory(kvm->device.vm), value & KVM_ADDRESS, &wall, sizeof(wall),
@@ -94,6 +96,8 @@ enum access_result kvm_clock_write_system_time(struct kvm_device *kvm, struct kv
 		.flags = kvm->device.record->parameter[1] & KVM_FEATURE_CLOCK_STABLE ? PVCLOCK_TSC_STABLE : 0,
 	};
 
+	if (value & ~(KVM_ADDRESS | KVM_ENABLE))
+		return ACCESS_FAULT;
 	vcpu->system_time = value;
 	rate(&time, time_khz());
 	if (value & KVM_ENABLE)

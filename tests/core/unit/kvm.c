@@ -83,6 +83,7 @@ static void system_time_runs_right(void **state)
 static void pages(void **state)
 {
 	static const struct step steps[] = {
+		{ WRMSR_GP, TIME, 0x1003 }, { WRMSR_GP, WALL, 0x2001 }, { WRMSR_GP, WALL, 0x2002 }, /* not aligned */
 		{ WRMSR, TIME, 0x1000 }, { RAM32, 0x1000, 0 }, /* not enabled: nothing is written */
 		{ WRMSR, TIME, 0x1001 }, { RAM32, 0x1000, 2 }, { WRMSR, TIME, 0x1001 }, { RAM32, 0x1000, 4 },
 		{ WAIT, 5000000000ull },

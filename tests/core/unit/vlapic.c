@@ -111,6 +111,8 @@ static void priorities_nest(void **state)
 		{ PENDING, 0, 0 },
 		{ CR8, 0, 4 },
 		{ NOTIFIED, 0, 1 },
+		{ WRMSR, X_TPR, 0x4e },
+		{ NOTIFIED, 0, 0 },
 		{ SET_CR8, 0, 3 },
 		{ NOTIFIED, 0, 1 },
 		{ RDMSR, X_TPR, 0x30 },
