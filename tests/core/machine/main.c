@@ -4,13 +4,14 @@
  * the command line:
  *
  *	cpus	fix-ups, kicks, timers and NMIs on every CPU, NMIs in the middle of faults included
+ *	input	a byte received by the serial port interrupts a halted CPU
  *	stack	a stack that overflows meets its guard page and ends as a double fault
  *	text	a write to the image's code faults; alias: so does one through the direct map
  *	data	a jump into data faults
  *	gs	a fault while GS is not the core's
  *	panic	one CPU panics, the others stop
  *
- * All but the first must end with the core's own message: run.sh looks for it.
+ * All after these two must end with the core's own message: run.sh looks for it.
  */
 #include "boot/handoff.h"
 #include "console/log.h"
@@ -229,6 +230,33 @@ static void case_cpus(void)
 	WRITE_ONCE(fault_storm, 0);
 }
 
+/* ---- case input: run.sh sends a line when it reads `ready` */
+
+static bool came;
+
+static void note_input(void *context)
+{
+	int c;
+
+	while ((c = console_read()) >= 0)
+		*(char *)context = (char)(c == '\n' || c == '\r' ? *(char *)context : c);
+	came = true;
+}
+
+static void case_input(void)
+{
+	struct acpi_override o = acpi_isa_interrupt(&machine_acpi, 4);
+	char last = 0;
+
+	interrupt_set_handler(HOST_VECTOR_CONSOLE, console_interrupt);
+	must(ioapic_route(o.gsi, HOST_VECTOR_CONSOLE, lapic_id(), o.level, o.active_low), "route");
+	console_listen(note_input, &last);
+	console_write("ready\r\n", 7);
+	while (!came)
+		cpu_idle();
+	expect(last == 'k', "a byte wakes the CPU that listens");
+}
+
 /* ---- cases that end in the core's message */
 
 static uint64_t deeper(volatile uint64_t depth)
@@ -277,7 +305,7 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{"cpus", case_cpus}, {"stack", case_stack}, {"text", case_text},
+	{"cpus", case_cpus}, {"input", case_input}, {"stack", case_stack}, {"text", case_text},
 	{"alias", case_alias}, {"data", case_data}, {"gs", case_gs},
 	{"panic", case_panic},
 };
