@@ -18,6 +18,8 @@
 /* The result of such a function must be looked at. */
 #define MUST_USE __attribute__((warn_unused_result))
 #define NORETURN __attribute__((noreturn))
+/* Off the common path: kept out of its callers, so that these need no registers saved for it. */
+#define COLD __attribute__((cold, noinline))
 #define PACKED __attribute__((packed))
 #define ALIGNED(n) __attribute__((aligned(n)))
 /* The compiler checks the arguments against the format string, argument `f` counted from 1. */

@@ -41,7 +41,7 @@ struct walk {
 	uint64_t rights; /* PTE_WRITE, PTE_USER of all levels ANDed */
 	bool no_execute; /* of any level */
 	uint32_t error;	 /* of the page fault */
-	struct fetch_line *line; /* whose trail is to be filled in; NULL: none */
+	struct fetch_trail *trail; /* to be filled in; NULL: none */
 };
 
 static const struct walk_mode *walk_mode(const struct guest_paging *p)
@@ -152,12 +152,12 @@ static uint64_t leaf_address(const struct walk *w, uint64_t entry, unsigned int 
 static void leave_trail(struct walk *w, uint64_t address, uint64_t entry)
 {
 	const struct memory_extent *e = memory_find(w->memory, address);
-	struct fetch_line *line = w->line;
+	struct fetch_trail *trail = w->trail;
 
-	line->entry_size = w->mode->entry_size;
-	line->trail[line->levels].entry = e && e->host ? e->host + (address - e->gpa) : NULL;
-	line->trail[line->levels].value = entry & ~(PTE_ACCESSED | PTE_DIRTY);
-	line->levels++;
+	trail->entry_size = w->mode->entry_size;
+	trail->step[trail->levels].entry = e && e->host ? e->host + (address - e->gpa) : NULL;
+	trail->step[trail->levels].value = entry & ~(PTE_ACCESSED | PTE_DIRTY);
+	trail->levels++;
 }
 
 /* One level: *table becomes the next table, or the translation when this was the leaf (*leaf). */
@@ -176,7 +176,7 @@ static enum status walk_level(struct walk *w, unsigned int level, uint64_t *tabl
 	*leaf = is_leaf(w, entry, level);
 	if (entry & reserved_bits(w, level, *leaf))
 		return walk_fault(w, PF_PRESENT | PF_RESERVED);
-	if (w->line)
+	if (w->trail)
 		leave_trail(w, address, entry);
 	take_rights(w, entry, level);
 	if (*leaf && !permitted(w))
@@ -203,7 +203,7 @@ static enum status walk_tables(struct walk *w, uint64_t *gpa)
 }
 
 static enum status walk_noting(struct memory *memory, const struct guest_paging *paging, uint64_t linear, uint32_t access,
-			       struct fetch_line *line, uint64_t *gpa, uint32_t *error)
+			       struct fetch_trail *trail, uint64_t *gpa, uint32_t *error)
 {
 	struct walk w = {
 		.memory = memory,
@@ -213,7 +213,7 @@ static enum status walk_noting(struct memory *memory, const struct guest_paging 
 		.access = access,
 		.user = paging->cpl == 3 && !(access & GUEST_IMPLICIT),
 		.rights = ~0ULL,
-		.line = line,
+		.trail = trail,
 	};
 	enum status s;
 
@@ -234,14 +234,16 @@ MUST_USE enum status guest_walk(struct memory *memory, const struct guest_paging
 }
 
 /* Enters the page of a fetched instruction, when all of it is RAM. */
-static void fetch_enter(struct memory *memory, struct fetch_line *line, uint64_t gpa, struct fetch_cache *cache)
+static void fetch_enter(struct memory *memory, struct fetch_cache *cache, struct fetch_line line, uint64_t gpa,
+			const struct fetch_trail *trail)
 {
 	const struct memory_extent *e = memory_find(memory, gpa);
 
 	if (!e || !e->host)
 		return;
-	line->bytes = e->host + (align_down(gpa, PAGE_SIZE) - e->gpa);
-	cache->lines[(line->page >> PAGE_SHIFT) % FETCH_LINES] = *line;
+	line.bytes = e->host + (align_down(gpa, PAGE_SIZE) - e->gpa);
+	cache->lines[line.page % FETCH_LINES] = line;
+	cache->trails[line.page % FETCH_LINES] = *trail;
 }
 
 uint32_t guest_fetch(struct memory *memory, const struct guest_paging *paging, uint64_t linear, uint8_t *bytes,
@@ -255,46 +257,48 @@ uint32_t guest_fetch(struct memory *memory, const struct guest_paging *paging, u
 	while (done < size) {
 		uint64_t at = linear + done, gpa;
 		uint32_t piece = (uint32_t)min_of((uint64_t)(size - done), PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-		struct fetch_line line = {.page = align_down(at, PAGE_SIZE) | context, .cr3 = paging->cr3};
+		const struct fetch_line line = {.page = at >> PAGE_SHIFT, .cr3 = paging->cr3, .context = context};
+		struct fetch_trail trail = {0};
 
-		if (walk_noting(memory, paging, at, GUEST_FETCH, &line, &gpa, error) != STATUS_OK) {
+		if (walk_noting(memory, paging, at, GUEST_FETCH, &trail, &gpa, error) != STATUS_OK) {
 			*fault_address = at;
 			break;
 		}
 		if (memory_read(memory, gpa, bytes + done, piece) != STATUS_OK)
 			break;
 		if (!done)
-			fetch_enter(memory, &line, gpa, cache);
+			fetch_enter(memory, cache, line, gpa, &trail);
 		done += piece;
 	}
 	return done;
 }
 
-static uint64_t trail_entry(const struct fetch_line *line, uint32_t level)
+/* Another vCPU may write the entry: one read. */
+static uint64_t entry_now(const struct fetch_trail *trail, uint32_t step)
 {
-	const void *entry = line->trail[level].entry;
+	const void *entry = trail->step[step].entry;
 
-	/* Another vCPU may write it: one read. */
 	if (!entry)
 		return 0;
-	return line->entry_size == 8 ? READ_ONCE(*(const uint64_t *)entry) : READ_ONCE(*(const uint32_t *)entry);
+	return trail->entry_size == 8 ? READ_ONCE(*(const uint64_t *)entry) : READ_ONCE(*(const uint32_t *)entry);
 }
 
 const uint8_t *fetch_exact(const struct fetch_cache *cache, uint64_t linear, uint64_t cr3, uint32_t context)
 {
-	const struct fetch_line *line = &cache->lines[(linear >> PAGE_SHIFT) % FETCH_LINES];
+	uint64_t index = (linear >> PAGE_SHIFT) % FETCH_LINES;
+	const struct fetch_trail *trail = &cache->trails[index];
 
-	if (!fetch_cached(cache, linear, cr3, context))
+	if (!fetch_cached(cache, linear, cr3) || cache->lines[index].context != context)
 		return NULL;
-	for (uint32_t i = 0; i < line->levels; i++)
-		if ((trail_entry(line, i) & ~(PTE_ACCESSED | PTE_DIRTY)) != line->trail[i].value)
+	for (uint32_t i = 0; i < trail->levels; i++)
+		if ((entry_now(trail, i) & ~(PTE_ACCESSED | PTE_DIRTY)) != trail->step[i].value)
 			return NULL;
-	return line->bytes;
+	return cache->lines[index].bytes;
 }
 
 void fetch_cache_clear(struct fetch_cache *cache)
 {
-	/* No canonical or 32-bit address: no line matches. */
+	/* No page has that number. */
 	for (uint32_t i = 0; i < FETCH_LINES; i++)
-		cache->lines[i] = (struct fetch_line){.page = BIT(63)};
+		cache->lines[i] = (struct fetch_line){.page = ~0ULL};
 }

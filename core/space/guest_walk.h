@@ -35,42 +35,46 @@ MUST_USE enum status guest_walk(struct memory *memory, const struct guest_paging
 				uint32_t access, uint64_t *gpa, uint32_t *error);
 
 /*
- * The fetch cache: one line an index of the page number. `context` is whatever else the translation hangs on (CPL, mode bits),
- * packed by the caller. A line may be stale (the guest need not tell us): bytes read through it are only compared with what the
+ * The fetch cache: one line an index of the page number. `context` is whatever else the translation hangs on (CPL, mode bits), packed
+ * by the caller. A line may be stale (the guest need not tell us): bytes read through it are only compared with what the
  * exit already says, and a mismatch is followed by a walk; fetch_exact() looks at the tables' entries again, which is as good
  * as a walk, for bytes that are executed.
  */
 #define FETCH_LINES 8
 
 struct fetch_line {
-	uint64_t page; /* linear address of the page, with `context` in its low bits */
+	uint64_t page; /* linear page number */
 	uint64_t cr3;
 	const uint8_t *bytes; /* the page in the core's direct map; it is RAM of this guest for as long as the VM lives */
-	/* The entries that the walk used: while they hold the same, so does the translation. */
+	uint64_t context;
+};
+
+/* The entries that the walk used: while they hold the same, so does the translation. */
+struct fetch_trail {
 	uint32_t levels;
-	uint8_t entry_size;
+	uint32_t entry_size;
 	struct {
 		const void *entry;
 		uint64_t value; /* without accessed and dirty */
-	} trail[5];
+	} step[5];
 };
 
 struct fetch_cache {
 	struct fetch_line lines[FETCH_LINES];
+	struct fetch_trail trails[FETCH_LINES];
 };
 
-/* The page's bytes, or NULL when the line holds another. context < 4096. */
-static inline const uint8_t *fetch_cached(const struct fetch_cache *cache, uint64_t linear, uint64_t cr3,
-					  uint32_t context)
+/* The page's bytes as far as page and CR3 tell, or NULL when the line holds another. */
+static inline const uint8_t *fetch_cached(const struct fetch_cache *cache, uint64_t linear, uint64_t cr3)
 {
 	const struct fetch_line *line = &cache->lines[(linear >> PAGE_SHIFT) % FETCH_LINES];
 
-	if (line->page != ((linear & ~(PAGE_SIZE - 1)) | context) || line->cr3 != cr3)
+	if (unlikely(line->page != linear >> PAGE_SHIFT || line->cr3 != cr3))
 		return NULL;
 	return line->bytes;
 }
 
-/* The same, if the translation still holds. */
+/* The same, if the context is the same and the translation still holds. */
 const uint8_t *fetch_exact(const struct fetch_cache *cache, uint64_t linear, uint64_t cr3, uint32_t context);
 
 /*

@@ -83,7 +83,7 @@ static enum status svm_cpu_start(uint32_t index)
 /* ---- the loop */
 
 /* A fresh ASID of this CPU; when none is left all are taken back by one flush. APM v2 15.16. */
-static void take_asid(struct svm_vcpu *svm, struct svm_cpu *cpu)
+static COLD void take_asid(struct svm_vcpu *svm, struct svm_cpu *cpu)
 {
 	svm->vmcb.tlb_control = TLB_KEEP;
 	if (cpu->next_asid >= svm_machine.asids) {

@@ -14,30 +14,34 @@
 struct exit_row;
 typedef bool exit_filler(struct vcpu *vcpu, struct vmcb *v);
 
-struct exit_row {
+struct ALIGNED(32) exit_row {
+	exit_filler *fill; /* false: the exit is done with */
+	uint32_t bytes, mask;
 	uint8_t reason; /* enum exit_reason */
 	uint8_t length; /* of the bare instruction; 0: none is needed */
 	uint16_t op;	/* enum emul_op */
-	uint32_t bytes, mask;
-	exit_filler *fill; /* false: the exit is done with */
 };
+
+#define PLAIN(r)	   {.reason = r}
+#define FILLED(r, f)	   {.reason = r, .fill = f}
+#define INSN(r, o, l, b, m) {.reason = r, .length = l, .op = EMUL_OP_##o, .bytes = b, .mask = m}
 
 /* ---- instruction lengths */
 
-static const uint8_t *cached_bytes(const struct vcpu *vcpu, const struct vmcb *v)
+static inline const uint8_t *cached_bytes(const struct vcpu *vcpu, const struct vmcb *v)
 {
-	uint64_t linear = vcpu->rip;
+	uint64_t linear = v->rip;
 	const uint8_t *page;
 
 	if (unlikely(!(v->cs.attributes & 0x200 && v->efer & EFER_LMA)))
 		linear = (uint32_t)(linear + v->cs.base);
-	page = fetch_cached(&vcpu->fetch, linear, v->cr3, svm_context(v));
+	page = fetch_cached(&vcpu->fetch, linear, v->cr3);
 	if (unlikely(!page || (linear & (PAGE_SIZE - 1)) > PAGE_SIZE - 4))
 		return NULL;
 	return page + (linear & (PAGE_SIZE - 1));
 }
 
-static uint32_t decoded_length(struct vcpu *vcpu, uint16_t op)
+static COLD uint32_t decoded_length(struct vcpu *vcpu, uint32_t op)
 {
 	struct emul_insn insn;
 
@@ -49,7 +53,7 @@ static inline uint32_t length_of(struct vcpu *vcpu, const struct vmcb *v, const 
 	const uint8_t *bytes;
 
 	if (svm_machine.next_rip && v->next_rip)
-		return (uint32_t)(v->next_rip - vcpu->rip);
+		return (uint32_t)(v->next_rip - v->rip);
 	bytes = cached_bytes(vcpu, v);
 	if (likely(bytes && (*(const volatile uint32_t *)bytes & row->mask) == row->bytes))
 		return row->length;
@@ -61,8 +65,8 @@ static inline uint32_t length_of(struct vcpu *vcpu, const struct vmcb *v, const 
 static bool fill_msr(struct vcpu *vcpu, struct vmcb *v)
 {
 	static const struct exit_row rows[] = {
-		{EXIT_MSR, 2, EMUL_OP_RDMSR, 0x320f, 0xffff, NULL},
-		{EXIT_MSR, 2, EMUL_OP_WRMSR, 0x300f, 0xffff, NULL},
+		INSN(EXIT_MSR, RDMSR, 2, 0x320f, 0xffff),
+		INSN(EXIT_MSR, WRMSR, 2, 0x300f, 0xffff),
 	};
 
 	vcpu->exit.write = v->exit_info1 & 1;
@@ -165,10 +169,6 @@ static enum verdict nested_fault(struct vcpu *vcpu, const struct vmcb *v)
 
 /* ---- the table */
 
-#define PLAIN(r)		{r, 0, 0, 0, 0, NULL}
-#define FILLED(r, f)		{r, 0, 0, 0, 0, f}
-#define INSN(r, o, l, b, m)	{r, l, EMUL_OP_##o, b, m, NULL}
-
 static const struct exit_row rows[VMEXIT_CODES] = {
 	/* Codes without a row are EXIT_UNKNOWN, which is 0. */
 	[VMEXIT_CR_WRITE + 4] = FILLED(EXIT_CR, fill_cr),
@@ -211,10 +211,8 @@ static const struct exit_row rows[VMEXIT_CODES] = {
 };
 
 /* Codes past the table. */
-static enum verdict rare_exit(struct vcpu *vcpu, const struct vmcb *v)
+static COLD enum verdict rare_exit(struct vcpu *vcpu, const struct vmcb *v)
 {
-	if (likely(v->exit_code == VMEXIT_NPF))
-		return nested_fault(vcpu, v);
 	vcpu->exit.code = v->exit_code;
 	/* VMEXIT_INVALID is -1, in 32 or in 64 bits. */
 	vcpu->exit.reason = (uint32_t)v->exit_code == 0xffffffff ? EXIT_INVALID : EXIT_UNKNOWN;
@@ -235,8 +233,8 @@ static void take_vectoring(struct vcpu *vcpu, const struct vmcb *v)
 	vcpu_vectoring(vcpu, &event);
 }
 
-/* What is rare enough to be one test in the common path: see svm_exit(). */
-static void take_side_effects(struct vcpu *vcpu, struct svm_vcpu *svm)
+/* What svm_exit() finds to be there only now and then. */
+static COLD void take_side_effects(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	struct vmcb *v = &svm->vmcb;
 
@@ -249,6 +247,13 @@ static void take_side_effects(struct vcpu *vcpu, struct svm_vcpu *svm)
 		write_dr7(DR7_INITIAL);
 }
 
+static COLD enum verdict unknown_exit(struct vcpu *vcpu, const struct vmcb *v)
+{
+	vcpu->exit.reason = EXIT_UNKNOWN;
+	vcpu->exit.code = v->exit_code;
+	return exit_table[EXIT_UNKNOWN](vcpu);
+}
+
 enum verdict svm_exit(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	struct vmcb *v = &svm->vmcb;
@@ -258,24 +263,24 @@ enum verdict svm_exit(struct vcpu *vcpu, struct svm_vcpu *svm)
 	vcpu->gpr[RSP] = v->rsp;
 	vcpu->rip = v->rip;
 	vcpu->rflags = v->rflags;
-	vcpu->shadow = v->shadow & 1;
-	if (unlikely((v->exit_int_info & EVENT_VALID) | svm->iret_pending | (v->dr7 & DR7_ENABLES)))
+	vcpu->shadow = (uint8_t)v->shadow & 1;
+	if (unlikely(v->exit_int_info & EVENT_VALID || svm->iret_pending || v->dr7 & DR7_ENABLES))
 		take_side_effects(vcpu, svm);
 	if (unlikely((uint8_t)v->interrupt != svm->task_priority))
 		svm_task_priority_changed(vcpu, svm);
-	if (unlikely(v->exit_code >= VMEXIT_CODES))
-		return rare_exit(vcpu, v);
+	if (v->exit_code >= VMEXIT_CODES)
+		return likely(v->exit_code == VMEXIT_NPF) ? nested_fault(vcpu, v) : rare_exit(vcpu, v);
 	row = &rows[v->exit_code];
 	vcpu->exit.reason = row->reason;
 	if (row->length) {
 		vcpu->exit.length = length_of(vcpu, v, row);
 		if (unlikely(!vcpu->exit.length))
 			return VERDICT_RESUME;
-	} else if (row->fill) {
-		if (unlikely(!row->fill(vcpu, v)))
-			return VERDICT_RESUME;
-	} else if (unlikely(row->reason == EXIT_UNKNOWN)) {
-		vcpu->exit.code = v->exit_code;
+		return exit_table[row->reason](vcpu);
 	}
+	if (row->fill && !row->fill(vcpu, v))
+		return VERDICT_RESUME;
+	if (unlikely(!row->reason))
+		return unknown_exit(vcpu, v);
 	return exit_table[row->reason](vcpu);
 }

@@ -146,6 +146,7 @@ enum status svm_vcpu_create(struct vcpu *vcpu)
 	struct vmcb *v = &svm->vmcb;
 
 	svm->phys = virt_to_phys(v);
+	vcpu->cr4 = &v->cr4;
 	set_intercepts(vcpu->guest, v);
 	v->iopm = svm_machine.iopm_phys;
 	v->msrpm = virt_to_phys(g->msrpm);

@@ -48,8 +48,6 @@ const struct msr_entry *msr_find(const struct msr_table *table, uint32_t msr, ui
 {
 	uint32_t low = 0, high = table->count;
 
-	if (likely(*hint < high && msr - table->entries[*hint].first <= table->entries[*hint].last - table->entries[*hint].first))
-		return &table->entries[*hint];
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 		const struct msr_entry *e = &table->entries[middle];

@@ -38,7 +38,16 @@ uint32_t xsave_size(const struct xsave_layout *layout, uint64_t components, bool
 /* The entry of a leaf; NULL: reads zero. */
 const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t leaf, uint32_t subleaf);
 
-/* The entry of an MSR, looking first at entries[*hint]; NULL: unlisted. */
+/* The entry of an MSR; NULL: unlisted. *hint becomes its index. */
 const struct msr_entry *msr_find(const struct msr_table *table, uint32_t msr, uint32_t *hint);
+
+/* The same, looking first at entries[*hint]. */
+static inline const struct msr_entry *msr_find_near(const struct msr_table *table, uint32_t msr, uint32_t *hint)
+{
+	const struct msr_entry *e = &table->entries[*hint];
+
+	/* A hint is 0 or was found: it is an entry wherever there are any; the table ends in an empty row. */
+	return likely(msr >= e->first && msr <= e->last) ? e : msr_find(table, msr, hint);
+}
 
 #endif

@@ -7,19 +7,15 @@
 #include "vcpu/exits.h"
 #include "x86/cr.h"
 
-void vcpu_advance(struct vcpu *vcpu, uint32_t length)
+COLD void vcpu_advance_slowly(struct vcpu *vcpu, uint64_t next)
 {
-	uint64_t next = vcpu->rip + length;
-
-	/* Outside 64-bit mode EIP wraps at 4 GiB. */
-	if (unlikely((vcpu->rip ^ next) >> 32) && vcpu_mode_bytes(vcpu) != 8)
+	if ((vcpu->rip ^ next) >> 32 && vcpu_mode_bytes(vcpu) != 8)
 		next = (uint32_t)next;
 	vcpu->rip = next;
-	vcpu->shadow = false;
-	if (unlikely(vcpu->rflags & RFLAGS_TF)) {
-		vcpu->backend->set_dr(vcpu, 6, vcpu->backend->get_dr(vcpu, 6) | DR6_BS);
-		vcpu_raise(vcpu, VECTOR_DB);
-	}
+	if (!(vcpu->rflags & RFLAGS_TF))
+		return;
+	vcpu->backend->set_dr(vcpu, 6, vcpu->backend->get_dr(vcpu, 6) | DR6_BS);
+	vcpu_raise(vcpu, VECTOR_DB);
 }
 
 uint8_t vcpu_mode_bytes(const struct vcpu *vcpu)
@@ -68,7 +64,7 @@ enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *ra
 {
 	enum access_result result;
 
-	if (!(range->flags & BUS_LOCKED))
+	if (likely(!(range->flags & BUS_LOCKED)))
 		return range->handler(range->context, access);
 	spin_lock(&vcpu->guest->device_lock);
 	result = range->handler(range->context, access);
@@ -76,12 +72,8 @@ enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *ra
 	return result;
 }
 
-enum verdict vcpu_finish(struct vcpu *vcpu, enum access_result result, uint32_t length)
+COLD enum verdict vcpu_refuse(struct vcpu *vcpu, enum access_result result)
 {
-	if (likely(result == ACCESS_DONE || result == ACCESS_NONE)) {
-		vcpu_advance(vcpu, length);
-		return VERDICT_RESUME;
-	}
 	if (result == ACCESS_STOP)
 		return VERDICT_CRASH;
 	vcpu_raise_error(vcpu, VECTOR_GP, 0);

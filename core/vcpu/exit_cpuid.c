@@ -10,7 +10,7 @@
 enum { EAX, EBX, ECX, EDX };
 
 /* XCR0 is the guest's, also where its writes cannot be intercepted: then it may have more than its policy says. */
-static uint64_t live_xcr0(struct vcpu *vcpu)
+static COLD uint64_t live_xcr0(struct vcpu *vcpu)
 {
 	uint64_t xcr0 = vcpu->guest->xcr0 ? xgetbv(0) : XCR0_X87;
 
@@ -21,79 +21,74 @@ static uint64_t live_xcr0(struct vcpu *vcpu)
 	return xcr0;
 }
 
-static void fill_xsave(struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t subleaf, uint32_t r[4])
+static COLD void fill_xsave(struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t subleaf)
 {
 	if (e->dynamic & HV_DYNAMIC_XSAVE_MAX) {
-		r[EAX] = (uint32_t)vcpu->guest->xcr0;
-		r[EDX] = (uint32_t)(vcpu->guest->xcr0 >> 32);
-		r[ECX] = xsave_size(&xsave_layout, vcpu->guest->xcr0, false);
+		vcpu->gpr[RAX] = (uint32_t)vcpu->guest->xcr0;
+		vcpu->gpr[RDX] = vcpu->guest->xcr0 >> 32;
+		vcpu->gpr[RCX] = xsave_size(&xsave_layout, vcpu->guest->xcr0, false);
 	}
 	if (e->dynamic & HV_DYNAMIC_XSAVE_SIZE)
-		r[EBX] = xsave_size(&xsave_layout, live_xcr0(vcpu), subleaf == 1);
+		vcpu->gpr[RBX] = xsave_size(&xsave_layout, live_xcr0(vcpu), subleaf == 1);
 }
 
-static void fill_ids(const struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t subleaf, uint32_t r[4])
+static COLD void fill_topology(struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t subleaf)
 {
 	uint32_t id = vcpu->record->apic_id;
 
-	if (e->dynamic & HV_DYNAMIC_APIC_ID8)
-		r[EBX] = (r[EBX] & 0x00ffffff) | id << 24;
 	if (e->dynamic & HV_DYNAMIC_APIC_ID32) {
-		r[ECX] = (r[ECX] & ~0xffu) | (subleaf & 0xff);
-		r[EDX] = id;
+		vcpu->gpr[RCX] = (vcpu->gpr[RCX] & ~0xffULL) | (subleaf & 0xff);
+		vcpu->gpr[RDX] = id;
 	}
 	if (e->dynamic & HV_DYNAMIC_APIC_EXT) {
-		r[EAX] = id;
-		r[EBX] = (r[EBX] & ~0xffu) | (vcpu->record->core_id & 0xff);
-		r[ECX] = (r[ECX] & ~0xffu) | (vcpu->record->node_id & 0xff);
+		vcpu->gpr[RAX] = id;
+		vcpu->gpr[RBX] = (vcpu->gpr[RBX] & ~0xffULL) | (vcpu->record->core_id & 0xff);
+		vcpu->gpr[RCX] = (vcpu->gpr[RCX] & ~0xffULL) | (vcpu->record->node_id & 0xff);
 	}
 }
 
-static void fill_enables(const struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t r[4])
+static COLD void fill_rare(struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t subleaf)
 {
-	if (e->dynamic & HV_DYNAMIC_OSXSAVE && vcpu->backend->get_cr(vcpu, 4) & CR4_OSXSAVE)
-		r[ECX] |= (uint32_t)CPUID_1_ECX_OSXSAVE;
+	fill_xsave(vcpu, e, subleaf);
+	fill_topology(vcpu, e, subleaf);
+	if (e->dynamic & HV_DYNAMIC_OSPKE && *vcpu->cr4 & CR4_PKE)
+		vcpu->gpr[RCX] |= CPUID_7_ECX_OSPKE;
+	if (e->dynamic & HV_DYNAMIC_TSC_KHZ) {
+		vcpu->gpr[RAX] = vcpu->guest->tsc_khz;
+		vcpu->gpr[RBX] = vcpu->guest->lapic_khz;
+	}
+}
+
+/* The fields of leaf 1, which is asked for most. */
+#define DYNAMIC_LEAF_1 (HV_DYNAMIC_APIC_ID8 | HV_DYNAMIC_OSXSAVE | HV_DYNAMIC_APIC_ENABLE)
+
+static inline void fill_dynamic(struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t subleaf)
+{
+	if (e->dynamic & HV_DYNAMIC_APIC_ID8)
+		vcpu->gpr[RBX] = (vcpu->gpr[RBX] & 0x00ffffff) | (uint64_t)(vcpu->record->apic_id & 0xff) << 24;
+	if (e->dynamic & HV_DYNAMIC_OSXSAVE && *vcpu->cr4 & CR4_OSXSAVE)
+		vcpu->gpr[RCX] |= CPUID_1_ECX_OSXSAVE;
 	if (e->dynamic & HV_DYNAMIC_APIC_ENABLE && vcpu->chip &&
 	    !(vcpu->chip->base(vcpu->chip_state) & APIC_BASE_ENABLE))
-		r[EDX] &= ~(uint32_t)CPUID_1_EDX_APIC;
-	if (e->dynamic & HV_DYNAMIC_OSPKE && vcpu->backend->get_cr(vcpu, 4) & CR4_PKE)
-		r[ECX] |= (uint32_t)CPUID_7_ECX_OSPKE;
-}
-
-#define DYNAMIC_IDS	(HV_DYNAMIC_APIC_ID8 | HV_DYNAMIC_APIC_ID32 | HV_DYNAMIC_APIC_EXT)
-#define DYNAMIC_ENABLES (HV_DYNAMIC_OSXSAVE | HV_DYNAMIC_APIC_ENABLE | HV_DYNAMIC_OSPKE)
-#define DYNAMIC_XSAVE	(HV_DYNAMIC_XSAVE_SIZE | HV_DYNAMIC_XSAVE_MAX)
-
-static void fill_dynamic(struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t subleaf, uint32_t r[4])
-{
-	if (e->dynamic & DYNAMIC_IDS)
-		fill_ids(vcpu, e, subleaf, r);
-	if (e->dynamic & DYNAMIC_ENABLES)
-		fill_enables(vcpu, e, r);
-	if (e->dynamic & DYNAMIC_XSAVE)
-		fill_xsave(vcpu, e, subleaf, r);
-	if (e->dynamic & HV_DYNAMIC_TSC_KHZ) {
-		r[EAX] = vcpu->guest->tsc_khz;
-		r[EBX] = vcpu->guest->lapic_khz;
-	}
+		vcpu->gpr[RDX] &= ~CPUID_1_EDX_APIC;
+	if (unlikely(e->dynamic & ~(uint32_t)DYNAMIC_LEAF_1))
+		fill_rare(vcpu, e, subleaf);
 }
 
 enum verdict exit_cpuid(struct vcpu *vcpu)
 {
+	static const struct cpuid_entry nothing;
 	uint32_t subleaf = (uint32_t)vcpu->gpr[RCX];
 	const struct cpuid_entry *e = cpuid_find(&vcpu->guest->cpuid, (uint32_t)vcpu->gpr[RAX], subleaf);
-	uint32_t r[4] = {0};
 
-	if (likely(e)) {
-		for (int i = 0; i < 4; i++)
-			r[i] = e->value[i];
-		if (e->dynamic)
-			fill_dynamic(vcpu, e, subleaf, r);
-	}
-	vcpu->gpr[RAX] = r[EAX];
-	vcpu->gpr[RBX] = r[EBX];
-	vcpu->gpr[RCX] = r[ECX];
-	vcpu->gpr[RDX] = r[EDX];
+	if (unlikely(!e))
+		e = &nothing;
+	vcpu->gpr[RAX] = e->value[0];
+	vcpu->gpr[RBX] = e->value[1];
+	vcpu->gpr[RCX] = e->value[2];
+	vcpu->gpr[RDX] = e->value[3];
+	if (e->dynamic)
+		fill_dynamic(vcpu, e, subleaf);
 	vcpu_advance(vcpu, vcpu->exit.length);
 	return VERDICT_RESUME;
 }

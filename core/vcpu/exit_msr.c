@@ -9,14 +9,23 @@
 #include "vcpu/exits.h"
 #include "x86/cr.h"
 
-static enum access_result msr_handler(struct vcpu *vcpu, const struct msr_entry *e, struct bus_access *access)
+static COLD enum access_result msr_locked_handler(struct vcpu *vcpu, const struct msr_entry *e, struct bus_access *access)
 {
 	enum access_result result;
 
-	if (unlikely(!e->range))
-		return ACCESS_FAULT;
-	result = vcpu_bus_access(vcpu, e->range, access);
-	return result == ACCESS_NONE ? ACCESS_FAULT : result;
+	spin_lock(&vcpu->guest->device_lock);
+	result = e->handler(e->context, access);
+	spin_unlock(&vcpu->guest->device_lock);
+	return result;
+}
+
+/* A handler that has no such register: as if the MSR were not listed. */
+static enum access_result msr_handler(struct vcpu *vcpu, const struct msr_entry *e, struct bus_access *access)
+{
+	enum access_result result =
+		unlikely(e->locked) ? msr_locked_handler(vcpu, e, access) : e->handler(e->context, access);
+
+	return unlikely(result == ACCESS_NONE) ? ACCESS_FAULT : result;
 }
 
 static enum access_result msr_store(struct vcpu *vcpu, const struct msr_entry *e, struct bus_access *access)
@@ -64,7 +73,7 @@ static msr_action *const actions[] = {
 	[HV_MSR_FIXED] = msr_fixed, [HV_MSR_HANDLER] = msr_handler,
 };
 
-static enum access_result msr_unlisted(struct vcpu *vcpu, struct bus_access *access)
+static COLD enum access_result msr_unlisted(struct vcpu *vcpu, struct bus_access *access)
 {
 	struct guest *guest = vcpu->guest;
 	char place[BLOB_PLACE_SIZE] = "";
@@ -81,22 +90,37 @@ static enum access_result msr_unlisted(struct vcpu *vcpu, struct bus_access *acc
 	return ACCESS_DONE;
 }
 
+static enum access_result msr_access(struct vcpu *vcpu, struct bus_access *access)
+{
+	const struct msr_entry *e = msr_find_near(&vcpu->guest->msr, (uint32_t)access->address, &vcpu->msr_hint);
+	uint8_t action;
+
+	if (unlikely(!e))
+		return msr_unlisted(vcpu, access);
+	action = access->write ? e->write : e->read;
+	if (likely(action == HV_MSR_HANDLER))
+		return msr_handler(vcpu, e, access);
+	return actions[action](vcpu, e, access);
+}
+
 enum verdict exit_msr(struct vcpu *vcpu)
 {
-	uint32_t msr = (uint32_t)vcpu->gpr[RCX];
-	const struct msr_entry *e = msr_find(&vcpu->guest->msr, msr, &vcpu->msr_hint);
-	struct bus_access access = {.vcpu = vcpu, .address = msr, .size = 8, .write = vcpu->exit.write};
+	struct bus_access access = {
+		.vcpu = vcpu,
+		.address = (uint32_t)vcpu->gpr[RCX],
+		.size = 8,
+		.write = vcpu->exit.write,
+	};
 	enum access_result result;
 
-	if (access.write)
+	if (access.write) {
 		access.value = join32((uint32_t)vcpu->gpr[RAX], (uint32_t)vcpu->gpr[RDX]);
-	if (likely(e))
-		result = actions[access.write ? e->write : e->read](vcpu, e, &access);
-	else
-		result = msr_unlisted(vcpu, &access);
-	if (!access.write && result == ACCESS_DONE) {
+		return vcpu_finish(vcpu, msr_access(vcpu, &access));
+	}
+	result = msr_access(vcpu, &access);
+	if (likely(result == ACCESS_DONE)) {
 		vcpu->gpr[RAX] = (uint32_t)access.value;
 		vcpu->gpr[RDX] = access.value >> 32;
 	}
-	return vcpu_finish(vcpu, result, vcpu->exit.length);
+	return vcpu_finish(vcpu, result);
 }

@@ -45,5 +45,5 @@ enum verdict exit_port(struct vcpu *vcpu)
 	result = port_access(vcpu, vcpu->exit.port.number, size, !in, &value);
 	if (in && (result == ACCESS_DONE || result == ACCESS_NONE))
 		set_accumulator(vcpu, size, value);
-	return vcpu_finish(vcpu, result, vcpu->exit.length);
+	return vcpu_finish(vcpu, result);
 }

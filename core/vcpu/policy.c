@@ -207,10 +207,12 @@ MUST_USE enum status policy_resolve(struct guest *guest, const struct blob *blob
 	if (s != STATUS_OK)
 		return s;
 	guest->cpuid.entries = memory;
-	s = alloc(p->msrs.count * sizeof(struct msr_entry) + 1, &memory);
+	s = alloc((p->msrs.count + 1) * sizeof(struct msr_entry), &memory);
 	if (s != STATUS_OK)
 		return s;
 	guest->msr.entries = memory;
+	/* Matches nothing: what a hint finds in an empty table. */
+	guest->msr.entries[0] = (struct msr_entry){.first = 1, .last = 0};
 	copy_cpuid(guest, blob);
 	s = apply_features(guest, blob, host, &msr_groups);
 	if (s != STATUS_OK)
@@ -225,12 +227,17 @@ void policy_connect_msrs(struct guest *guest)
 {
 	for (uint32_t i = 0; i < guest->msr.count; i++) {
 		struct msr_entry *e = &guest->msr.entries[i];
+		const struct bus_range *range;
 
 		if (e->read != HV_MSR_HANDLER && e->write != HV_MSR_HANDLER)
 			continue;
-		e->range = bus_find(&guest->bus[GUEST_MSR], e->first, e->last - e->first + 1);
-		/* No device of this guest answers: unlisted, which a device left out of the YAML means. */
-		if (!e->range)
+		range = bus_find(&guest->bus[GUEST_MSR], e->first, e->last - e->first + 1);
+		if (!range) {
 			e->read = e->write = HV_MSR_GP;
+			continue;
+		}
+		e->handler = range->handler;
+		e->context = range->context;
+		e->locked = range->flags & BUS_LOCKED;
 	}
 }

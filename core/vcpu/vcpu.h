@@ -23,6 +23,7 @@
 #include "space/guest_walk.h"
 #include "space/memory.h"
 #include "vcpu/irq_chip.h"
+#include "x86/cr.h"
 
 struct percpu;
 struct vcpu;
@@ -165,7 +166,9 @@ struct msr_entry {
 	uint32_t slot;
 	uint64_t reset;
 	uint64_t write_mask;
-	const struct bus_range *range; /* HV_MSR_HANDLER */
+	uint32_t locked;      /* the handler wants the device lock */
+	bus_handler *handler; /* HV_MSR_HANDLER, from the range that answers */
+	void *context;
 	const struct hv_msr *record;
 };
 
@@ -217,7 +220,8 @@ struct vcpu {
 	const struct vcpu_backend *backend;
 	void *arch; /* the backend's: struct svm_vcpu */
 	struct guest *guest;
-	struct percpu *cpu; /* where it runs */
+	const uint64_t *cr4; /* where the backend keeps the guest's CR4 */
+	struct percpu *cpu;  /* where it runs */
 	uint32_t msr_hint;
 	uint32_t bus_hint[GUEST_BUSES];
 	struct fetch_cache fetch;
@@ -298,8 +302,20 @@ void vcpu_clear_events(struct vcpu *vcpu);
 
 /* ---- instructions (exit.c) */
 
+/* What vcpu_advance() leaves out: EIP wraps outside 64-bit mode, a single step traps. */
+void vcpu_advance_slowly(struct vcpu *vcpu, uint64_t next);
+
 /* The instruction is done: RIP moves past it, an interrupt shadow ends, a single step traps. */
-void vcpu_advance(struct vcpu *vcpu, uint32_t length);
+static inline void vcpu_advance(struct vcpu *vcpu, uint32_t length)
+{
+	uint64_t next = vcpu->rip + length;
+
+	vcpu->shadow = false;
+	if (unlikely((vcpu->rip ^ next) >> 32 || vcpu->rflags & RFLAGS_TF))
+		vcpu_advance_slowly(vcpu, next);
+	else
+		vcpu->rip = next;
+}
 
 /* Fetches and decodes the instruction at RIP. False: it is not one that the decoder knows, or the bytes could not be read
  * (then the exception that the fetch gives is raised). */
@@ -312,8 +328,15 @@ uint8_t vcpu_mode_bytes(const struct vcpu *vcpu); /* default address size: 2, 4,
 /* An access on one of the guest's buses, device lock included. */
 enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *range, struct bus_access *access);
 
-/* The result of an access by an instruction of `length` bytes as a verdict: advance, fault or stop. */
-enum verdict vcpu_finish(struct vcpu *vcpu, enum access_result result, uint32_t length);
+/* The result of an access by the instruction of this exit as a verdict: advance, fault or stop. */
+enum verdict vcpu_refuse(struct vcpu *vcpu, enum access_result result);
+static inline enum verdict vcpu_finish(struct vcpu *vcpu, enum access_result result)
+{
+	if (unlikely(result > ACCESS_NONE))
+		return vcpu_refuse(vcpu, result);
+	vcpu_advance(vcpu, vcpu->exit.length);
+	return VERDICT_RESUME;
+}
 
 /* Writes the guest's registers to the log: it crashed. Returns VERDICT_CRASH. */
 enum verdict vcpu_crash(struct vcpu *vcpu, const char *fmt, ...) PRINTF_LIKE(2, 3);
