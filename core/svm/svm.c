@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AMD-V on this machine: whether it is there, what each CPU needs for it, and the loop that runs a guest. */
+/* AMD-V on this machine: whether it is there, and what each CPU needs for it. */
 #include "svm/svm.h"
 
 #include "console/log.h"
 #include "cpu/extable.h"
-#include "cpu/mitigations.h"
 #include "cpu/percpu.h"
 #include "lib/string.h"
 #include "mm/frames.h"
@@ -66,6 +65,9 @@ static enum status svm_probe(void)
 	return make_maps();
 }
 
+/* A CPU's generations are told from another's by the index in their low bits. */
+#define GENERATION_STEP BIT(16)
+
 static enum status svm_cpu_start(uint32_t index)
 {
 	struct svm_cpu *c = &svm_machine.cpus[index];
@@ -74,69 +76,23 @@ static enum status svm_cpu_start(uint32_t index)
 	wrmsr(MSR_AMD_VM_HSAVE_PA, virt_to_phys(c->host_save));
 	c->host_phys = virt_to_phys(&c->host);
 	vmsave(c->host_phys);
-	c->generation = 1;
+	c->generation = GENERATION_STEP + index;
 	c->next_asid = 1;
 	this_cpu()->backend = c;
 	return STATUS_OK;
 }
 
-/* ---- the loop */
-
 /* A fresh ASID of this CPU; when none is left all are taken back by one flush. APM v2 15.16. */
-static COLD void take_asid(struct svm_vcpu *svm, struct svm_cpu *cpu)
+void svm_take_asid(struct svm_vcpu *svm, struct svm_cpu *cpu)
 {
 	svm->vmcb.tlb_control = TLB_KEEP;
 	if (cpu->next_asid >= svm_machine.asids) {
 		cpu->next_asid = 1;
-		cpu->generation++;
+		cpu->generation += GENERATION_STEP;
 		svm->vmcb.tlb_control = TLB_FLUSH_ALL;
 	}
 	svm->vmcb.asid = cpu->next_asid++;
 	svm->generation = cpu->generation;
-	svm->cpu = cpu;
-}
-
-static void enter(struct vcpu *vcpu, struct svm_vcpu *svm, const struct svm_cpu *cpu)
-{
-	struct vmcb *v = &svm->vmcb;
-
-	v->rax = vcpu->gpr[RAX];
-	v->rsp = vcpu->gpr[RSP];
-	v->rip = vcpu->rip;
-	v->rflags = vcpu->rflags;
-	v->shadow = vcpu->shadow;
-	mitigate(MITIGATE_ENTRY);
-	svm_enter(vcpu->gpr, svm->phys, cpu->host_phys);
-}
-
-/* The ASID may be another CPU's, from before a flush, or of an older generation. */
-static inline bool asid_is_stale(const struct svm_vcpu *svm, const struct svm_cpu *cpu)
-{
-	return svm->generation != cpu->generation || svm->cpu != cpu;
-}
-
-static enum verdict svm_run(struct vcpu *vcpu)
-{
-	struct svm_vcpu *svm = svm_of(vcpu);
-	struct svm_cpu *cpu = this_cpu()->backend;
-	enum verdict verdict;
-
-	do {
-		/* Seen by vcpu_request() before it decides on a kick; see request.c. */
-		__atomic_store_n(&vcpu->inside, 1, __ATOMIC_SEQ_CST);
-		if (unlikely(READ_ONCE(vcpu->request))) {
-			vcpu->inside = 0;
-			verdict = vcpu_prepare(vcpu);
-			continue;
-		}
-		if (unlikely(asid_is_stale(svm, cpu)))
-			take_asid(svm, cpu);
-		enter(vcpu, svm, cpu);
-		svm->vmcb.tlb_control = TLB_KEEP;
-		WRITE_ONCE(vcpu->inside, 0);
-		verdict = svm_exit(vcpu, svm);
-	} while (likely(verdict == VERDICT_RESUME));
-	return verdict;
 }
 
 const struct vcpu_backend svm_backend = {

@@ -3,14 +3,17 @@
  * svm/ is AMD-V with nested paging, behind vcpu/backend.h; it exports svm_backend and nothing else. It knows no device, no policy and no
  * other guest: what an exit means is decided by the table it calls.
  *
- *	svm.c        the machine (probe, a CPU's host state and ASIDs), the run loop
- *	svm_entry.S  in and out of the guest
+ *	svm.c        the machine: probe, a CPU's host state and ASIDs
+ *	svm_entry.S  the run loop: in and out of the guest
  *	svm_exit.c   exit codes → neutral exit records; instruction lengths
  *	svm_vmcb.c   set-up of the control block, and the registers in it
  */
 #ifndef CORE_SVM_SVM_H
 #define CORE_SVM_SVM_H
 
+#include "cpu/mitigations.h"
+#include "cpu/percpu.h"
+#include "svm/offsets.h"
 #include "svm/vmcb.h"
 #include "vcpu/backend.h"
 
@@ -18,15 +21,14 @@ struct ALIGNED(4096) svm_cpu { /* one a CPU of the machine */
 	uint8_t host_save[4096]; /* VM_HSAVE_PA */
 	struct vmcb host;	 /* VMSAVE of the host's own FS, GS, TR, system-call MSRs */
 	uint64_t host_phys;
+	uint64_t generation; /* of ASIDs, another one on each CPU; changes when they are used up and the TLB was flushed */
 	uint32_t next_asid;
-	uint64_t generation; /* of ASIDs; raised when they are used up and the TLB was flushed */
 };
 
 struct svm_vcpu {
 	struct vmcb vmcb;
-	uint64_t phys; /* of the VMCB */
-	struct svm_cpu *cpu; /* whose ASID this is */
-	uint64_t generation; /* 0: wants a new ASID */
+	uint64_t phys;	     /* of the VMCB */
+	uint64_t generation; /* of a CPU, whose ASID this is; 0: wants a new one */
 	bool nmi_blocked;
 	bool nmi_wanted;   /* an NMI waits for the end of the block or of a shadow */
 	bool iret_pending; /* the IRET at iret_rip ends the block when it has been executed */
@@ -52,10 +54,11 @@ static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)
 	return vcpu->arch;
 }
 
-/* svm_entry.S: from CLGI to STGI. `gpr` are the guest's, RAX and RSP excepted. */
-void svm_enter(uint64_t *gpr, uint64_t vmcb, uint64_t host_vmcb);
+/* svm_entry.S: the loop, see vcpu_backend.run. */
+enum verdict svm_run(struct vcpu *vcpu);
 
-/* svm_exit.c: the exit that the VMCB describes. */
+/* What the loop calls. svm.c: a fresh ASID. svm_exit.c: the exit that the VMCB describes. */
+void svm_take_asid(struct svm_vcpu *svm, struct svm_cpu *cpu);
 enum verdict svm_exit(struct vcpu *vcpu, struct svm_vcpu *svm);
 
 /* svm_vmcb.c */
@@ -89,5 +92,20 @@ static inline uint32_t svm_context(const struct vmcb *v)
 {
 	return v->cpl | (uint32_t)(v->efer >> 8 & 4) | (uint32_t)(v->cr0 >> 28 & 8) | (v->cs.attributes & 0x600u);
 }
+
+#define SVM_OFFSET(type, field, offset) static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+SVM_OFFSET(vcpu, gpr, VCPU_GPR);
+SVM_OFFSET(vcpu, request, VCPU_REQUEST);
+SVM_OFFSET(vcpu, inside, VCPU_INSIDE);
+SVM_OFFSET(vcpu, arch, VCPU_ARCH);
+SVM_OFFSET(vmcb, tlb_control, VMCB_TLB_CONTROL);
+SVM_OFFSET(vmcb, rax, VMCB_RAX);
+SVM_OFFSET(vmcb, rsp, VMCB_RSP);
+SVM_OFFSET(svm_vcpu, phys, SVM_PHYS);
+SVM_OFFSET(svm_vcpu, generation, SVM_GENERATION);
+SVM_OFFSET(svm_cpu, host_phys, CPU_HOST_PHYS);
+SVM_OFFSET(svm_cpu, generation, CPU_GENERATION);
+SVM_OFFSET(percpu, backend, PERCPU_BACKEND);
+static_assert(MITIGATE_ENTRY == 0 && MITIGATE_EXIT == 1, "points of mitigation");
 
 #endif

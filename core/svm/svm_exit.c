@@ -19,12 +19,14 @@ struct ALIGNED(32) exit_row {
 	uint32_t bytes, mask;
 	uint8_t reason; /* enum exit_reason */
 	uint8_t length; /* of the bare instruction; 0: none is needed */
-	uint16_t op;	/* enum emul_op */
+	uint16_t op, other_op; /* enum emul_op; some exits are of two instructions */
 };
 
 #define PLAIN(r)	   {.reason = r}
 #define FILLED(r, f)	   {.reason = r, .fill = f}
-#define INSN(r, o, l, b, m) {.reason = r, .length = l, .op = EMUL_OP_##o, .bytes = b, .mask = m}
+#define INSNS(r, o, o2, l, b, m, f) \
+	{.reason = r, .length = l, .op = EMUL_OP_##o, .other_op = EMUL_OP_##o2, .bytes = b, .mask = m, .fill = f}
+#define INSN(r, o, l, b, m) INSNS(r, o, o, l, b, m, NULL)
 
 /* ---- instruction lengths */
 
@@ -41,11 +43,11 @@ static inline const uint8_t *cached_bytes(const struct vcpu *vcpu, const struct 
 	return page + (linear & (PAGE_SIZE - 1));
 }
 
-static COLD uint32_t decoded_length(struct vcpu *vcpu, uint32_t op)
+static COLD uint32_t decoded_length(struct vcpu *vcpu, const struct exit_row *row)
 {
 	struct emul_insn insn;
 
-	return vcpu_decode(vcpu, &insn) && insn.op == op ? insn.length : 0;
+	return vcpu_decode(vcpu, &insn) && (insn.op == row->op || insn.op == row->other_op) ? insn.length : 0;
 }
 
 static inline uint32_t length_of(struct vcpu *vcpu, const struct vmcb *v, const struct exit_row *row)
@@ -57,28 +59,22 @@ static inline uint32_t length_of(struct vcpu *vcpu, const struct vmcb *v, const 
 	bytes = cached_bytes(vcpu, v);
 	if (likely(bytes && (*(const volatile uint32_t *)bytes & row->mask) == row->bytes))
 		return row->length;
-	return decoded_length(vcpu, row->op);
+	return decoded_length(vcpu, row);
 }
 
 /* ---- fillers */
 
 static bool fill_msr(struct vcpu *vcpu, struct vmcb *v)
 {
-	static const struct exit_row rows[] = {
-		INSN(EXIT_MSR, RDMSR, 2, 0x320f, 0xffff),
-		INSN(EXIT_MSR, WRMSR, 2, 0x300f, 0xffff),
-	};
-
 	vcpu->exit.write = v->exit_info1 & 1;
-	vcpu->exit.length = length_of(vcpu, v, &rows[v->exit_info1 & 1]);
-	return vcpu->exit.length;
+	return true;
 }
 
 static bool fill_port(struct vcpu *vcpu, struct vmcb *v)
 {
 	uint64_t info = v->exit_info1;
 
-	vcpu->exit.length = (uint32_t)(v->exit_info2 - vcpu->rip);
+	vcpu->exit.length = (uint32_t)(v->exit_info2 - *vcpu->rip);
 	vcpu->exit.port.number = (uint16_t)(info >> 16);
 	vcpu->exit.port.size = (uint8_t)field_get(info, IOIO_SIZE);
 	vcpu->exit.port.in = info & IOIO_IN;
@@ -101,9 +97,9 @@ static bool step_was_ours(struct vcpu *vcpu, struct svm_vcpu *svm)
 		return false;
 	svm->stepping = false;
 	svm->vmcb.dr6 &= ~DR6_BS;
-	if (vcpu->rip == svm->iret_rip)
-		vcpu->rflags &= ~RFLAGS_TF;
-	return !(vcpu->rflags & RFLAGS_TF);
+	if (*vcpu->rip == svm->iret_rip)
+		*vcpu->rflags &= ~RFLAGS_TF;
+	return !(*vcpu->rflags & RFLAGS_TF);
 }
 
 static bool fill_exception(struct vcpu *vcpu, struct vmcb *v)
@@ -138,17 +134,17 @@ static bool fill_iret(struct vcpu *vcpu, struct vmcb *v)
 
 	v->intercept1 &= ~(uint32_t)INTERCEPT_IRET;
 	svm->iret_pending = true;
-	svm->iret_rip = vcpu->rip;
+	svm->iret_rip = *vcpu->rip;
 	if (svm->nmi_wanted) {
 		svm->stepping = true;
-		vcpu->rflags |= RFLAGS_TF | RFLAGS_RF;
+		*vcpu->rflags |= RFLAGS_TF | RFLAGS_RF;
 	}
 	return false;
 }
 
 static void end_iret(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
-	if (vcpu->rip == svm->iret_rip && svm->vmcb.exit_code != VMEXIT_EXCEPTION + VECTOR_DB)
+	if (*vcpu->rip == svm->iret_rip && svm->vmcb.exit_code != VMEXIT_EXCEPTION + VECTOR_DB)
 		return;
 	svm->iret_pending = false;
 	svm->nmi_blocked = false;
@@ -188,7 +184,7 @@ static const struct exit_row rows[VMEXIT_CODES] = {
 	[VMEXIT_HLT] = INSN(EXIT_HLT, HLT, 1, 0xf4, 0xff),
 	[VMEXIT_INVLPGA] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_IOIO] = FILLED(EXIT_PORT, fill_port),
-	[VMEXIT_MSR] = FILLED(EXIT_MSR, fill_msr),
+	[VMEXIT_MSR] = INSNS(EXIT_MSR, RDMSR, WRMSR, 2, 0x300f, 0xfdff, fill_msr),
 	[VMEXIT_SHUTDOWN] = PLAIN(EXIT_TRIPLE_FAULT),
 	[VMEXIT_VMRUN] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_VMMCALL] = INSN(EXIT_HYPERCALL, VMMCALL, 3, 0xd9010f, 0xffffff),
@@ -198,7 +194,7 @@ static const struct exit_row rows[VMEXIT_CODES] = {
 	[VMEXIT_CLGI] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_SKINIT] = PLAIN(EXIT_UNDEFINED),
 	/* Some emulators report INVD as WBINVD: 0F 08 or 0F 09. */
-	[VMEXIT_WBINVD] = INSN(EXIT_CACHE, WBINVD, 2, 0x080f, 0xfeff),
+	[VMEXIT_WBINVD] = INSNS(EXIT_CACHE, WBINVD, INVD, 2, 0x080f, 0xfeff, NULL),
 	[VMEXIT_MONITOR] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_MWAIT] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_MWAIT_ARMED] = PLAIN(EXIT_UNDEFINED),
@@ -259,11 +255,6 @@ enum verdict svm_exit(struct vcpu *vcpu, struct svm_vcpu *svm)
 	struct vmcb *v = &svm->vmcb;
 	const struct exit_row *row;
 
-	vcpu->gpr[RAX] = v->rax;
-	vcpu->gpr[RSP] = v->rsp;
-	vcpu->rip = v->rip;
-	vcpu->rflags = v->rflags;
-	vcpu->shadow = (uint8_t)v->shadow & 1;
 	if (unlikely(v->exit_int_info & EVENT_VALID || svm->iret_pending || v->dr7 & DR7_ENABLES))
 		take_side_effects(vcpu, svm);
 	if (unlikely((uint8_t)v->interrupt != svm->task_priority))
@@ -276,7 +267,6 @@ enum verdict svm_exit(struct vcpu *vcpu, struct svm_vcpu *svm)
 		vcpu->exit.length = length_of(vcpu, v, row);
 		if (unlikely(!vcpu->exit.length))
 			return VERDICT_RESUME;
-		return exit_table[row->reason](vcpu);
 	}
 	if (row->fill && !row->fill(vcpu, v))
 		return VERDICT_RESUME;

@@ -146,6 +146,9 @@ enum status svm_vcpu_create(struct vcpu *vcpu)
 	struct vmcb *v = &svm->vmcb;
 
 	svm->phys = virt_to_phys(v);
+	vcpu->rip = &v->rip;
+	vcpu->rflags = &v->rflags;
+	vcpu->shadow = &v->shadow;
 	vcpu->cr4 = &v->cr4;
 	set_intercepts(vcpu->guest, v);
 	v->iopm = svm_machine.iopm_phys;

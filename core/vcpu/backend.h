@@ -5,7 +5,7 @@
  *  - turns each exit of the processor into struct vcpu_exit (neutral, filled in before exit_table[reason] is called from
  *    within its own loop), and always with the instruction's length where the reason's comment names it: where the processor
  *    does not tell, it compares the bytes at RIP, and resumes without advancing when they are not what the exit says;
- *  - keeps gpr[], rip, rflags and shadow of struct vcpu valid outside the guest, and everything else behind the functions below;
+ *  - keeps gpr[] of struct vcpu and what its pointers show (rip, rflags, shadow, cr4) valid outside the guest, and everything else behind the functions below;
  *  - injects the one event it is given, and reports one that was being delivered when the guest stopped (vcpu_vectoring());
  *  - decides nothing: what an exit means, what is injected when, and what runs, is the caller's.
  *

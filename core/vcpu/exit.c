@@ -9,10 +9,10 @@
 
 COLD void vcpu_advance_slowly(struct vcpu *vcpu, uint64_t next)
 {
-	if ((vcpu->rip ^ next) >> 32 && vcpu_mode_bytes(vcpu) != 8)
+	if ((*vcpu->rip ^ next) >> 32 && vcpu_mode_bytes(vcpu) != 8)
 		next = (uint32_t)next;
-	vcpu->rip = next;
-	if (!(vcpu->rflags & RFLAGS_TF))
+	*vcpu->rip = next;
+	if (!(*vcpu->rflags & RFLAGS_TF))
 		return;
 	vcpu->backend->set_dr(vcpu, 6, vcpu->backend->get_dr(vcpu, 6) | DR6_BS);
 	vcpu_raise(vcpu, VECTOR_DB);
@@ -38,7 +38,7 @@ void vcpu_guest_paging(const struct vcpu *vcpu, struct guest_paging *paging)
 		.cr3 = p.cr3,
 		.cr4 = p.cr4,
 		.efer = p.efer,
-		.rflags = vcpu->rflags,
+		.rflags = *vcpu->rflags,
 		.cpl = p.cpl,
 		.physical_bits = (uint8_t)vcpu->guest->record->physical_bits,
 	};
@@ -49,7 +49,7 @@ MUST_USE bool vcpu_decode(struct vcpu *vcpu, struct emul_insn *insn)
 	uint8_t bytes[EMUL_MAX_LENGTH], mode = vcpu_mode_bytes(vcpu);
 	struct guest_paging paging;
 	struct emul_fault fault;
-	uint64_t linear = vcpu->rip, at;
+	uint64_t linear = *vcpu->rip, at;
 	uint32_t count, error;
 
 	vcpu_guest_paging(vcpu, &paging);
@@ -109,7 +109,7 @@ static void dump_system(const struct vcpu *vcpu)
 	vcpu->backend->get_paging(vcpu, &p);
 	vcpu->backend->get_tables(vcpu, &t);
 	log_guest(LOG_ERROR, guest, "  rip %016llx  rflags %llx  cr0 %llx  cr2 %llx  cr3 %llx  cr4 %llx  efer %llx",
-		  (unsigned long long)vcpu->rip, (unsigned long long)vcpu->rflags, (unsigned long long)p.cr0,
+		  (unsigned long long)*vcpu->rip, (unsigned long long)*vcpu->rflags, (unsigned long long)p.cr0,
 		  (unsigned long long)vcpu->backend->get_cr(vcpu, 2), (unsigned long long)p.cr3,
 		  (unsigned long long)p.cr4, (unsigned long long)p.efer);
 	for (int i = 0; i < EMUL_SEGMENTS; i++)

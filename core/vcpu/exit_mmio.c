@@ -81,7 +81,7 @@ static void log_unanswered(struct vcpu *vcpu, uint64_t gpa, bool write, const st
 		return;
 	vcpu->guest->unanswered++;
 	log_guest(LOG_WARNING, vcpu->guest->name, "%s 0x%llx at rip 0x%llx: %s%s", write ? "write to" : "read of",
-		  (unsigned long long)gpa, (unsigned long long)vcpu->rip, what,
+		  (unsigned long long)gpa, (unsigned long long)*vcpu->rip, what,
 		  b ? blob_place(b, position, place) : "");
 }
 
@@ -312,9 +312,9 @@ static enum verdict not_emulated(struct emulation *e, const uint8_t *bytes, uint
 
 static enum verdict finish(struct vcpu *vcpu, const struct emul_cpu *cpu, bool stepping)
 {
-	vcpu->rip = cpu->rip;
-	vcpu->rflags = cpu->rflags;
-	vcpu->shadow = false;
+	*vcpu->rip = cpu->rip;
+	*vcpu->rflags = cpu->rflags;
+	*vcpu->shadow = 0;
 	if (unlikely(stepping))
 		vcpu_advance(vcpu, 0); /* the single-step trap */
 	return VERDICT_RESUME;
@@ -336,8 +336,8 @@ static enum verdict emulate(struct emulation *e)
 	struct emul_cpu cpu = {
 		.regs = vcpu->gpr,
 		.segments = vcpu->backend->segments(vcpu),
-		.rip = vcpu->rip,
-		.rflags = vcpu->rflags,
+		.rip = *vcpu->rip,
+		.rflags = *vcpu->rflags,
 		.mode = vcpu_mode_bytes(vcpu),
 		.linear_bits = vcpu->backend->get_cr(vcpu, 4) & CR4_LA57 ? 57 : 48,
 		.ops = &effects,
@@ -350,7 +350,7 @@ static enum verdict emulate(struct emulation *e)
 
 	switch (emul_run(&cpu, bytes, count)) {
 	case EMUL_DONE:
-		return finish(vcpu, &cpu, vcpu->rflags & RFLAGS_TF);
+		return finish(vcpu, &cpu, *vcpu->rflags & RFLAGS_TF);
 	case EMUL_REPEAT: /* interrupts, and other vCPUs' requests, between portions */
 		return finish(vcpu, &cpu, false);
 	case EMUL_FAULT:

@@ -101,7 +101,7 @@ static void inject(struct vcpu *vcpu, struct vcpu_event *event)
 static bool vectoring_may_enter(const struct vcpu *vcpu, bool after_exception)
 {
 	if (vcpu->vectoring.type == EVENT_INTERRUPT && after_exception)
-		return vcpu->rflags & RFLAGS_IF && !vcpu->shadow;
+		return *vcpu->rflags & RFLAGS_IF && !(*vcpu->shadow & 1);
 	return true;
 }
 
@@ -125,7 +125,7 @@ static bool inject_nmi(struct vcpu *vcpu, bool used)
 {
 	static const struct vcpu_event nmi = {.valid = true, .type = EVENT_NMI, .vector = VECTOR_NMI};
 
-	if (used || !vcpu->nmi_pending || vcpu->shadow || vcpu->backend->nmi_blocked(vcpu))
+	if (used || !vcpu->nmi_pending || *vcpu->shadow & 1 || vcpu->backend->nmi_blocked(vcpu))
 		return used;
 	vcpu->nmi_pending--;
 	vcpu->backend->inject(vcpu, &nmi);
@@ -147,7 +147,7 @@ static bool inject_interrupt(struct vcpu *vcpu, bool used)
 		return true;
 	if (!chip_pending(vcpu))
 		return false;
-	if (used || !(vcpu->rflags & RFLAGS_IF) || vcpu->shadow)
+	if (used || !(*vcpu->rflags & RFLAGS_IF) || *vcpu->shadow & 1)
 		return true;
 	vector = vcpu->chip->accept(vcpu->chip_state);
 	if (vector >= 0) {
@@ -173,7 +173,7 @@ bool vcpu_wakes(struct vcpu *vcpu)
 {
 	if (vcpu->nmi_pending && !vcpu->backend->nmi_blocked(vcpu))
 		return true;
-	return vcpu->rflags & RFLAGS_IF && (vcpu->vectoring.valid || chip_pending(vcpu));
+	return *vcpu->rflags & RFLAGS_IF && (vcpu->vectoring.valid || chip_pending(vcpu));
 }
 
 void vcpu_clear_events(struct vcpu *vcpu)

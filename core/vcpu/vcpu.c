@@ -23,9 +23,9 @@ static void reset_registers(struct vcpu *vcpu, bool init)
 {
 	memset(vcpu->gpr, 0, sizeof(vcpu->gpr));
 	vcpu->gpr[RDX] = reset_signature(vcpu);
-	vcpu->rip = 0xfff0;
-	vcpu->rflags = RFLAGS_ONE;
-	vcpu->shadow = false;
+	*vcpu->rip = 0xfff0;
+	*vcpu->rflags = RFLAGS_ONE;
+	*vcpu->shadow = 0;
 	vcpu_clear_events(vcpu);
 	fetch_cache_clear(&vcpu->fetch);
 	vcpu->backend->vcpu_reset(vcpu, init);
@@ -38,8 +38,8 @@ static void load_start(struct vcpu *vcpu, const struct hv_start *start)
 	const struct vcpu_tables tables = {start->gdtr_base, start->idtr_base, start->gdtr_limit, start->idtr_limit};
 
 	memcpy(vcpu->gpr, start->gpr, sizeof(vcpu->gpr));
-	vcpu->rip = start->rip;
-	vcpu->rflags = start->rflags | RFLAGS_ONE;
+	*vcpu->rip = start->rip;
+	*vcpu->rflags = start->rflags | RFLAGS_ONE;
 	b->set_cr(vcpu, 3, start->cr3);
 	b->set_cr(vcpu, 4, start->cr4);
 	b->set_cr(vcpu, 0, start->cr0);
@@ -103,7 +103,7 @@ static void take_startup(struct vcpu *vcpu)
 	if (vcpu->activity != VCPU_WAIT_STARTUP)
 		return;
 	vcpu->backend->set_segment(vcpu, HV_CS, &cs);
-	vcpu->rip = 0;
+	*vcpu->rip = 0;
 	vcpu->activity = VCPU_ACTIVE;
 }
 

@@ -210,18 +210,18 @@ struct guest {
 };
 
 struct vcpu {
-	/* Touched by every exit. The backend keeps gpr, rip, rflags and shadow in step with the guest. */
+	/* Touched by every exit. The backend keeps gpr in step with the guest, and what the pointers show where it has it. */
 	uint64_t gpr[GPRS];
-	uint64_t rip, rflags;
-	bool shadow; /* an interrupt shadow of STI or MOV SS covers the instruction at RIP */
+	uint64_t *rip, *rflags;
+	uint64_t *shadow; /* bit 0: an interrupt shadow of STI or MOV SS covers the instruction at RIP; written with 0 */
+	const uint64_t *cr4;
 	uint32_t request; /* enum vcpu_request; atomic */
 	uint32_t inside;  /* atomic: in the guest or asleep, so that a request must be followed by a kick */
 	struct vcpu_exit exit;
 	const struct vcpu_backend *backend;
 	void *arch; /* the backend's: struct svm_vcpu */
 	struct guest *guest;
-	const uint64_t *cr4; /* where the backend keeps the guest's CR4 */
-	struct percpu *cpu;  /* where it runs */
+	struct percpu *cpu; /* where it runs */
 	uint32_t msr_hint;
 	uint32_t bus_hint[GUEST_BUSES];
 	struct fetch_cache fetch;
@@ -308,13 +308,13 @@ void vcpu_advance_slowly(struct vcpu *vcpu, uint64_t next);
 /* The instruction is done: RIP moves past it, an interrupt shadow ends, a single step traps. */
 static inline void vcpu_advance(struct vcpu *vcpu, uint32_t length)
 {
-	uint64_t next = vcpu->rip + length;
+	uint64_t next = *vcpu->rip + length;
 
-	vcpu->shadow = false;
-	if (unlikely((vcpu->rip ^ next) >> 32 || vcpu->rflags & RFLAGS_TF))
+	*vcpu->shadow = 0;
+	if (unlikely((*vcpu->rip ^ next) >> 32 || *vcpu->rflags & RFLAGS_TF))
 		vcpu_advance_slowly(vcpu, next);
 	else
-		vcpu->rip = next;
+		*vcpu->rip = next;
 }
 
 /* Fetches and decodes the instruction at RIP. False: it is not one that the decoder knows, or the bytes could not be read
