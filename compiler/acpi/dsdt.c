@@ -112,7 +112,7 @@ static void pci_host(struct buffer *b, const struct lowered *guest)
 	aml_end(b, device);
 }
 
-/* Ranges that belong to no other device: an OS must put nothing there. */
+/* Ranges of no other device: an OS must put nothing there. The reset port is among those of PCI0. */
 static void motherboard(struct buffer *b, const struct lowered *guest)
 {
 	const struct lowered_device *pm = table_device(guest, HV_DEVICE_ACPI_PM);
@@ -123,7 +123,6 @@ static void motherboard(struct buffer *b, const struct lowered *guest)
 		resource_memory32(&r, (uint32_t)guest->map.ecam.base,
 				  (uint32_t)guest->map.ecam.size, true);
 	resource_io(&r, (uint16_t)pm->record.base, 12);
-	resource_io(&r, (uint16_t)pm->record.parameter[1], 1);
 	aml_crs(b, &r);
 	aml_end(b, device);
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hvcc run: builds an image and boots it in QEMU. --print shows the command and does nothing.
+ * hvcc run: builds an image and boots it in QEMU. --print shows the command and does nothing; run
+ * adds to it only the channel on which QEMU tells how the machine ended (qemu.c).
  *
- * What the exit code says: 0, the machine was powered off; n, a debug-exit port of the machine got
- * n; 1, it did not end in time or QEMU failed; 3, there is no QEMU.
+ * The exit code: 0, the machine powered itself off; n, a debug-exit port of the machine got n; 1, it
+ * ended otherwise (reset, quit, time over); 3, QEMU is missing or refused its arguments.
  */
 #include <ctype.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/compile.h"
+#include "cmd/qemu.h"
 
 #define MIB (1ull << 20)
 
@@ -30,13 +30,13 @@ static const struct option_row options[] = {
 
 struct machine {
 	struct arena *arena;
-	VECTOR(const char *) arguments; /* of QEMU, NULL-terminated */
+	struct qemu_command command;
 	const char *image;
 };
 
 static void add(struct machine *machine, const char *argument)
 {
-	vector_push(machine->arena, &machine->arguments, argument);
+	vector_push(machine->arena, &machine->command.words, argument);
 }
 
 static void add_pair(struct machine *machine, const char *option, const char *argument)
@@ -92,6 +92,7 @@ static void describe(struct machine *machine, const struct invocation *in,
 	accel = accel ? accel : "tcg";
 	add(machine, qemu ? qemu : "qemu-system-x86_64");
 	add(machine, "-nodefaults");
+	add(machine, "-no-reboot");
 	add_pair(machine, "-machine", arena_printf(arena, "q35,accel=%s", accel));
 	add_pair(machine, "-cpu", strcmp(accel, "kvm") ? "max" : "host");
 	add_pair(machine, "-m", arena_printf(arena, "%llu", memory_mib(system, image_size)));
@@ -104,7 +105,6 @@ static void describe(struct machine *machine, const struct invocation *in,
 	add_pair(machine, "-kernel", machine->image);
 	for (size_t i = 0; i < in->rest_count; i++)
 		add(machine, in->rest[i]);
-	add(machine, NULL);
 }
 
 /* Quoted so that a shell gives the same words. */
@@ -126,79 +126,49 @@ static void print_word(const char *word)
 
 static void print(const struct machine *machine)
 {
-	for (size_t i = 0; machine->arguments.items[i]; i++) {
+	for (size_t i = 0; i < machine->command.words.count; i++) {
 		if (i)
 			putchar(' ');
-		print_word(machine->arguments.items[i]);
+		print_word(machine->command.words.items[i]);
 	}
 	putchar('\n');
 }
 
-static volatile sig_atomic_t timed_out;
-static volatile pid_t child;
-
-static void on_alarm(int number)
+static int say_failure(const char *what)
 {
-	(void)number;
-	timed_out = 1;
-	kill(child, SIGTERM);
+	fprintf(stderr, "hvcc: run: %s\n", what);
+	return EXIT_CONFIGURATION;
 }
 
-/* In the child: becomes QEMU. errno travels to the parent as the exit status 127. */
-static _Noreturn void become(const struct machine *machine)
+/* What the end of the machine comes to. isa-debug-exit ends QEMU with 2 * value + 1. */
+static int verdict(struct invocation *in, const struct machine *machine, const struct qemu_end *end)
 {
-	const char *const *arguments = machine->arguments.items;
-
-	execvp(arguments[0], (char *const *)(uintptr_t)arguments);
-	_exit(127);
-}
-
-static int wait_for(struct invocation *in, const struct machine *machine, unsigned int seconds)
-{
-	struct sigaction action = { .sa_handler = on_alarm };
-	int status;
-
-	sigaction(SIGALRM, &action, NULL);
-	alarm(seconds);
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return environment_error(in, "cannot wait for QEMU: %s", strerror(errno));
-	alarm(0);
-	if (timed_out) {
-		fprintf(stderr, "hvcc: run: not finished after %u seconds\n", seconds);
-		return EXIT_CONFIGURATION;
-	}
-	if (WIFSIGNALED(status)) {
-		fprintf(stderr, "hvcc: run: QEMU was ended by signal %d\n", WTERMSIG(status));
-		return EXIT_CONFIGURATION;
-	}
-	if (WEXITSTATUS(status) == 127)
+	if (end->error)
+		return environment_error(in, "cannot start a process: %s", strerror(end->error));
+	if (end->missing)
 		return environment_error(in, "cannot run `%s`: install the package "
-					     "qemu-system-x86", machine->arguments.items[0]);
-	return WEXITSTATUS(status);
+					     "qemu-system-x86", machine->command.words.items[0]);
+	if (!end->started)
+		return environment_error(in, "QEMU did not start the machine");
+	if (end->timed_out)
+		return say_failure("the time is over, and the machine still ran");
+	if (end->signal)
+		return say_failure(arena_printf(in->arena, "QEMU was ended by signal %d",
+						end->signal));
+	if (end->status & 1)
+		return end->status >> 1;
+	if (end->was_reset)
+		return say_failure("the machine was reset");
+	return end->powered_off ? EXIT_OK : say_failure("the machine was not powered off");
 }
 
-/* isa-debug-exit ends QEMU with 2 * value + 1; QEMU's own failures are 1 as well. */
-static int guest_status(const struct lowered_system *system, int status)
-{
-	if (system->record.flags & HV_SYSTEM_DEBUG_EXIT && status > 1 && status & 1)
-		return status >> 1;
-	return status;
-}
-
-static int execute(struct invocation *in, const struct machine *machine,
-		   const struct lowered_system *system)
+static int execute(struct invocation *in, const struct machine *machine)
 {
 	const char *timeout = invocation_option(in, "timeout");
-	pid_t pid = fork();
+	struct qemu_end end = qemu_run(in->arena, &machine->command,
+				       timeout ? (unsigned int)atoi(timeout) : 0);
 
-	if (pid < 0)
-		return environment_error(in, "cannot start a process: %s", strerror(errno));
-	if (!pid)
-		become(machine);
-	child = pid;
-	return guest_status(system,
-			    wait_for(in, machine, timeout ? (unsigned int)atoi(timeout) : 0));
+	return verdict(in, machine, &end);
 }
 
 static const char *temporary_name(struct invocation *in)
@@ -230,7 +200,7 @@ static int build_and_execute(struct invocation *in, struct machine *machine,
 	result = compile_write(in, machine->image, core, core_path, blob);
 	if (result == EXIT_OK) {
 		describe(machine, in, system, blob->image_size);
-		result = execute(in, machine, system);
+		result = execute(in, machine);
 	}
 	if (!kept)
 		unlink(machine->image);

@@ -210,11 +210,15 @@ static void make_e820(struct lower_context *context, struct lowered *guest)
 		add_e820(context, guest, map->ecam.base, map->ecam.size, E820_RESERVED);
 }
 
-/* Everything that is RAM but not for the taking. */
+/*
+ * Everything that is RAM but not for the taking. Between 640 KiB and 1 MiB that is the RSDP alone:
+ * nothing is placed there by choice, but a kernel whose first segment begins below 1 MiB (with its
+ * ELF headers, say) may have it.
+ */
 static void take_reserved(struct lower_context *context, struct lowered *guest)
 {
 	place_take(context, guest, 0, PAGE);
-	place_take(context, guest, LOW_USABLE, ONE_MIB - LOW_USABLE);
+	place_take(context, guest, guest->map.rsdp, PAGE);
 	place_take(context, guest, guest->map.acpi.base, guest->map.acpi.size + guest->map.nvs.size);
 }
 

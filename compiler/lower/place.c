@@ -5,7 +5,8 @@
 #include "diag/diag.h"
 
 enum { LOWEST = 0x1000 }; /* the page at 0 holds the real-mode vectors */
-#define LOW_END 0x9f000u
+#define LOW_END	   0x9f000u
+#define HIGH_START 0x100000u
 
 static bool overlap(const struct window *window, uint64_t base, uint64_t size)
 {
@@ -192,7 +193,7 @@ uint64_t load_low(struct lower_context *context, struct lowered *guest, struct i
 	uint64_t gpa = place_low(guest, LOWEST, LOW_END, size, align);
 
 	if (gpa == NO_PLACE)
-		gpa = place_low(guest, LOWEST, UINT32_MAX, size, align);
+		gpa = place_low(guest, HIGH_START, UINT32_MAX, size, align);
 	if (gpa == NO_PLACE) {
 		diag_report(context->diags, NO_LOW_MEMORY, item.position, item.name,
 			    (unsigned long long)size);
