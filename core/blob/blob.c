@@ -4,8 +4,9 @@
  *
  *	1. the header: magic, revision, sizes, the SHA-256 of all records;
  *	2. the section table: record sizes, bounds, strings that end;
- *	3. every record: one function a kind (the table `kinds`), which checks each string, position, index and run it
- *	   holds, and what later code takes for granted (order, alignment, enumerations).
+ *	3. every record: one function a kind (the table `kinds`), which checks each string,
+ *	   position, index and run it holds, and what later code takes for granted (order,
+ *	   alignment, enumerations).
  *
  * The first fault ends it: the compiler never makes one.
  */
@@ -118,7 +119,8 @@ static const char *check_guest(const struct blob *b, uint32_t i)
 			"policy of another vendor");
 	}
 	REQUIRE(g->physical_bits >= 32 && g->physical_bits <= 52, "physical width");
-	REQUIRE(good_event(&g->on_poweroff) && good_event(&g->on_reboot) && good_event(&g->on_crash),
+	REQUIRE(good_event(&g->on_poweroff) && good_event(&g->on_reboot) &&
+			good_event(&g->on_crash),
 		"event action");
 	return NULL;
 }
@@ -308,7 +310,8 @@ static const struct kind {
 	[HV_SECTION_STRINGS] = {1, NULL, offsetof(struct blob, strings)},
 	[HV_SECTION_POSITIONS] = {sizeof(struct hv_position), check_position,
 				  offsetof(struct blob, positions)},
-	[HV_SECTION_SYSTEM] = {sizeof(struct hv_system), check_system, offsetof(struct blob, system)},
+	[HV_SECTION_SYSTEM] = {sizeof(struct hv_system), check_system,
+			       offsetof(struct blob, system)},
 	[HV_SECTION_GUESTS] = {sizeof(struct hv_guest), check_guest, offsetof(struct blob, guests)},
 	[HV_SECTION_VCPUS] = {sizeof(struct hv_vcpu), check_vcpu, offsetof(struct blob, vcpus)},
 	[HV_SECTION_STARTS] = {sizeof(struct hv_start), NULL, offsetof(struct blob, starts)},
@@ -334,7 +337,8 @@ static const struct kind {
 
 /* ---- the three rounds */
 
-static enum status corrupt(struct blob_fault *fault, const char *what, uint32_t section, uint32_t record)
+static enum status corrupt(struct blob_fault *fault, const char *what, uint32_t section,
+			   uint32_t record)
 {
 	*fault = (struct blob_fault){what, section, record};
 	return trace_error(STATUS_CORRUPT);
@@ -380,7 +384,8 @@ static const char *check_section(struct blob *b, uint32_t id)
 	return NULL;
 }
 
-/* What all references build on: offset 0 is the empty string, the last string ends, position 0 is there. */
+/* What all references build on: offset 0 is the empty string, the last string ends, position 0
+ * is there. */
 static const char *check_basics(const struct blob *b)
 {
 	uint32_t n = b->count[HV_SECTION_STRINGS];
@@ -404,7 +409,8 @@ static enum status check_records(const struct blob *b, struct blob_fault *fault)
 	return STATUS_OK;
 }
 
-enum status blob_verify(const void *bytes, uint64_t size, struct blob *blob, struct blob_fault *fault)
+enum status blob_verify(const void *bytes, uint64_t size, struct blob *blob,
+			struct blob_fault *fault)
 {
 	const struct hv_header *h = bytes;
 	const char *what;

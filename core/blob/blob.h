@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blob/ reads the boot blob: everything is verified once, bounds first, and then only const views are handed out. It
- * knows no machine; it is host-tested and fuzzed.
+ * blob/ reads the boot blob: everything is verified once, bounds first, and then only const views
+ * are handed out. It knows no machine; it is host-tested and fuzzed.
  */
 #ifndef CORE_BLOB_BLOB_H
 #define CORE_BLOB_BLOB_H
@@ -42,8 +42,8 @@ struct blob_fault {
 };
 
 /*
- * Verifies `size` bytes (8-byte aligned) and fills in *blob, whose views live as long as the bytes. STATUS_CORRUPT with
- * *fault filled in; STATUS_UNSUPPORTED for a blob of another ABI.
+ * Verifies `size` bytes (8-byte aligned) and fills in *blob, whose views live as long as the bytes.
+ * STATUS_CORRUPT with *fault filled in; STATUS_UNSUPPORTED for a blob of another ABI.
  */
 MUST_USE enum status blob_verify(const void *bytes, uint64_t size, struct blob *blob,
 				 struct blob_fault *fault);
@@ -63,7 +63,8 @@ static inline const void *blob_payload(const struct blob *b, uint32_t index)
 	return (const uint8_t *)b->header + b->payloads[index].offset;
 }
 
-/* Writes ` (file:line)` into `to`, or nothing for position 0, for the end of a message. Returns `to`. */
+/* Writes ` (file:line)` into `to`, or nothing for position 0, for the end of a message. Returns
+ * `to`. */
 #define BLOB_PLACE_SIZE 96
 const char *blob_place(const struct blob *b, uint32_t position, char to[BLOB_PLACE_SIZE]);
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ways in. Both loaders (PVH: QEMU's -kernel; multiboot2: GRUB) enter in 32-bit protected mode without paging, EBX pointing to
- * their structure, no stack. The image is linked at IMAGE_BASE and may lie at any 2 MiB boundary below 4 GiB:
+ * The ways in. Both loaders (PVH: QEMU's -kernel; multiboot2: GRUB) enter in 32-bit protected mode
+ * without paging, EBX pointing to their structure, no stack. The image is linked at IMAGE_BASE and
+ * may lie at any 2 MiB boundary below 4 GiB:
  *
- *	boot map	0 .. 4 GiB			-> the same (2 MiB pages; goes away with the boot map)
+ *	boot map	0 .. 4 GiB			-> the same (2 MiB pages)
  *			DIRECT_MAP_BASE .. + 4 GiB	-> 0 .. 4 GiB
  *			IMAGE_BASE .. + 1 GiB		-> where the image lies
  *
- * Until paging is on, an address is the load base (ESI) plus the distance from the start of the image.
+ * Until paging is on, an address is the load base (ESI) plus the distance from the start of the
+ * image.
  */
 #include "mm/layout.h"
 #include "x86/segment.h"
@@ -66,7 +68,8 @@ multiboot2_entry:
 	cli
 	cld
 	mov	%eax, %edi
-	/* A stack of one word in the loader's structure, whose second word is put back, to learn where we are. */
+	/* A stack of one word in the loader's structure, whose second word is put back, to learn
+	 * where we are. */
 	mov	4(%ebx), %edx
 	lea	8(%ebx), %esp
 	call	1f

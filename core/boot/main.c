@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The boot order, top to bottom: the array at the end of this file. A step that fails has said why; then the machine is
- * refused as a whole, before any guest has started.
+ * The boot order, top to bottom: the array at the end of this file. A step that fails has said why;
+ * then the machine is refused as a whole, before any guest has started.
  */
 #include "blob/blob.h"
 #include "boot/build_vm.h"
@@ -29,7 +29,8 @@
 
 void boot_main(uint32_t magic, uint64_t info, uint64_t load_base);
 
-/* Filled in by hvcc when it packs an image; volatile, since the compiler must not believe what it sees here. */
+/* Filled in by hvcc when it packs an image; volatile, since the compiler must not believe what
+ * it sees here. */
 extern const volatile struct hv_image_descriptor hv_image;
 const volatile struct hv_image_descriptor hv_image __attribute__((section(".hv_image"))) = {
 	.magic = HV_IMAGE_MAGIC,
@@ -51,8 +52,9 @@ static struct {
 
 static enum status read_handoff(void)
 {
-	enum status s = boot.magic == MULTIBOOT2_BOOT_MAGIC ? multiboot2_read(boot.info, &boot.handoff) :
-							      pvh_read(boot.info, &boot.handoff);
+	enum status s = boot.magic == MULTIBOOT2_BOOT_MAGIC
+				? multiboot2_read(boot.info, &boot.handoff)
+				: pvh_read(boot.info, &boot.handoff);
 
 	if (s) {
 		log_error("the loader's hand-off cannot be read");
@@ -80,7 +82,8 @@ static enum status verify_blob(const void *bytes, uint64_t size)
 	return s;
 }
 
-/* No blob is no failure yet: the machine is looked at first, and then refused for want of guests. */
+/* No blob is no failure yet: the machine is looked at first, and then refused for want of
+ * guests. */
 static enum status find_blob(void)
 {
 	uint64_t base = image_phys + hv_image.blob_offset, size = hv_image.image_size;
@@ -109,13 +112,16 @@ static enum status obey_blob(void)
 	return STATUS_OK;
 }
 
-/* The tables of firmware lie below 4 GiB, in reach of the boot map; nothing of them is kept but what is read here. */
+/* The tables of firmware lie below 4 GiB, in reach of the boot map; nothing of them is kept but
+ * what is read here. */
 static enum status read_acpi(void)
 {
-	enum status s = acpi_read(boot.handoff.rsdp, boot.handoff.rsdp_size, handoff_view, &machine_acpi);
+	enum status s =
+		acpi_read(boot.handoff.rsdp, boot.handoff.rsdp_size, handoff_view, &machine_acpi);
 
 	if (s) {
-		log_error("no usable ACPI tables (RSDP %s)", boot.handoff.rsdp_size ? "given" : "missing");
+		log_error("no usable ACPI tables (RSDP %s)",
+			  boot.handoff.rsdp_size ? "given" : "missing");
 		return s;
 	}
 	power_find(&machine_acpi, machine_blob ? boot.blob.system->slp_typ_s5 : POWER_TYPE_UNKNOWN,
@@ -123,14 +129,16 @@ static enum status read_acpi(void)
 	return STATUS_OK;
 }
 
-/* What the pool holds besides the guests' needs: this machine's CPUs, and tables for its memory and registers. */
+/* What the pool holds besides the guests' needs: this machine's CPUs, and tables for its memory
+ * and registers. */
 static uint64_t own_pool_bytes(void)
 {
 	uint64_t top = 0, tables;
 
 	for (uint32_t i = 0; i < machine_frames.free_count; i++)
 		top = max_of(top, machine_frames.free[i].base + machine_frames.free[i].size);
-	/* Page directories, one a GiB, only where there are no pages of that size; ends of ranges need small ones. */
+	/* Page directories, one a GiB, only where there are no pages of that size; ends of
+	 * ranges need small ones. */
 	tables = cpu_features.page_1g ? top >> 39 : top >> 30;
 	tables += 4 * machine_frames.free_count + 32;
 	/* A CPU area: its stacks and its share of a table. */
@@ -144,7 +152,8 @@ static enum status set_nodes(void)
 
 	for (uint32_t i = 0; !s && i < machine_acpi.affinity_count; i++)
 		s = frames_set_node(&machine_frames, machine_acpi.affinities[i].base,
-				    machine_acpi.affinities[i].size, machine_acpi.affinities[i].node);
+				    machine_acpi.affinities[i].size,
+				    machine_acpi.affinities[i].node);
 	return s;
 }
 
@@ -180,7 +189,8 @@ static enum status take_memory(void)
 	machine_frames = all;
 	s = frames_exclude(&machine_frames, 0, MIB(1));
 	if (!s)
-		s = frames_exclude(&machine_frames, image_phys, (uint64_t)(image_end - image_start));
+		s = frames_exclude(&machine_frames, image_phys,
+				   (uint64_t)(image_end - image_start));
 	if (!s)
 		s = frames_exclude(&machine_frames, boot.blob_range.base, boot.blob_range.size);
 	if (!s)
@@ -188,7 +198,8 @@ static enum status take_memory(void)
 	if (!s)
 		s = take_pool();
 	if (!s)
-		s = host_map_build(all.free, all.free_count, &boot.blob_range, cpu_features.page_1g);
+		s = host_map_build(all.free, all.free_count, &boot.blob_range,
+				   cpu_features.page_1g);
 	if (!s)
 		host_map_load();
 	return s;
@@ -214,8 +225,8 @@ static enum status silence_devices(void)
 	if (!s)
 		s = pci_quiet(&found, &cleared);
 	if (!s)
-		log_info("no IOMMU in use: bus mastering is off in all %u PCI functions (%u had it on)",
-			 found, cleared);
+		log_info("no IOMMU in use: %u PCI functions, bus mastering taken from %u", found,
+			 cleared);
 	return s;
 }
 

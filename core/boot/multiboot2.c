@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The multiboot2 hand-off: a list of tags (Multiboot2 specification, 3.6 Boot information format). */
+/* The multiboot2 hand-off: a list of tags (Multiboot2 specification, 3.6 Boot information
+ * format). */
 #include "boot/handoff.h"
 
 #include "lib/bits.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The PVH hand-off (Xen's x86/HVM direct boot ABI): struct hvm_start_info, version 1 with a memory map. */
+/* The PVH hand-off (Xen's x86/HVM direct boot ABI): struct hvm_start_info, version 1 with a
+ * memory map. */
 #include "boot/handoff.h"
 
 #include "lib/string.h"

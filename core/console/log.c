@@ -23,8 +23,8 @@ static struct {
 } console = {.level = LOG_INFO};
 
 /*
- * Returns whether the lock was taken. Not taken: this CPU holds it already (an NMI or exception came in the middle of a
- * line), or the machine is stopping and its holder may never run again.
+ * Returns whether the lock was taken. Not taken: this CPU holds it already (an NMI or exception
+ * came in the middle of a line), or the machine is stopping and its holder may never run again.
  */
 static bool console_lock(void)
 {

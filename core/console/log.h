@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console/ is what the core says, and the machine's serial port. It knows no guests beyond their names.
+ * console/ is what the core says, and the machine's serial port. It knows no guests beyond their
+ * names.
  *
- * A line is formatted on the stack of its caller and written in one piece under one lock, so lines of CPUs never mix. In
- * NMIs and exceptions the same calls are safe: a CPU that already holds the lock writes without it. Bytes of guests'
- * consoles pass through as they are; a log line starts on a fresh line of the terminal.
+ * A line is formatted on the stack of its caller and written in one piece under one lock, so lines
+ * of CPUs never mix. In NMIs and exceptions the same calls are safe: a CPU that already holds the
+ * lock writes without it. Bytes of guests' consoles pass through as they are; a log line starts on
+ * a fresh line of the terminal.
  */
 #ifndef CORE_CONSOLE_LOG_H
 #define CORE_CONSOLE_LOG_H
@@ -52,7 +54,8 @@ void console_listen(void (*ready)(void *context), void *context);
 /* The interrupt of the port: tells the listener. */
 void console_interrupt(void);
 
-/* Uses the 16550 at `port` (0: none, all output is dropped); `baud` 0 leaves the line as firmware set it. */
+/* Uses the 16550 at `port` (0: none, all output is dropped); `baud` 0 leaves the line as
+ * firmware set it. */
 void console_use_port(uint16_t port, uint32_t baud);
 uint16_t console_port(void);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A 16550 UART at I/O ports: polled output, input by poll or interrupt. National Semiconductor PC16550D. */
+/* A 16550 UART at I/O ports: polled output, input by poll or interrupt. National Semiconductor
+ * PC16550D. */
 #ifndef CORE_CONSOLE_UART_16550_H
 #define CORE_CONSOLE_UART_16550_H
 
 #include "lib/types.h"
 
-/* 8 bits, no parity, one stop bit, FIFOs on; `baud` 0 leaves the divisor. Returns false if no UART answers at `port`. */
+/* 8 bits, no parity, one stop bit, FIFOs on; `baud` 0 leaves the divisor. Returns false if no
+ * UART answers at `port`. */
 bool uart_init(uint16_t port, uint32_t baud);
 
 /* Sends; gives up on a byte when the transmitter stays busy for long (no flow control is used). */

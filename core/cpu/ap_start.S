@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a CPU begins after SIPI: real mode, in a copy of this code at the start page. It takes the boot map (identity and
- * image), from there the final one, finds its stack by its APIC id, and calls ap_main(). All CPUs may run here at once:
- * nothing is written before each has a stack of its own.
+ * Where a CPU begins after SIPI: real mode, in a copy of this code at the start page. It takes the
+ * boot map (identity and image), from there the final one, finds its stack by its APIC id, and
+ * calls ap_main(). All CPUs may run here at once: nothing is written before each has a stack of its
+ * own.
  */
 #include "x86/segment.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One CPU: its features, descriptor tables and control registers; and the two places that let interrupts in. */
+/* One CPU: its features, descriptor tables and control registers; and the two places that let
+ * interrupts in. */
 #include "cpu/cpu.h"
 
 #include "cpu/idt.h"
@@ -74,8 +75,9 @@ static void load_tables(struct percpu *cpu, const uint64_t stacks[IST_COUNT])
 }
 
 /*
- * The core itself uses no vector registers, but guests' stay live in the CPU and XSAVE moves them: OSFXSR, OSXMMEXCPT and
- * OSXSAVE are on. No PCID, no global pages, no SMAP: there is no user space here.
+ * The core itself uses no vector registers, but guests' stay live in the CPU and XSAVE moves them:
+ * OSFXSR, OSXMMEXCPT and OSXSAVE are on. No PCID, no global pages, no SMAP: there is no user space
+ * here.
  */
 static void set_control_registers(void)
 {

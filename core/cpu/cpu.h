@@ -16,12 +16,13 @@ extern struct cpu_features cpu_features;
 void cpu_find_features(void);
 
 /*
- * This CPU becomes `cpu`: GDT, TSS, IDT, GS, and the control registers the core lives with. `stacks` are the tops of the
- * interrupt stacks, by slot of x86/segment.h less one.
+ * This CPU becomes `cpu`: GDT, TSS, IDT, GS, and the control registers the core lives with.
+ * `stacks` are the tops of the interrupt stacks, by slot of x86/segment.h less one.
  */
 void cpu_setup(struct percpu *cpu, const uint64_t stacks[IST_COUNT]);
 
-/* Before the core's last words: GS may be a guest's when a backend has failed, and all that follows needs this_cpu(). */
+/* Before the core's last words: GS may be a guest's when a backend has failed, and all that
+ * follows needs this_cpu(). */
 void cpu_repair(void);
 
 #endif

@@ -2,11 +2,13 @@
 /*
  * The 256 gates of the host, and instructions with fix-ups.
  *
- * An NMI comes in on a stack of its own (IST), because nothing is known of the interrupted one but that it is ours. NMIs stay
- * blocked until the next IRET, whoever executes it: an exception inside an NMI handler would open them again while the
- * handler still stands on that stack, and the next NMI would overwrite it. So the frame is moved to the interrupted stack
- * first (all code of the core has a good RSP and nothing below it: no red zone) and the handler runs there, like any
- * interrupt. On the NMI's own stack stand only the instructions below, which do not fault; there is no window.
+ * An NMI comes in on a stack of its own (IST), because nothing is known of the interrupted one but
+ * that it is ours. NMIs stay blocked until the next IRET, whoever executes it: an exception inside
+ * an NMI handler would open them again while the handler still stands on that stack, and the next
+ * NMI would overwrite it. So the frame is moved to the interrupted stack first (all code of the
+ * core has a good RSP and nothing below it: no red zone) and the handler runs there, like any
+ * interrupt. On the NMI's own stack stand only the instructions below, which do not fault; there is
+ * no window.
  */
 #include "x86/segment.h"
 
@@ -148,8 +150,8 @@ xsetbv_safe:
 	MAY_FAULT 1b, 2b
 	.size	xsetbv_safe, . - xsetbv_safe
 
-/* Overwrites the return stack buffer: 32 calls whose returns are never predicted from a guest's. APM v2 "RSB", Intel's
- * guidance on retpoline and RSB underflow. */
+/* Overwrites the return stack buffer: 32 calls whose returns are never predicted from a guest's.
+ * APM v2 "RSB", Intel's guidance on retpoline and RSB underflow. */
 	.globl	fill_return_stack
 	.type	fill_return_stack, @function
 fill_return_stack:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of instructions that may fault, filled by MAY_FAULT of entry.S and gathered by link.ld. */
+/* The table of instructions that may fault, filled by MAY_FAULT of entry.S and gathered by
+ * link.ld. */
 #include "cpu/extable.h"
 
 struct extable_entry {

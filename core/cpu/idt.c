@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's interrupt table and its dispatcher. One table for all CPUs; stacks come from each CPU's TSS. */
+/* The host's interrupt table and its dispatcher. One table for all CPUs; stacks come from each
+ * CPU's TSS. */
 #include "cpu/idt.h"
 
 #include "console/log.h"

@@ -62,7 +62,8 @@ enum status ioapic_mask_all(void)
 	return s;
 }
 
-enum status ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool level, bool active_low)
+enum status ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool level,
+			 bool active_low)
 {
 	uint32_t low = vector | (level ? (uint32_t)ENTRY_LEVEL : 0) |
 		       (active_low ? (uint32_t)ENTRY_ACTIVE_LOW : 0);

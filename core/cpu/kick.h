@@ -6,8 +6,9 @@
 #include "cpu/percpu.h"
 
 /*
- * Makes `cpu` leave its guest, or wake from cpu_idle(), and look at what others have left for it. Any CPU may call it, also
- * with locks held, also on itself; what was stored before is seen by the target. Kicks may merge.
+ * Makes `cpu` leave its guest, or wake from cpu_idle(), and look at what others have left for it.
+ * Any CPU may call it, also with locks held, also on itself; what was stored before is seen by the
+ * target. Kicks may merge.
  */
 void cpu_kick(struct percpu *cpu);
 

@@ -107,7 +107,8 @@ static void use_timer(void)
 {
 	put(LAPIC_LVT_TIMER, (has_deadline ? (uint32_t)LVT_DEADLINE : 0) | HOST_VECTOR_TIMER);
 	put(LAPIC_DIVIDE, DIVIDE_BY_1);
-	/* SDM v3 10.5.4.1: the mode is set before a deadline is; the xAPIC write is not ordered with WRMSR. */
+	/* SDM v3 10.5.4.1: the mode is set before a deadline is; the xAPIC write is not ordered
+	 * with WRMSR. */
 	mfence();
 }
 
@@ -152,7 +153,8 @@ static void wait_free(void)
 static void send(uint32_t apic_id, uint64_t command)
 {
 	if (!page) {
-		/* SDM v3 11.12.3: x2APIC writes are not serializing; what the target is to see goes out first. */
+		/* SDM v3 11.12.3: x2APIC writes are not serializing; what the target is to see
+		 * goes out first. */
 		mfence();
 		lfence();
 		wrmsr(MSR_X2APIC(LAPIC_ICR), join32((uint32_t)command, apic_id));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The physical local APIC, in x2APIC mode where the machine has it or firmware left it so, else xAPIC. SDM v3 11. */
+/* The physical local APIC, in x2APIC mode where the machine has it or firmware left it so, else
+ * xAPIC. SDM v3 11. */
 #ifndef CORE_CPU_LAPIC_H
 #define CORE_CPU_LAPIC_H
 
@@ -9,7 +10,8 @@
 /* Finds the mode and maps the registers; once, on the boot CPU. */
 MUST_USE enum status lapic_find(void);
 
-/* This CPU's APIC: on, all local interrupts masked but the timer's and error, nothing in service. */
+/* This CPU's APIC: on, all local interrupts masked but the timer's and error, nothing in
+ * service. */
 void lapic_init(void);
 
 uint32_t lapic_id(void);
@@ -28,7 +30,8 @@ void lapic_timer_set(uint32_t ticks);
 void lapic_timer_set_deadline(uint64_t tsc);
 bool lapic_has_deadline(void);
 
-/* The timer as a clock for calibration: counts down from all ones at divide-by-16, without interrupts. */
+/* The timer as a clock for calibration: counts down from all ones at divide-by-16, without
+ * interrupts. */
 void lapic_timer_measure_start(void);
 uint32_t lapic_timer_measure_read(void);
 void lapic_timer_measure_stop(void);

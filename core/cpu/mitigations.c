@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The speculation table. What a guest could leave in or learn from a CPU's predictors and buffers, and the instruction that
- * empties them; a row is in force if its instruction exists and the CPU does not say that it needs none.
+ * The speculation table. What a guest could leave in or learn from a CPU's predictors and buffers,
+ * and the instruction that empties them; a row is in force if its instruction exists and the CPU
+ * does not say that it needs none.
  *
- * SDM v4 IA32_ARCH_CAPABILITIES; Intel's "Deep Dive" papers on L1TF and MDS; AMD's "Software techniques for managing speculation".
+ * SDM v4 IA32_ARCH_CAPABILITIES; Intel's "Deep Dive" papers on L1TF and MDS; AMD's "Software
+ * techniques for managing speculation".
  */
 #include "cpu/mitigations.h"
 
@@ -106,7 +108,8 @@ static struct facts find_facts(void)
 		f.seven = cpuid(CPUID_STRUCTURED, 0);
 	if (cpuid(CPUID_EXTENDED, 0).eax >= CPUID_SIZES)
 		f.sizes = cpuid(CPUID_SIZES, 0);
-	if ((f.seven.edx & CPUID_7_EDX_ARCH_CAP) && !rdmsr_safe(MSR_ARCH_CAPABILITIES, &f.capabilities))
+	if ((f.seven.edx & CPUID_7_EDX_ARCH_CAP) &&
+	    !rdmsr_safe(MSR_ARCH_CAPABILITIES, &f.capabilities))
 		f.capabilities = 0;
 	return f;
 }

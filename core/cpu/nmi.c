@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NMI handling. The handler may interrupt anything, itself included (an exception's IRET ends the blocking), so it only
- * exchanges words and never waits.
+ * NMI handling. The handler may interrupt anything, itself included (an exception's IRET ends the
+ * blocking), so it only exchanges words and never waits.
  */
 #include "cpu/nmi.h"
 

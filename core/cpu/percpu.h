@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cpu/ is the processors and chips the core itself runs on: exceptions, NMI, starting and reaching other CPUs, the physical
- * LAPIC and IOAPIC, time. It knows no guest.
+ * cpu/ is the processors and chips the core itself runs on: exceptions, NMI, starting and reaching
+ * other CPUs, the physical LAPIC and IOAPIC, time. It knows no guest.
  *
- * percpu.h: what each CPU has of its own, found through GS. The core runs with interrupts off; it lets them in at two places
- * only: idle (cpu_idle()) and when a guest was left because of one (cpu_take_interrupts()). So no lock needs to mask them,
- * and handlers may take locks.
+ * percpu.h: what each CPU has of its own, found through GS. The core runs with interrupts off; it
+ * lets them in at two places only: idle (cpu_idle()) and when a guest was left because of one
+ * (cpu_take_interrupts()). So no lock needs to mask them, and handlers may take locks.
  */
 #ifndef CORE_CPU_PERCPU_H
 #define CORE_CPU_PERCPU_H
@@ -71,7 +71,8 @@ static inline struct percpu *this_cpu(void)
 /* STI, one instruction, CLI: interrupts that pend are handled before it returns. */
 void cpu_take_interrupts(void);
 
-/* Halts until an interrupt was handled. Call with interrupts off, after checking for work: none is missed. */
+/* Halts until an interrupt was handled. Call with interrupts off, after checking for work: none
+ * is missed. */
 void cpu_idle(void);
 
 #endif

@@ -3,7 +3,8 @@
 #ifndef CORE_CPU_PIC_8259_H
 #define CORE_CPU_PIC_8259_H
 
-/* Moves their vectors to HOST_VECTOR_PIC, so that a spurious one is no exception, and masks all lines. */
+/* Moves their vectors to HOST_VECTOR_PIC, so that a spurious one is no exception, and masks all
+ * lines. */
 void pic_silence(void);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting the other CPUs: INIT to all, 10 ms, SIPI to all, and once more to those that are silent (SDM v3 9.4.4.1). Each
- * finds its own way through ap_start.S, says that it is online, and idles until smp_run() has work.
+ * Starting the other CPUs: INIT to all, 10 ms, SIPI to all, and once more to those that are silent
+ * (SDM v3 9.4.4.1). Each finds its own way through ap_start.S, says that it is online, and idles
+ * until smp_run() has work.
  *
  *	CPU area (pages)   0     1..4    5     6     7     8     9     10
- *	                 guard  stack  guard  NMI  guard  #DF  guard  #MC        percpu is in the direct map
+ *	                 guard  stack  guard  NMI  guard  #DF  guard  #MC
  */
 #include "cpu/smp.h"
 
@@ -261,7 +262,8 @@ void smp_start(uint64_t start_page)
 
 void smp_run(void (*work)(void))
 {
-	/* Release: pairs with ap_main(). A CPU that reads it just before it halts is woken by the kick. */
+	/* Release: pairs with ap_main(). A CPU that reads it just before it halts is woken by
+	 * the kick. */
 	__atomic_store_n(&work_of_all, work, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < cpu_count; i++)
 		if (percpu_table[i] != this_cpu() && online(percpu_table[i]))

@@ -15,8 +15,8 @@ void smp_boot_cpu(void);
 MUST_USE enum status smp_prepare(void);
 
 /*
- * Starts all others through `start_page` (below 1 MiB, 4 KiB, its contents are lost) and waits until they idle. A CPU that
- * does not answer is logged and stays CPU_ABSENT; that is no error.
+ * Starts all others through `start_page` (below 1 MiB, 4 KiB, its contents are lost) and waits
+ * until they idle. A CPU that does not answer is logged and stays CPU_ABSENT; that is no error.
  */
 void smp_start(uint64_t start_page);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deadline queues: a sorted list a CPU. The hardware is always set to the head of its CPU's list or earlier; a CPU programs
- * only its own, so arming on another one kicks that.
+ * Deadline queues: a sorted list a CPU. The hardware is always set to the head of its CPU's list or
+ * earlier; a CPU programs only its own, so arming on another one kicks that.
  */
 #include "cpu/timer.h"
 
@@ -9,7 +9,8 @@
 #include "cpu/timer_host.h"
 
 #define NEVER (~0ULL)
-#define FIRE_LIMIT 64 /* an interrupt: timers armed anew in the past must not hold the CPU forever */
+#define FIRE_LIMIT                                                                                 \
+	64 /* an interrupt: timers armed anew in the past must not hold the CPU forever */
 
 static const struct timer_effects *effects;
 

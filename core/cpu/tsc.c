@@ -4,10 +4,10 @@
  *
  *	tsc_start()                       tsc_finish()
  *	    | reference, TSC, LAPIC           | reference, TSC, LAPIC
- *	    +------- boot goes on ------------+   at least 10 ms apart: kHz = TSC ticks / reference ms
+ *	    +------- boot goes on ------------+   10 ms apart or more
  *
- * HPET is wide enough for any boot. PM timer (24 bits at 3.58 MHz wrap in 4.7 s) and 8254 (55 ms) are not: with those the whole
- * measurement is made in tsc_finish().
+ * HPET is wide enough for any boot. PM timer (24 bits at 3.58 MHz wrap in 4.7 s) and 8254 (55 ms)
+ * are not: with those the whole measurement is made in tsc_finish().
  */
 #include "cpu/tsc.h"
 

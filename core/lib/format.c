@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bounded printf: one pass over the format, each conversion into a struct spec, then one writer. */
+/* A bounded printf: one pass over the format, each conversion into a struct spec, then one
+ * writer. */
 #include "lib/format.h"
 
 #include "lib/string.h"

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fair lock (tickets). The core runs with interrupts off wherever it may hold one, so that there is no variant that
- * masks them. An NMI handler takes no lock but by spin_try_lock().
+ * A fair lock (tickets). The core runs with interrupts off wherever it may hold one, so that there
+ * is no variant that masks them. An NMI handler takes no lock but by spin_try_lock().
  *
  * Order, outermost first; who holds one takes only later ones:
- *	sched (one CPU's queue) -> vm (life of a VM) -> vcpu (pending events) -> device (one chip's registers) ->
- *	frames (pools and reserves) -> timer (one CPU's deadlines) -> log
- * Two locks of one kind are never held together. The names are those of the structures that hold them.
+ *	sched (one CPU's queue) -> vm (life of a VM) -> vcpu (pending events) ->
+ *	device (one chip's registers) -> frames (pools and reserves) ->
+ *	timer (one CPU's deadlines) -> log
+ * Two locks of one kind are never held together. The names are those of the structures that hold
+ * them.
  */
 #ifndef CORE_LIB_SPINLOCK_H
 #define CORE_LIB_SPINLOCK_H

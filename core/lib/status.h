@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one error idiom of the core: a function that can fail is declared MUST_USE and returns enum status; STATUS_OK
- * is 0. An error is born in trace_error(), which tells the log where, and is then passed on unchanged.
+ * The one error idiom of the core: a function that can fail is declared MUST_USE and returns enum
+ * status; STATUS_OK is 0. An error is born in trace_error(), which tells the log where, and is then
+ * passed on unchanged.
  */
 #ifndef CORE_LIB_STATUS_H
 #define CORE_LIB_STATUS_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The string functions of lib/string.h that need no fast path. Built without loop idioms, which would call themselves. */
+/* The string functions of lib/string.h that need no fast path. Built without loop idioms, which
+ * would call themselves. */
 #include "lib/string.h"
 
 int memcmp(const void *a, const void *b, size_t n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes and strings, as in ISO C 7.24. memcpy, memmove and memset are core/x86/memory.S (rep movsq, rep stosq) in the
- * core; host tests take all of these from the C library.
+ * Bytes and strings, as in ISO C 7.24. memcpy, memmove and memset are core/x86/memory.S (rep movsq,
+ * rep stosq) in the core; host tests take all of these from the C library.
  */
 #ifndef CORE_LIB_STRING_H
 #define CORE_LIB_STRING_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lib/ is what every other folder of the core stands on: integer types, bits, the error idiom, lists,
- * locks, bytes and text, checksums. It is freestanding and pure: it knows no processor, no device and
- * no guest, takes every effect as a parameter, and compiles on the host unchanged, where it is tested.
+ * lib/ is what every other folder of the core stands on: integer types, bits, the error idiom,
+ * lists, locks, bytes and text, checksums. It is freestanding and pure: it knows no processor, no
+ * device and no guest, takes every effect as a parameter, and compiles on the host unchanged, where
+ * it is tested.
  *
  * types.h: the integer types and the few attributes used everywhere.
  */
@@ -41,7 +42,8 @@
 #define PAGE_SIZE_2M 0x200000ULL
 #define PAGE_SIZE_1G 0x40000000ULL
 
-/* One access of the machine, not zero and not two: for words that another CPU, a device or a guest changes. */
+/* One access of the machine, not zero and not two: for words that another CPU, a device or a
+ * guest changes. */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 

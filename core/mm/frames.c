@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Free memory is a short sorted array of ranges; the pool is one range with a mark that only rises. There is no free list:
- * what boot takes, the core keeps.
+ * Free memory is a short sorted array of ranges; the pool is one range with a mark that only rises.
+ * There is no free list: what boot takes, the core keeps.
  */
 #include "mm/frames.h"
 
@@ -111,7 +111,8 @@ enum status frames_set_node(struct frames *f, uint64_t base, uint64_t size, uint
 	return s;
 }
 
-/* The highest place for `size` bytes aligned to `align` that ends at or below `limit`; false: none. */
+/* The highest place for `size` bytes aligned to `align` that ends at or below `limit`; false:
+ * none. */
 static bool find_high(const struct frames *f, uint64_t size, uint64_t align, uint64_t limit,
 		      uint32_t node, uint64_t *phys)
 {
@@ -191,7 +192,9 @@ void frames_freeze(struct frames *f)
 /* The alignment that lets the largest pages be used for `size` bytes. */
 static uint64_t placement_align(uint64_t size)
 {
-	return size >= PAGE_SIZE_1G ? PAGE_SIZE_1G : size >= PAGE_SIZE_2M ? PAGE_SIZE_2M : PAGE_SIZE;
+	return size >= PAGE_SIZE_1G   ? PAGE_SIZE_1G
+	       : size >= PAGE_SIZE_2M ? PAGE_SIZE_2M
+				      : PAGE_SIZE;
 }
 
 /* The largest piece on `node`: 2 MiB aligned in whole 2 MiB where there is such a piece. */
@@ -213,7 +216,8 @@ static uint64_t find_largest(const struct frames *f, uint32_t node, uint64_t *ph
 	return best;
 }
 
-static enum status place(struct frames *f, uint64_t size, uint32_t node, uint64_t *phys, uint64_t *got)
+static enum status place(struct frames *f, uint64_t size, uint32_t node, uint64_t *phys,
+			 uint64_t *got)
 {
 	uint64_t align = placement_align(size);
 
@@ -225,7 +229,8 @@ static enum status place(struct frames *f, uint64_t size, uint32_t node, uint64_
 	return *got ? frames_exclude(f, *phys, *got) : STATUS_NO_MEMORY;
 }
 
-enum status frames_place(struct frames *f, uint64_t size, uint32_t node, uint64_t *phys, uint64_t *got)
+enum status frames_place(struct frames *f, uint64_t size, uint32_t node, uint64_t *phys,
+			 uint64_t *got)
 {
 	enum status s;
 

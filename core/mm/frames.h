@@ -3,11 +3,12 @@
  * Who owns the memory of the machine. Three kinds of owner:
  *
  *	free ranges --frames_place()--> guests' RAM: large aligned ranges, at boot
- *	     |
- *	     +--frames_make_pool()--> the core's pool: everything the core takes at boot, from one contiguous range
- *	                                   |                of declared size; frozen before the first guest runs
- *	                                   +--reserve_fill()--> a reserve: a stock of 4 KiB frames of one guest, for
- *	                                                        tables made while it runs; empty is that guest's error
+ *	  |
+ *	  +--frames_make_pool()--> the core's pool: everything the core takes at boot, from one
+ *	       |                   contiguous range of declared size; frozen before the first
+ *	       |                   guest runs
+ *	       +--reserve_fill()--> a reserve: a stock of 4 KiB frames of one guest, for tables
+ *	                            made while it runs; empty is that guest's error
  */
 #ifndef CORE_MM_FRAMES_H
 #define CORE_MM_FRAMES_H
@@ -37,10 +38,12 @@ struct frames {
 /* The machine's. Tests make their own. */
 extern struct frames machine_frames;
 
-/* Adds free memory, while boot reads the memory map. STATUS_NO_MEMORY: too many pieces (that range is lost). */
+/* Adds free memory, while boot reads the memory map. STATUS_NO_MEMORY: too many pieces (that
+ * range is lost). */
 MUST_USE enum status frames_add(struct frames *f, uint64_t base, uint64_t size);
 
-/* Takes [base, base + size) out of what is free, as far as it is. STATUS_NO_MEMORY: too many pieces. */
+/* Takes [base, base + size) out of what is free, as far as it is. STATUS_NO_MEMORY: too many
+ * pieces. */
 MUST_USE enum status frames_exclude(struct frames *f, uint64_t base, uint64_t size);
 
 /* Free memory within [base, base + size) belongs to `node` (SRAT). */
@@ -49,24 +52,29 @@ MUST_USE enum status frames_set_node(struct frames *f, uint64_t base, uint64_t s
 /* Takes the core's pool, below 4 GiB if it fits there. Once. */
 MUST_USE enum status frames_make_pool(struct frames *f, uint64_t bytes);
 
-/* `size` bytes from the pool, aligned to `align` (power of two, at least 4 KiB); the contents are undefined.
- * STATUS_NO_MEMORY: the pool is used up; STATUS_DENIED: it is frozen. Never given back. */
+/* `size` bytes from the pool, aligned to `align` (power of two, at least 4 KiB); the contents
+ * are undefined. STATUS_NO_MEMORY: the pool is used up; STATUS_DENIED: it is frozen. Never given
+ * back. */
 MUST_USE enum status frames_alloc(struct frames *f, uint64_t size, uint64_t align, uint64_t *phys);
 
-/* The same from machine_frames, zeroed, as an address of the direct map: the core's way to get memory at boot. */
+/* The same from machine_frames, zeroed, as an address of the direct map: the core's way to get
+ * memory at boot. */
 MUST_USE enum status pool_alloc(size_t size, void **p);
 
 /* No allocation succeeds from here on. */
 void frames_freeze(struct frames *f);
 
 /*
- * RAM for a guest: `size` bytes (4 KiB multiple) aligned to the largest page that fits in them, from the top down, from
- * `node` or FRAMES_ANY_NODE. One piece where there is one, else the largest there is: *got is its size, 2 MiB multiple
- * unless it is all of it; call again for the rest. STATUS_NO_MEMORY: nothing is left. STATUS_DENIED: frozen.
+ * RAM for a guest: `size` bytes (4 KiB multiple) aligned to the largest page that fits in them,
+ * from the top down, from `node` or FRAMES_ANY_NODE. One piece where there is one, else the largest
+ * there is: *got is its size, 2 MiB multiple unless it is all of it; call again for the rest.
+ * STATUS_NO_MEMORY: nothing is left. STATUS_DENIED: frozen.
  */
-MUST_USE enum status frames_place(struct frames *f, uint64_t size, uint32_t node, uint64_t *phys, uint64_t *got);
+MUST_USE enum status frames_place(struct frames *f, uint64_t size, uint32_t node, uint64_t *phys,
+				  uint64_t *got);
 
-/* Claims exactly this range for a guest (HV_BACKING_FIXED). STATUS_DENIED: not all of it is free. */
+/* Claims exactly this range for a guest (HV_BACKING_FIXED). STATUS_DENIED: not all of it is
+ * free. */
 MUST_USE enum status frames_claim(struct frames *f, uint64_t base, uint64_t size);
 
 uint64_t frames_free_bytes(const struct frames *f);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The core's own address space: image, direct map, windows, CPU areas (mm/layout.h has the picture). */
+/* The core's own address space: image, direct map, windows, CPU areas (mm/layout.h has the
+ * picture). */
 #include "mm/host_map.h"
 
 #include "lib/string.h"

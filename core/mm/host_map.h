@@ -9,8 +9,9 @@
 #include "mm/ptab.h"
 
 /*
- * Builds the final tables from the pool of machine_frames: the image by sections (W^X), and `ranges` of memory in the direct
- * map, read-write. `blob` (may be empty) becomes read-only. Does not load them: see host_map_load().
+ * Builds the final tables from the pool of machine_frames: the image by sections (W^X), and
+ * `ranges` of memory in the direct map, read-write. `blob` (may be empty) becomes read-only. Does
+ * not load them: see host_map_load().
  */
 MUST_USE enum status host_map_build(const struct memory_range *ranges, uint32_t count,
 				    const struct memory_range *blob, bool has_1g);
@@ -19,8 +20,9 @@ MUST_USE enum status host_map_build(const struct memory_range *ranges, uint32_t 
 void host_map_load(void);
 uint64_t host_map_root(void);
 
-/* A window on device registers (type UC) or tables of firmware (type WB, read-only rights), for as long as the core runs;
- * `phys` and `size` need no alignment. At boot only: takes frames of the pool for tables. */
+/* A window on device registers (type UC) or tables of firmware (type WB, read-only rights), for
+ * as long as the core runs; `phys` and `size` need no alignment. At boot only: takes frames of
+ * the pool for tables. */
 MUST_USE enum status map_window(uint64_t phys, uint64_t size, struct ptab_attributes a, void **p);
 /* Registers: uncached, read and write. */
 MUST_USE enum status map_registers(uint64_t phys, uint64_t size, void **p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mm/ is frames and page tables: who owns each 4 KiB of the machine, and every table format there is. It knows
- * no blob, no guest and no device.
+ * mm/ is frames and page tables: who owns each 4 KiB of the machine, and every table format there
+ * is. It knows no blob, no guest and no device.
  *
  * The core's address space, four levels, fixed:
  *

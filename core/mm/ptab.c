@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page-table engine. All work is one recursive visit of a range, level by level; what happens at a leaf or at a hole is the
- * operation's callback. Depth is bounded by the number of levels, work by the size of the range.
+ * The page-table engine. All work is one recursive visit of a range, level by level; what happens
+ * at a leaf or at a hole is the operation's callback. Depth is bounded by the number of levels,
+ * work by the size of the range.
  *
  *	visit(table of level L, range):
  *	    for each entry the range touches:
  *	        present and no leaf     -> visit(its table, the part of the range in it)
- *	        leaf, partly covered    -> split: a new table with 512 leaves that say the same, then visit that
+ *	        leaf, partly covered    -> split: a new table with 512 leaves that say the
+ *	                                   same, then visit that
  *	        leaf, wholly covered    -> operation on the leaf
- *	        hole                    -> map: make a leaf if it fits here, else a table and visit; others: skip
+ *	        hole                    -> map: make a leaf if it fits here, else a table and
+ *	                                   visit; others: skip
  */
 #include "mm/ptab.h"
 
@@ -98,8 +101,9 @@ static enum status change_leaf(const struct change *c, uint64_t *entry, unsigned
 		return STATUS_EXISTS;
 	if (size < ptab_page_size(level)) {
 		s = split(c->t, entry, level);
-		return s ? s :
-			   visit(c, table_of(c->t, f->address(*entry, level)), level - 1, virt, size);
+		return s ? s
+			 : visit(c, table_of(c->t, f->address(*entry, level)), level - 1, virt,
+				 size);
 	}
 	WRITE_ONCE(*entry, c->op == OP_UNMAP ?
 				   0 :

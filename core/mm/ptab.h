@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one page-table engine: walk, map, unmap, protect, translate over any table of 512 eight-byte entries a level. What an
- * entry looks like is the format's business, where tables come from and how they are reached the effects'.
+ * The one page-table engine: walk, map, unmap, protect, translate over any table of 512 eight-byte
+ * entries a level. What an entry looks like is the format's business, where tables come from and
+ * how they are reached the effects'.
  *
  *	level 4 (5)     3          2          1
  *	+-------+   +-------+  +-------+  +-------+
@@ -10,8 +11,9 @@
  *	            |   1G  |  |   2M  |
  *	            +-------+  +-------+
  *
- * Writers of one table are serialized by their caller; processors may walk it meanwhile: each entry changes by one store, and
- * a split links its table when that is filled. Flushing what processors have cached is the caller's duty.
+ * Writers of one table are serialized by their caller; processors may walk it meanwhile: each entry
+ * changes by one store, and a split links its table when that is filled. Flushing what processors
+ * have cached is the caller's duty.
  */
 #ifndef CORE_MM_PTAB_H
 #define CORE_MM_PTAB_H
@@ -47,7 +49,8 @@ struct ptab_format {
 struct ptab_effects {
 	/* A zeroed frame for a table. */
 	MUST_USE enum status (*alloc)(void *context, uint64_t *phys);
-	void (*release)(void *context, uint64_t phys); /* may be NULL if nothing is ever destroyed */
+	void (*release)(void *context,
+			uint64_t phys); /* may be NULL if nothing is ever destroyed */
 	void *(*to_virt)(uint64_t phys);
 };
 
@@ -72,23 +75,28 @@ MUST_USE enum status ptab_init(struct ptab *t, const struct ptab_format *format,
 			       unsigned int levels, unsigned int largest_leaf);
 
 /*
- * Maps [virt, virt + size) to phys with the largest leaves that fit; all 4 KiB aligned, virt within the levels' reach
- * (canonical addresses have their sign bits ignored). STATUS_EXISTS when a page there is mapped already, STATUS_NO_MEMORY when no
- * frame for a table is left: what was mapped before that stays.
+ * Maps [virt, virt + size) to phys with the largest leaves that fit; all 4 KiB aligned, virt within
+ * the levels' reach (canonical addresses have their sign bits ignored). STATUS_EXISTS when a page
+ * there is mapped already, STATUS_NO_MEMORY when no frame for a table is left: what was mapped
+ * before that stays.
  */
 MUST_USE enum status ptab_map(struct ptab *t, uint64_t virt, uint64_t phys, uint64_t size,
 			      struct ptab_attributes a);
 
-/* Makes the range absent, splitting larger leaves at its ends. What is not mapped there is skipped. */
+/* Makes the range absent, splitting larger leaves at its ends. What is not mapped there is
+ * skipped. */
 MUST_USE enum status ptab_unmap(struct ptab *t, uint64_t virt, uint64_t size);
 
-/* Changes the attributes of the leaves in the range, splitting at its ends. What is not mapped there is skipped. */
-MUST_USE enum status ptab_protect(struct ptab *t, uint64_t virt, uint64_t size, struct ptab_attributes a);
+/* Changes the attributes of the leaves in the range, splitting at its ends. What is not mapped
+ * there is skipped. */
+MUST_USE enum status ptab_protect(struct ptab *t, uint64_t virt, uint64_t size,
+				  struct ptab_attributes a);
 
 /* Returns false if the address is not mapped. */
 bool ptab_translate(const struct ptab *t, uint64_t virt, struct ptab_mapping *m);
 
-/* The entry that ends the walk for `virt`, leaf or absent, and its level: for formats' own bits (accessed, dirty, SPP). */
+/* The entry that ends the walk for `virt`, leaf or absent, and its level: for formats' own bits
+ * (accessed, dirty, SPP). */
 uint64_t *ptab_entry(const struct ptab *t, uint64_t virt, unsigned int *level);
 
 /* Gives all tables back through effects->release; `t` is then unusable. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AMD's nested tables (APM v2 15.25): x86 long-mode tables in which every entry needs U=1, since the processor walks them as user
- * accesses. Guest page tables are read with write intent, so a page that holds them must be writable.
+ * AMD's nested tables (APM v2 15.25): x86 long-mode tables in which every entry needs U=1, since
+ * the processor walks them as user accesses. Guest page tables are read with write intent, so a
+ * page that holds them must be writable.
  */
 #include "mm/ptab_x86.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the core's own tables and AMD's nested ones have in common: both are x86 long-mode tables. SDM v3 4.5.4, APM v2 5.3;
- * APM v2 15.25.5: nested entries are walked as user accesses.
+ * What the core's own tables and AMD's nested ones have in common: both are x86 long-mode tables.
+ * SDM v3 4.5.4, APM v2 5.3; APM v2 15.25.5: nested entries are walked as user accesses.
  *
- * Memory types go through the PAT as it is after reset: PWT and PCD give WB, WT, UC-, UC; the PAT bit (12 in a large leaf,
+ * Memory types go through the PAT as it is after reset: PWT and PCD give WB, WT, UC-, UC; the PAT
+ * bit (12 in a large leaf,
  * 7 in a small one) is not used, so WC and WP become UC-, which is never weaker.
  */
 #ifndef CORE_MM_PTAB_X86_H
@@ -49,7 +50,8 @@ static inline uint64_t x86_make_leaf(uint64_t phys, unsigned int level, struct p
 {
 	if (!(a.rights & PTAB_READ))
 		return 0;
-	return phys | PTE_PRESENT | PTE_ACCESSED | (a.rights & PTAB_WRITE ? PTE_WRITE | PTE_DIRTY : 0) |
+	return phys | PTE_PRESENT | PTE_ACCESSED |
+	       (a.rights & PTAB_WRITE ? PTE_WRITE | PTE_DIRTY : 0) |
 	       (a.rights & PTAB_EXECUTE ? 0 : PTE_NX) | (level > 1 ? PTE_LARGE : 0) |
 	       x86_type_bits(a.type);
 }

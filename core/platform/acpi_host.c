@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Static ACPI tables of the machine. Firmware is trusted not to be malicious but not to be correct: each field is read only
- * after its bounds are known, each list is bounded by its table's length, each table has its checksum.
+ * Static ACPI tables of the machine. Firmware is trusted not to be malicious but not to be correct:
+ * each field is read only after its bounds are known, each list is bounded by its table's length,
+ * each table has its checksum.
  */
 #include "platform/acpi_host.h"
 
@@ -15,7 +16,8 @@ struct acpi_host machine_acpi;
 #define HEADER_SIZE 36
 #define TABLE_LIMIT MIB(16)
 
-/* ---- bounded little-endian reads: zero beyond the end, as for older and shorter revisions of a table */
+/* ---- bounded little-endian reads: zero beyond the end, as for older and shorter revisions of a
+ * table */
 
 static uint64_t get(const uint8_t *p, uint32_t size, uint32_t at, uint32_t bytes)
 {
@@ -124,8 +126,8 @@ static void read_madt(const uint8_t *p, uint32_t size, struct acpi_host *a)
 #define FADT_TIMER_32BIT      BIT(8)
 #define FADT_HARDWARE_REDUCED BIT(20)
 
-static struct acpi_address fadt_block(const uint8_t *p, uint32_t size, uint32_t old, uint32_t extended,
-				      uint8_t bits)
+static struct acpi_address fadt_block(const uint8_t *p, uint32_t size, uint32_t old,
+				      uint32_t extended, uint8_t bits)
 {
 	struct acpi_address x = get_address(p, size, extended);
 
@@ -159,7 +161,8 @@ static void read_fadt(const uint8_t *p, uint32_t size, struct acpi_host *a)
 
 static void read_mcfg(const uint8_t *p, uint32_t size, struct acpi_host *a)
 {
-	for (uint32_t at = 44; range_fits(at, 16, size) && a->segment_count < ACPI_SEGMENTS; at += 16)
+	for (uint32_t at = 44; range_fits(at, 16, size) && a->segment_count < ACPI_SEGMENTS;
+	     at += 16)
 		a->segments[a->segment_count++] = (struct acpi_segment){
 			.base = get(p, size, at, 8),
 			.segment = (uint16_t)get(p, size, at + 8, 2),
@@ -171,7 +174,8 @@ static void read_mcfg(const uint8_t *p, uint32_t size, struct acpi_host *a)
 enum srat_type { SRAT_LAPIC = 0, SRAT_MEMORY = 1, SRAT_X2APIC = 2 };
 #define SRAT_ENABLED BIT(0)
 
-/* SRAT may precede MADT: affinities of CPUs are kept in a table of their own until both are read. */
+/* SRAT may precede MADT: affinities of CPUs are kept in a table of their own until both are
+ * read. */
 static struct {
 	struct {
 		uint32_t apic_id, node;
@@ -266,8 +270,8 @@ static const uint8_t *map_table(uint64_t phys, acpi_map *map, uint32_t *size)
 		return NULL;
 	p = map(phys, *size);
 	if (p && checksum8(p, *size)) {
-		log_warning("ACPI table %.4s at %#llx has a bad checksum and is ignored", (const char *)p,
-			    (unsigned long long)phys);
+		log_warning("ACPI table %.4s at %#llx has a bad checksum and is ignored",
+			    (const char *)p, (unsigned long long)phys);
 		return NULL;
 	}
 	return p;
@@ -285,8 +289,8 @@ static bool wanted(uint64_t phys, acpi_map *map)
 	return false;
 }
 
-static enum status read_root(uint64_t phys, const char *signature, uint32_t entry_size, acpi_map *map,
-			     struct acpi_host *a)
+static enum status read_root(uint64_t phys, const char *signature, uint32_t entry_size,
+			     acpi_map *map, struct acpi_host *a)
 {
 	uint32_t size, table_size;
 	const uint8_t *root = map_table(phys, map, &size);
@@ -295,7 +299,8 @@ static enum status read_root(uint64_t phys, const char *signature, uint32_t entr
 		return trace_error(STATUS_CORRUPT);
 	for (uint32_t at = HEADER_SIZE; range_fits(at, entry_size, size); at += entry_size) {
 		uint64_t where = get(root, size, at, entry_size);
-		const uint8_t *table = wanted(where, map) ? map_table(where, map, &table_size) : NULL;
+		const uint8_t *table =
+			wanted(where, map) ? map_table(where, map, &table_size) : NULL;
 
 		if (table)
 			acpi_read_table(table, table_size, a);
@@ -326,8 +331,9 @@ enum status acpi_read(const uint8_t *rsdp, uint32_t rsdp_size, acpi_map *map, st
 }
 
 /*
- * Name (_S5_, Package (n) { SLP_TYPa, SLP_TYPb, ... }): the four letters, PackageOp 0x12, PkgLength (ACPI 6.5 20.2.4: bits 7:6 of
- * its first byte count the bytes that follow), number of elements, and the first element as an integer constant.
+ * Name (_S5_, Package (n) { SLP_TYPa, SLP_TYPb, ... }): the four letters, PackageOp 0x12, PkgLength
+ * (ACPI 6.5 20.2.4: bits 7:6 of its first byte count the bytes that follow), number of elements,
+ * and the first element as an integer constant.
  */
 enum status acpi_find_s5(const uint8_t *dsdt, uint32_t size, uint8_t *slp_typ)
 {

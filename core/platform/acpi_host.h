@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the core takes from the machine's static ACPI tables (ACPI 6.5, 5.2): MADT, MCFG, FADT, SRAT, HPET, and the place of
- * the DSDT. No AML is executed. Tables are reached through a mapping function, so the parsers run on bytes in tests.
+ * What the core takes from the machine's static ACPI tables (ACPI 6.5, 5.2): MADT, MCFG, FADT,
+ * SRAT, HPET, and the place of the DSDT. No AML is executed. Tables are reached through a mapping
+ * function, so the parsers run on bytes in tests.
  */
 #ifndef CORE_PLATFORM_ACPI_HOST_H
 #define CORE_PLATFORM_ACPI_HOST_H
@@ -92,12 +93,14 @@ extern struct acpi_host machine_acpi;
 typedef const void *acpi_map(uint64_t phys, uint64_t size);
 
 /*
- * Reads all tables that the RSDP leads to. STATUS_CORRUPT: the RSDP, or the root table, or MADT, is missing or
- * damaged; other damaged tables are reported to the log and left out.
+ * Reads all tables that the RSDP leads to. STATUS_CORRUPT: the RSDP, or the root table, or MADT, is
+ * missing or damaged; other damaged tables are reported to the log and left out.
  */
-MUST_USE enum status acpi_read(const uint8_t *rsdp, uint32_t rsdp_size, acpi_map *map, struct acpi_host *a);
+MUST_USE enum status acpi_read(const uint8_t *rsdp, uint32_t rsdp_size, acpi_map *map,
+			       struct acpi_host *a);
 
-/* One table whose `size` bytes are at `p` (header included, checksum verified before). Unknown ones are ignored. */
+/* One table whose `size` bytes are at `p` (header included, checksum verified before). Unknown
+ * ones are ignored. */
 void acpi_read_table(const uint8_t *p, uint32_t size, struct acpi_host *a);
 
 /* SLP_TYPa of _S5_ by a bounded search of a DSDT's bytes for `_S5_` and its package. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine's memory map: kept as firmware gave it, sorted; overlaps are settled when memory is given away. */
+/* The machine's memory map: kept as firmware gave it, sorted; overlaps are settled when memory
+ * is given away. */
 #include "platform/memory_map.h"
 
 #include "console/log.h"
@@ -60,8 +61,8 @@ enum status memory_map_give(const struct memory_map *m, struct frames *f)
 
 enum status memory_map_start_page(const struct memory_map *m, uint64_t *phys)
 {
-	/* Not the first page (real-mode vectors, BIOS data) and nothing from 0xa0000 up (SDM v3 9.4.4: a page below
-	 * 1 MiB that the vector of SIPI can name). */
+	/* Not the first page (real-mode vectors, BIOS data) and nothing from 0xa0000 up (SDM v3
+	 * 9.4.4: a page below 1 MiB that the vector of SIPI can name). */
 	for (uint64_t page = 0x9f000; page >= 0x1000; page -= PAGE_SIZE) {
 		if (memory_map_is_ram(m, page, PAGE_SIZE)) {
 			*phys = page;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * platform/ is the machine as its firmware describes it: memory map, static ACPI tables, PCI functions, power. It
- * knows no guest, and of the blob only what it compares the machine with.
+ * platform/ is the machine as its firmware describes it: memory map, static ACPI tables, PCI
+ * functions, power. It knows no guest, and of the blob only what it compares the machine with.
  *
  * memory_map.h: the map as it was handed off, and what of it is free.
  */
@@ -45,12 +45,13 @@ void memory_map_sort(struct memory_map *m);
 bool memory_map_is_ram(const struct memory_map *m, uint64_t base, uint64_t size);
 
 /*
- * Gives to `f` all RAM, whole 4 KiB pages, without what other entries claim (firmware maps overlap; RAM
- * loses). Pieces that find no room in `f` stay unused.
+ * Gives to `f` all RAM, whole 4 KiB pages, without what other entries claim (firmware maps overlap;
+ * RAM loses). Pieces that find no room in `f` stay unused.
  */
 MUST_USE enum status memory_map_give(const struct memory_map *m, struct frames *f);
 
-/* A 4 KiB page below 1 MiB (and above 4 KiB) for the start of other CPUs, that holds nothing of firmware. */
+/* A 4 KiB page below 1 MiB (and above 4 KiB) for the start of other CPUs, that holds nothing of
+ * firmware. */
 MUST_USE enum status memory_map_start_page(const struct memory_map *m, uint64_t *phys);
 
 /* RAM of the whole map, bytes. */

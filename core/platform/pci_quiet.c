@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Without an IOMMU a device that masters the bus can write to any memory, the core's too: whatever firmware left running is
- * stopped. PCI Local Bus 3.0, 6.2.2; PCI Express Base 7.2.2 (ECAM).
+ * Without an IOMMU a device that masters the bus can write to any memory, the core's too: whatever
+ * firmware left running is stopped. PCI Local Bus 3.0, 6.2.2; PCI Express Base 7.2.2 (ECAM).
  */
 #include "platform/pci_quiet.h"
 
@@ -17,7 +17,8 @@
 #define MULTI_FUNCTION	 BIT(23)
 #define NO_VENDOR	 0xffff
 
-/* One way to configuration space: by bus, device and function 15:0 and the offset of a 32-bit word. */
+/* One way to configuration space: by bus, device and function 15:0 and the offset of a 32-bit
+ * word. */
 struct config {
 	uint8_t *window; /* of the first bus; NULL: ports */
 	uint32_t first_bus;
@@ -74,7 +75,8 @@ static void quiet_function(const struct config *c, uint32_t bdf, uint32_t *found
 	++*cleared;
 }
 
-static void quiet_buses(const struct config *c, uint32_t last_bus, uint32_t *found, uint32_t *cleared)
+static void quiet_buses(const struct config *c, uint32_t last_bus, uint32_t *found,
+			uint32_t *cleared)
 {
 	for (uint32_t bdf = c->first_bus << 8; bdf < (last_bus + 1) << 8; bdf += 8) {
 		uint32_t n = functions_of(c, bdf);

@@ -7,8 +7,9 @@
 #include "lib/types.h"
 
 /*
- * Clears Bus Master Enable in every PCI function that MCFG's windows show, or ports 0xcf8/0xcfc where there is no MCFG. Returns
- * the number of functions that had it set in *cleared and of those found in *found.
+ * Clears Bus Master Enable in every PCI function that MCFG's windows show, or ports 0xcf8/0xcfc
+ * where there is no MCFG. Returns the number of functions that had it set in *cleared and of those
+ * found in *found.
  */
 MUST_USE enum status pci_quiet(uint32_t *found, uint32_t *cleared);
 

@@ -45,8 +45,8 @@ static void check_pins(struct check *c)
 
 	for (uint32_t i = 0; i < c->guest->vcpus.count; i++)
 		if (v[i].host_cpu != HV_NONE && v[i].host_cpu >= c->f->cpus)
-			misfit(c, v[i].position, "vCPU %u is bound to CPU %u, this machine has %u", i,
-			       v[i].host_cpu, c->f->cpus);
+			misfit(c, v[i].position, "vCPU %u is bound to CPU %u, this machine has %u",
+			       i, v[i].host_cpu, c->f->cpus);
 }
 
 static bool host_has(const struct check *c, const struct hv_feature *feature)

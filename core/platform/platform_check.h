@@ -15,8 +15,8 @@ struct platform_facts {
 };
 
 /*
- * Compares all guests with the machine. Each misfit is one line through `report` (which guest, what is asked, what is there);
- * STATUS_MISMATCH if there was one.
+ * Compares all guests with the machine. Each misfit is one line through `report` (which guest, what
+ * is asked, what is there); STATUS_MISMATCH if there was one.
  */
 MUST_USE enum status platform_check(const struct blob *b, const struct platform_facts *f,
 				    void (*report)(const char *line));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Power-off, reset, and the end after a failure, of the machine itself. ACPI 6.5, 4.8.3 and 16.1. */
+/* Power-off, reset, and the end after a failure, of the machine itself. ACPI 6.5, 4.8.3 and
+ * 16.1. */
 #ifndef CORE_PLATFORM_POWER_H
 #define CORE_PLATFORM_POWER_H
 
@@ -20,10 +21,12 @@ void power_off(void) NORETURN;
 /* FADT's reset register, port 0xcf9, triple fault: the first that works. */
 void power_reset(void) NORETURN;
 
-/* QEMU ends with status (value << 1) | 1; falls through to power_off() where that device is not allowed. */
+/* QEMU ends with status (value << 1) | 1; falls through to power_off() where that device is not
+ * allowed. */
 void power_debug_exit(uint32_t value) NORETURN;
 
-/* After a failure of the core itself: the machine stays as it is, for whoever looks; under test QEMU ends. */
+/* After a failure of the core itself: the machine stays as it is, for whoever looks; under test
+ * QEMU ends. */
 void power_stop_failed(void) NORETURN;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control registers, EFER, RFLAGS, XCR0, debug registers, page-fault error codes, exception vectors.
- * SDM v3 2.5, 4.7, 6.15; APM v2 3.1, 8.2.
+ * Control registers, EFER, RFLAGS, XCR0, debug registers, page-fault error codes, exception
+ * vectors. SDM v3 2.5, 4.7, 6.15; APM v2 3.1, 8.2.
  */
 #ifndef CORE_X86_CR_H
 #define CORE_X86_CR_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * x86/ is the processor as its manuals describe it: one wrapper an instruction, and the numbers of its registers. It knows
- * nothing of how the core uses them.
+ * x86/ is the processor as its manuals describe it: one wrapper an instruction, and the numbers of
+ * its registers. It knows nothing of how the core uses them.
  *
- * This header has all inline assembly of the core (longer sequences are in .S files). A wrapper that orders memory says so
- * by its "memory" clobber.
+ * This header has all inline assembly of the core (longer sequences are in .S files). A wrapper
+ * that orders memory says so by its "memory" clobber.
  */
 #ifndef CORE_X86_INSN_H
 #define CORE_X86_INSN_H
@@ -54,7 +54,8 @@ static inline void out32(uint16_t port, uint32_t v)
 	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
 }
 
-/* --------------------------------------------- registers mapped in memory: one access of exactly that width */
+/* --------------------------------------------- registers mapped in memory: one access of
+ * exactly that width */
 
 static inline uint32_t mmio_read32(const volatile void *p)
 {
@@ -89,7 +90,8 @@ static inline void mmio_write64(volatile void *p, uint64_t v)
 
 /* ---------------------------------------------------------------- MSR, CPUID, XCR, TSC */
 
-/* These two fault on an MSR that the machine does not have; cpu/extable.h has forms that return whether they did. */
+/* These two fault on an MSR that the machine does not have; cpu/extable.h has forms that return
+ * whether they did. */
 static inline uint64_t rdmsr(uint32_t msr)
 {
 	uint32_t low, high;
@@ -100,7 +102,10 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t v)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
+			 : "memory");
 }
 
 static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
@@ -124,7 +129,10 @@ static inline uint64_t xgetbv(uint32_t index)
 
 static inline void xsetbv(uint32_t index, uint64_t v)
 {
-	__asm__ volatile("xsetbv" : : "c"(index), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+	__asm__ volatile("xsetbv"
+			 :
+			 : "c"(index), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
+			 : "memory");
 }
 
 /* Not ordered with what stands before it; see rdtsc_ordered(). */
@@ -198,7 +206,8 @@ static inline void lldt(uint16_t selector)
 	__asm__ volatile("lldt %0" : : "r"(selector) : "memory");
 }
 
-/* Loads DS, ES, SS with the data selector and FS, GS with null, whose bases become 0 on most machines. */
+/* Loads DS, ES, SS with the data selector and FS, GS with null, whose bases become 0 on most
+ * machines. */
 static inline void load_data_segments(void)
 {
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss; mov %1, %%fs; mov %1, %%gs"
@@ -239,13 +248,15 @@ static inline void hlt(void)
 	__asm__ volatile("hlt" : : : "memory");
 }
 
-/* Waits for an interrupt; the shadow of STI closes the gap before HLT. Returns with interrupts off. */
+/* Waits for an interrupt; the shadow of STI closes the gap before HLT. Returns with interrupts
+ * off. */
 static inline void wait_for_interrupt(void)
 {
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
-/* Lets pending interrupts in: one instruction after STI they are taken. Returns with interrupts off. */
+/* Lets pending interrupts in: one instruction after STI they are taken. Returns with interrupts
+ * off. */
 static inline void take_interrupts(void)
 {
 	__asm__ volatile("sti; nop; cli" : : : "memory");

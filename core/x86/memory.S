@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memcpy, memmove and memset of lib/string.h: eight bytes a step. On the emulators that count instructions a `rep movsq` step
- * is one instruction, so bytes would cost eight times as much; on machines with ERMS both are equally fast.
+ * memcpy, memmove and memset of lib/string.h: eight bytes a step. On the emulators that count
+ * instructions a `rep movsq` step is one instruction, so bytes would cost eight times as much; on
+ * machines with ERMS both are equally fast.
  */
 	.text
 	.globl	memcpy

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments: selectors of the core's own GDT, descriptor bits, the TSS. SDM v3 3.4, 7.7; APM v2 4.7, 12.2.5.
- * The selectors are seen by assembly too.
+ * Segments: selectors of the core's own GDT, descriptor bits, the TSS. SDM v3 3.4, 7.7; APM v2 4.7,
+ * 12.2.5. The selectors are seen by assembly too.
  */
 #ifndef CORE_X86_SEGMENT_H
 #define CORE_X86_SEGMENT_H
@@ -41,7 +41,8 @@
 #define DESCRIPTOR_TYPE_TSS_BUSY 11
 #define GATE_INTERRUPT	      14
 
-/* Access rights as VMX keeps them: descriptor bits 55..40. SDM v3 25.4.1, table "Format of Access Rights". */
+/* Access rights as VMX keeps them: descriptor bits 55..40. SDM v3 25.4.1, table "Format of
+ * Access Rights". */
 #define SEGMENT_TYPE	 BITS(3, 0)
 #define SEGMENT_S	 BIT(4)
 #define SEGMENT_DPL	 BITS(6, 5)

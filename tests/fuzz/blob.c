@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The blob's reader on arbitrary bytes. The digest is made right first where the sizes allow it, since no fuzzer finds one; an
- * accepted blob is then walked along every reference, as the core would, under ASan.
+ * The blob's reader on arbitrary bytes. The digest is made right first where the sizes allow it,
+ * since no fuzzer finds one; an accepted blob is then walked along every reference, as the core
+ * would, under ASan.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static void walk_policy(const struct blob *b, const struct hv_cpu_policy *p)
 
 		read_text(b, f->name, f->position);
 		for (uint32_t k = 0; k < f->clears.count; k++)
-			read_bytes(&b->cpuid[b->clears[f->clears.first + k].cpuid], sizeof(*b->cpuid));
+			read_bytes(&b->cpuid[b->clears[f->clears.first + k].cpuid],
+				   sizeof(*b->cpuid));
 	}
 	read_bytes(b->msrs + p->msrs.first, p->msrs.count * sizeof(*b->msrs));
 }
@@ -53,7 +55,8 @@ static void walk_load(const struct blob *b, const struct hv_load *l)
 	if (l->source == HV_LOAD_BYTES)
 		read_bytes(b->bytes + l->source_offset, l->file_size);
 	if (l->source == HV_LOAD_PAYLOAD)
-		read_bytes((const uint8_t *)blob_payload(b, l->payload) + l->source_offset, l->file_size);
+		read_bytes((const uint8_t *)blob_payload(b, l->payload) + l->source_offset,
+			   l->file_size);
 }
 
 static void walk_guest(const struct blob *b, const struct hv_guest *g)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The core's lowest layers on a machine, without guests: the boot steps up to all CPUs, then one case, named by the first word of
- * the command line:
+ * The core's lowest layers on a machine, without guests: the boot steps up to all CPUs, then one
+ * case, named by the first word of the command line:
  *
  *	cpus	fix-ups, kicks, timers and NMIs on every CPU, NMIs in the middle of faults included
  *	input	a byte received by the serial port interrupts a halted CPU
@@ -45,7 +45,8 @@ static unsigned int tests, failures;
 static void expect(bool good, const char *what)
 {
 	char line[128];
-	size_t n = format(line, sizeof(line), "%sok %u - %s\r\n", good ? "" : "not ", ++tests, what);
+	size_t n =
+		format(line, sizeof(line), "%sok %u - %s\r\n", good ? "" : "not ", ++tests, what);
 
 	failures += !good;
 	console_write(line, n);
@@ -65,7 +66,8 @@ static void take_over(uint32_t magic, uint64_t info)
 	static const struct memory_range no_blob;
 	uint64_t page;
 
-	must(magic == MULTIBOOT2_BOOT_MAGIC ? multiboot2_read(info, &handoff) : pvh_read(info, &handoff),
+	must(magic == MULTIBOOT2_BOOT_MAGIC ? multiboot2_read(info, &handoff)
+					    : pvh_read(info, &handoff),
 	     "hand-off");
 	memory_map_sort(&handoff.map);
 	must(acpi_read(handoff.rsdp, handoff.rsdp_size, handoff_view, &machine_acpi), "ACPI");
@@ -75,9 +77,12 @@ static void take_over(uint32_t magic, uint64_t info)
 	must(memory_map_start_page(&handoff.map, &page), "start page");
 	machine_frames = all;
 	must(frames_exclude(&machine_frames, 0, MIB(1)), "low memory");
-	must(frames_exclude(&machine_frames, image_phys, (uint64_t)(image_end - image_start)), "image");
-	must(frames_make_pool(&machine_frames, MIB(1) + machine_acpi.cpu_count * CPU_AREA_BYTES), "pool");
-	must(host_map_build(all.free, all.free_count, &no_blob, cpu_features.page_1g), "page tables");
+	must(frames_exclude(&machine_frames, image_phys, (uint64_t)(image_end - image_start)),
+	     "image");
+	must(frames_make_pool(&machine_frames, MIB(1) + machine_acpi.cpu_count * CPU_AREA_BYTES),
+	     "pool");
+	must(host_map_build(all.free, all.free_count, &no_blob, cpu_features.page_1g),
+	     "page tables");
 	host_map_load();
 	must(lapic_find(), "LAPIC");
 	lapic_init();
@@ -108,7 +113,8 @@ static void fire(struct timer *timer)
 	WRITE_ONCE(cell[i].fired, time_now());
 }
 
-/* XCR0 without x87 is refused with #GP (SDM v2 XSETBV), all of it with #UD on a CPU without XSAVE. Words around the call must survive what interrupts it. */
+/* XCR0 without x87 is refused with #GP (SDM v2 XSETBV), all of it with #UD on a CPU without
+ * XSAVE. Words around the call must survive what interrupts it. */
 static void fault_once(uint32_t index)
 {
 	volatile uint64_t mark[8];
@@ -314,7 +320,8 @@ static void work(void)
 {
 	if (this_cpu()->apic_id != lapic_id())
 		panic("CPU %u is another", this_cpu()->index);
-	if (percpu_table[this_cpu()->index] != this_cpu() || this_cpu()->stack_top - read_rsp() > 16384)
+	if (percpu_table[this_cpu()->index] != this_cpu() ||
+	    this_cpu()->stack_top - read_rsp() > 16384)
 		panic("CPU %u has a strange stack", this_cpu()->index);
 	serve();
 }

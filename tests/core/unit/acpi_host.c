@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a machine's static tables from bytes: a small firmware of RSDP, XSDT, RSDT and the tables the core wants, at made-up
- * physical addresses; then the same damaged, cut and filled with noise. ASan watches the bounds: each table lies in a block of
- * its own size.
+ * Reading a machine's static tables from bytes: a small firmware of RSDP, XSDT, RSDT and the tables
+ * the core wants, at made-up physical addresses; then the same damaged, cut and filled with noise.
+ * ASan watches the bounds: each table lies in a block of its own size.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -307,7 +307,9 @@ static void test_s5(void **state)
 		{{0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x04, 0x0a, 0x05, 0x00}, 11, 5},
 		{{0x08, '_', 'S', '5', '_', 0x12, 0x47, 0x00, 0x04, 0x0a, 0x05}, 11, 5},
 		{{0x08, '_', 'S', '5', '_', 0x14, 0x06, 0x04, 0x00, 0x00}, 10, -1}, /* a method */
-		{{0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x68, 0x00}, 10, -1}, /* an argument */
+		{{0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x68, 0x00},
+		 10,
+		 -1}, /* an argument */
 		{{0x08, '_', 'S', '5'}, 4, -1},
 	};
 

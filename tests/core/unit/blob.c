@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The blob's reader: one good blob, and a table of changes to it, sealed again, each of which alone must be refused, with the
- * record that was found to be wrong. Then every byte changed without sealing, and every length that is too short.
+ * The blob's reader: one good blob, and a table of changes to it, sealed again, each of which alone
+ * must be refused, with the record that was found to be wrong. Then every byte changed without
+ * sealing, and every length that is too short.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -165,7 +166,8 @@ static void test_changes(void **state)
 		if (s->header.total_size >= sizeof(s->header) && s->header.total_size <= sizeof(*s))
 			sample_blob_seal(&s->header);
 		got = verify();
-		if (got != STATUS_CORRUPT || fault.section != c->section || fault.record != c->record)
+		if (got != STATUS_CORRUPT || fault.section != c->section ||
+		    fault.record != c->record)
 			fail_msg("%s: %s, section %u, record %u: %s", c->text, status_name(got),
 				 fault.section, fault.record, fault.what);
 	}

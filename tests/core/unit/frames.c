@@ -128,7 +128,8 @@ static void test_placement_in_pieces(void **state)
 	}
 	assert_int_equal(n, 2);
 	assert_int_equal(frames_free_bytes(&f), 0);
-	assert_int_equal(frames_place(&f, PAGE_SIZE, FRAMES_ANY_NODE, &phys, &got), STATUS_NO_MEMORY);
+	assert_int_equal(frames_place(&f, PAGE_SIZE, FRAMES_ANY_NODE, &phys, &got),
+			 STATUS_NO_MEMORY);
 }
 
 static void test_nodes(void **state)

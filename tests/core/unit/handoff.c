@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Both boot protocols from bytes: a good hand-off each, then cut, looping and noisy ones within exact bounds. */
+/* Both boot protocols from bytes: a good hand-off each, then cut, looping and noisy ones within
+ * exact bounds. */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@ static struct handoff h;
 /* Of handoff.c: physical memory is the block at BASE. */
 const void *handoff_view(uint64_t phys, uint64_t size)
 {
-	return phys >= BASE && range_fits(phys - BASE, size, memory_size) ? memory + (phys - BASE) : NULL;
+	return phys >= BASE && range_fits(phys - BASE, size, memory_size) ? memory + (phys - BASE)
+									  : NULL;
 }
 
 void handoff_copy_string(uint64_t phys, char *to, size_t size)
@@ -94,7 +96,8 @@ static void test_pvh_refusals(void **state)
 		uint64_t at, value;
 		unsigned int size;
 	} changes[] = {
-		{0, 1, 4}, {4, 0, 4}, {0x28, 0, 8}, {0x28, ~0ull, 8}, {0x30, 0, 4}, {0x30, 0xffffffff, 4},
+		{0, 1, 4},        {4, 0, 4},    {0x28, 0, 8},
+		{0x28, ~0ull, 8}, {0x30, 0, 4}, {0x30, 0xffffffff, 4},
 	};
 
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core/lib against the C library, or against values from the standards: bits, strings, text, SHA-256 (FIPS 180-4 examples), lists,
- * locks.
+ * core/lib against the C library, or against values from the standards: bits, strings, text,
+ * SHA-256 (FIPS 180-4 examples), lists, locks.
  */
 #include <setjmp.h>
 #include <stdio.h>

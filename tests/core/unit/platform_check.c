@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The blob against machines that fit and that do not: each misfit is one line that names what is missing. */
+/* The blob against machines that fit and that do not: each misfit is one line that names what is
+ * missing. */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>

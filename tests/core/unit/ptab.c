@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page-table engine against a plain model: an array that says for each 4 KiB page of a small window where it leads and with which
- * rights. Thousands of random maps, unmaps and protects must keep both equal, in both formats and at 4 and 5 levels.
+ * The page-table engine against a plain model: an array that says for each 4 KiB page of a small
+ * window where it leads and with which rights. Thousands of random maps, unmaps and protects must
+ * keep both equal, in both formats and at 4 and 5 levels.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -190,7 +191,8 @@ static void test_largest_pages(void **state)
 
 	(void)state;
 	assert_int_equal(ptab_init(&t, &ptab_npt_format, &effects, &arena, 4, 3), STATUS_OK);
-	/* From 4 KiB below 1 GiB to 2 GiB and 2 MiB and 4 KiB: a page of each size but at the ends. */
+	/* From 4 KiB below 1 GiB to 2 GiB and 2 MiB and 4 KiB: a page of each size but at the
+	 * ends. */
 	assert_int_equal(ptab_map(&t, GIB(1) - PAGE_SIZE, GIB(5) - PAGE_SIZE,
 				  GIB(1) + PAGE_SIZE_2M + 2 * PAGE_SIZE, a), STATUS_OK);
 	assert_true(ptab_translate(&t, GIB(1) - 1, &m));
@@ -229,8 +231,9 @@ static void test_npt_bits(void **state)
 				  (struct ptab_attributes){PTAB_READ, MEMORY_TYPE_UC}), STATUS_OK);
 	root = arena_to_virt(t.root);
 	assert_int_equal(root[0] & 0xfff, 0x27); /* present, write, user, accessed */
-	assert_int_equal(*ptab_entry(&t, 0x1000, &level),
-			 0x5000 | PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX | PTE_PCD | PTE_PWT);
+	assert_int_equal(*ptab_entry(&t, 0x1000, &level), 0x5000 | PTE_PRESENT | PTE_USER |
+								  PTE_ACCESSED | PTE_NX | PTE_PCD |
+								  PTE_PWT);
 	assert_int_equal(level, 1);
 	ptab_destroy(&t);
 }
@@ -268,7 +271,8 @@ static void test_exhaustion(void **state)
 		enum status s;
 
 		arena.limit = limit;
-		assert_int_equal(ptab_init(&t, &ptab_host_format, &effects, &arena, 4, 3), STATUS_OK);
+		assert_int_equal(ptab_init(&t, &ptab_host_format, &effects, &arena, 4, 3),
+				 STATUS_OK);
 		s = ptab_map(&t, 0, 0, PAGE_SIZE_1G, a);
 		if (!s)
 			s = ptab_unmap(&t, 0x5000, PAGE_SIZE);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deadline queues against time that the test owns: order, re-arming, cancelling, other CPUs; then random operations, in which each
- * timer must fire once, not before its deadline, and the hardware must never be set later than the earliest.
+ * Deadline queues against time that the test owns: order, re-arming, cancelling, other CPUs; then
+ * random operations, in which each timer must fire once, not before its deadline, and the hardware
+ * must never be set later than the earliest.
  */
 #include <setjmp.h>
 #include <stdlib.h>
