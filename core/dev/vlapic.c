@@ -30,18 +30,23 @@ enum icr_shorthand { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
 
 /* ------------------------------------------------------------------- vectors in bitmaps */
 
-static int highest(const uint64_t *word)
+/* Written out, as it is on the way of every interrupt. */
+static inline int highest(const uint64_t *word)
 {
-	for (int i = APIC_WORDS - 1; i >= 0; i--) {
-		uint64_t w = READ_ONCE(word[i]);
+	uint64_t w;
 
-		if (w)
-			return i * 64 + highest_bit(w);
-	}
-	return -1;
+	if ((w = READ_ONCE(word[3])))
+		return 255 - __builtin_clzll(w);
+	if ((w = READ_ONCE(word[2])))
+		return 191 - __builtin_clzll(w);
+	if ((w = READ_ONCE(word[1])))
+		return 127 - __builtin_clzll(w);
+	w = READ_ONCE(word[0]);
+	return w ? 63 - __builtin_clzll(w) : -1;
 }
+static_assert(APIC_WORDS == 4, "highest() and any() name them all");
 
-static bool any(const uint64_t *word)
+static inline bool any(const uint64_t *word)
 {
 	return READ_ONCE(word[0]) | READ_ONCE(word[1]) | READ_ONCE(word[2]) | READ_ONCE(word[3]);
 }
@@ -68,50 +73,67 @@ static uint32_t priority_of(const struct vlapic *apic)
 	return (tpr & 0xf0) >= class ? tpr : class;
 }
 
-static void end_of_interrupt(struct vlapic *apic)
+/* What an EOI does besides leaving ISR: a level-triggered source is told, and what waited may come. */
+static void after_eoi(struct vlapic *apic, unsigned int vector, bool level)
 {
-	int vector = highest(apic->isr);
-
-	if (unlikely(vector < 0))
-		return;
-	bitmap_clear(apic->isr, vector);
-	if (unlikely(bitmap_test(apic->tmr, vector)) &&
-	    !(apic->value[APIC_SVR] & APIC_SVR_NO_BROADCAST))
+	if (level && !(apic->value[APIC_SVR] & APIC_SVR_NO_BROADCAST))
 		irq_end_of_interrupt(apic->vm, vector);
 	if (any(apic->irr))
 		irq_notify(apic->vcpu);
 }
 
-/* If the guest was offered to end its interrupt by a word in memory: has it? Afterwards it cannot any more. */
-static void collect_eoi(struct vlapic *apic)
+static inline void end_of_interrupt(struct vlapic *apic)
 {
-	if (likely(!apic->eoi_offered))
+	int vector = highest(apic->isr);
+	unsigned int word = (unsigned int)vector / 64;
+	uint64_t bit = BIT((unsigned int)vector % 64);
+	bool level;
+
+	if (unlikely(vector < 0))
 		return;
+	apic->isr[word] &= ~bit;
+	level = READ_ONCE(apic->tmr[word]) & bit;
+	if (unlikely(level || any(apic->irr)))
+		after_eoi(apic, vector, level);
+}
+
+/* If the guest was offered to end its interrupt by a word in memory: has it? Afterwards it cannot any more. */
+static __attribute__((noinline)) void collect_offered(struct vlapic *apic)
+{
 	apic->eoi_offered = false;
 	if (apic->assist->collect(apic->assist->context))
 		end_of_interrupt(apic);
 }
 
+static inline void collect_eoi(struct vlapic *apic)
+{
+	if (unlikely(apic->eoi_offered))
+		collect_offered(apic);
+}
+
 /* Only for an edge-triggered interrupt (nobody else waits for its end) and while nothing waits behind it. */
-static void offer_eoi(struct vlapic *apic, unsigned int vector)
+static inline void offer_eoi(struct vlapic *apic, unsigned int vector)
 {
 	if (apic->assist && !bitmap_test(apic->tmr, vector) && !any(apic->irr))
 		apic->eoi_offered = apic->assist->offer(apic->assist->context);
 }
 
 /* LINT0 passes the PIC's interrupts on (virtual wire), or a disabled APIC does as a wire. */
-static bool extint_waits(const struct vlapic *apic)
+static __attribute__((noinline)) bool extint_accepted(const struct vlapic *apic)
 {
 	uint32_t lint0 = apic->value[APIC_LVT_LINT0];
 
-	if (apic->index != 0 || !irq_extint_pending(apic->vm))
-		return false;
 	if (!(apic->base & APIC_BASE_ENABLE))
 		return true;
 	return !(lint0 & APIC_LVT_MASKED) && field_get(lint0, APIC_LVT_DELIVERY) == IRQ_EXTINT;
 }
 
-static int deliverable(struct vlapic *apic)
+static inline bool extint_waits(const struct vlapic *apic)
+{
+	return apic->index == 0 && unlikely(irq_extint_pending(apic->vm)) && extint_accepted(apic);
+}
+
+static inline int deliverable(struct vlapic *apic)
 {
 	int vector = highest(apic->irr);
 
@@ -518,18 +540,13 @@ static enum access_result mmio(void *context, struct bus_access *access)
 	return ACCESS_DONE;
 }
 
-/* SDM v3 11.12.1.3: what is reserved or not there faults, as does all of it outside x2APIC mode. */
-static enum access_result x2apic_msr(void *context, struct bus_access *access)
+/* SDM v3 11.12.1.3: what is reserved or not there faults. */
+static __attribute__((noinline)) enum access_result x2apic_register(struct vlapic *apic, struct bus_access *access)
 {
-	struct vlapic_device *device = context;
-	struct vlapic *apic = &device->apic[device_vcpu_index(access->vcpu)];
 	unsigned int n = (access->address - MSR_X2APIC_FIRST) % APIC_REGISTERS;
 	const struct chip_register *row = &registers[n];
 	uint64_t reserved;
 
-	if (unlikely(!vlapic_x2(apic)))
-		return ACCESS_FAULT;
-	collect_eoi(apic);
 	if (n == APIC_ICR)
 		return x2apic_icr(apic, access);
 	if (!(row->flags & (access->write ? X2W : X2R)))
@@ -545,6 +562,27 @@ static enum access_result x2apic_msr(void *context, struct bus_access *access)
 		return ACCESS_FAULT;
 	register_write(row, apic->value, apic, n, access->value);
 	return ACCESS_DONE;
+}
+
+/* Outside x2APIC mode all of it faults. The two registers that are written with every interrupt go first. */
+static enum access_result x2apic_msr(void *context, struct bus_access *access)
+{
+	struct vlapic_device *device = context;
+	struct vlapic *apic = &device->apic[device_vcpu_index(access->vcpu)];
+	uint64_t value = access->value;
+
+	if (unlikely(!vlapic_x2(apic)))
+		return ACCESS_FAULT;
+	collect_eoi(apic);
+	if (access->address == MSR_X2APIC_FIRST + APIC_EOI && access->write && likely(!value)) {
+		end_of_interrupt(apic);
+		return ACCESS_DONE;
+	}
+	if (access->address == MSR_X2APIC_FIRST + APIC_SELF_IPI && access->write && likely(value <= 0xff)) {
+		send_to_self(apic, value);
+		return ACCESS_DONE;
+	}
+	return x2apic_register(apic, access);
 }
 
 /* ------------------------------------------------------------------- modes and reset */
