@@ -42,8 +42,10 @@ static void print_sample(const char *title, const char *text)
 
 static void explain_code(const struct invocation *in, const struct diag_row *row)
 {
+	static const char *const severities[] = { "off", "a note", "a warning", "an error" };
+
 	printf("%s (%s), %s\n\n", row->id, diag_word(in->arena, row),
-	       row->severity == SEVERITY_ERROR ? "an error" : "a warning");
+	       severities[row->severity]);
 	print_wrapped(row->explain);
 	print_sample("Wrong", row->bad);
 	print_sample("Right", row->good);
