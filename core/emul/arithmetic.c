@@ -6,7 +6,7 @@
  */
 #include "emul/internal.h"
 
-/* ---------------------------------------------------------------------------------- the flags */
+/* ---- the flags */
 
 static inline uint64_t sign_bit(uint32_t size)
 {
@@ -87,7 +87,7 @@ bool emul_condition(const struct emul_step *s)
 	return met[field_get(s->insn->opcode, BITS(3, 1))] != (s->insn->opcode & 1);
 }
 
-/* --------------------------------------------------------------------------- compute functions */
+/* ---- compute functions */
 
 uint64_t emul_compute_none(struct emul_step *s, uint64_t a, uint64_t b)
 {
@@ -385,7 +385,7 @@ static bool divide_signed(uint32_t size, uint64_t divisor, uint64_t *high, uint6
 	return true;
 }
 
-/* Quotient to low, remainder to high. False: #DE, for a divisor of 0 or a quotient that does not fit. */
+/* False: #DE, for a divisor of 0 or a quotient that does not fit. */
 bool emul_divide(const struct emul_step *s, uint64_t divisor, uint64_t *high, uint64_t *low)
 {
 	uint32_t size = s->insn->operand_size;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes to struct emul_insn. Each opcode byte finds a row of opcodes.def; the row says what follows:
+ * Bytes to struct emul_insn. The opcode finds a row of opcodes.def; the row says what follows:
  *
  *   [prefixes] [REX] [0F [38]] opcode [ModRM [SIB] [displacement]] [immediate]     SDM v2 2.1, 2.2
  *   [C4 or C5 and its payload] opcode ...                                          SDM v2 2.3
  *
- * The common instruction, a MOV with one ModRM byte, runs straight through: one table lookup decides
- * between prefix and opcode, and nothing is cleared that it does not use.
+ * The common instruction, a MOV with one ModRM byte, runs straight through: one table lookup
+ * decides between prefix and opcode, and nothing is cleared that it does not use.
  */
 #include "emul/internal.h"
 
@@ -26,13 +26,13 @@
 
 static const struct emul_row one_byte[256] = {
 #define EMUL_ONE(opcode, ...) [opcode] = ROW(__VA_ARGS__),
-#define EMUL_ONE_KIND(opcode, a_kind, argument) [opcode] = { .kind = KIND_##a_kind, .op = argument },
+#define EMUL_ONE_KIND(opcode, name, group) [opcode] = { .kind = KIND_##name, .op = group },
 #include "emul/opcodes.def"
 };
 
 static const struct emul_row two_byte[256] = {
 #define EMUL_TWO(opcode, ...) [opcode] = ROW(__VA_ARGS__),
-#define EMUL_TWO_KIND(opcode, a_kind, argument) [opcode] = { .kind = KIND_##a_kind, .op = argument },
+#define EMUL_TWO_KIND(opcode, name, group) [opcode] = { .kind = KIND_##name, .op = group },
 #include "emul/opcodes.def"
 };
 
@@ -70,14 +70,7 @@ static const bool lockable[EMUL_OPS] = {
 
 /* Bases and indices of 16-bit addresses by ModRM.rm (SDM v2 table 2-1). */
 static const uint8_t base16[8] = { 3, 3, 5, 5, 6, 7, 5, 3 };
-static const uint8_t index16[8] = { 6,
-				    7,
-				    6,
-				    7,
-				    EMUL_NO_REGISTER,
-				    EMUL_NO_REGISTER,
-				    EMUL_NO_REGISTER,
-				    EMUL_NO_REGISTER };
+static const uint8_t index16[8] = { 6, 7, 6, 7, [4 ... 7] = EMUL_NO_REGISTER };
 
 enum { REX_B = 1 << 0, REX_X = 1 << 1, REX_R = 1 << 2, REX_W = 1 << 3 };
 enum { NO_OVERRIDE = 0xff };
@@ -105,27 +98,24 @@ static inline bool has_bytes(struct decoder *d, uint32_t n)
 /* The next n bytes, sign-extended; has_bytes() was asked before. */
 static inline int64_t take(struct decoder *d, uint32_t n)
 {
-	union {
-		int8_t b;
-		int16_t w;
-		int32_t d;
-		int64_t q;
-	} v;
 	const uint8_t *p = d->next;
+	int16_t word;
+	int32_t dword;
+	int64_t qword;
 
 	d->next += n;
 	switch (n) {
 	case 1:
 		return (int8_t)*p;
 	case 2:
-		__builtin_memcpy(&v.w, p, 2);
-		return v.w;
+		__builtin_memcpy(&word, p, 2);
+		return word;
 	case 4:
-		__builtin_memcpy(&v.d, p, 4);
-		return v.d;
+		__builtin_memcpy(&dword, p, 4);
+		return dword;
 	default:
-		__builtin_memcpy(&v.q, p, 8);
-		return v.q;
+		__builtin_memcpy(&qword, p, 8);
+		return qword;
 	}
 }
 
@@ -238,7 +228,7 @@ static const struct emul_row *find_vex(struct decoder *d, uint8_t length)
 	d->vex_long = last & BIT(2);
 	d->vex_prefix = (const uint8_t[]){ PREFIX_NP, PREFIX_66, PREFIX_F3, PREFIX_F2 }[last & 3];
 	row = find_prefixed(d, map);
-	if (!row || !(row->flags & ROW_VEX) || (d->vex_long && row->flags & ROW_VEX128))
+	if (!row || !(row->flags & (ROW_VEX | (d->vex_long ? 0 : ROW_VEX128))))
 		return NULL;
 	return row;
 }

@@ -41,11 +41,13 @@ enum emul_segment_number {
  * (type 3:0, S 4, DPL 6:5, P 7, AVL 8, L 9, D/B 10, G 11); limit: in bytes, already scaled by G.
  */
 struct emul_segment {
-	uint16_t selector;
-	uint16_t attributes;
-	uint32_t limit;
-	uint64_t base;
+	uint16_t selector;   /* 0 */
+	uint16_t attributes; /* 2 */
+	uint32_t limit;	     /* 4 */
+	uint64_t base;	     /* 8 */
 };
+
+_Static_assert(sizeof(struct emul_segment) == 16, "the VMCB's segment registers are 16 bytes");
 
 /* What a call ended in. */
 enum emul_outcome {
@@ -58,14 +60,14 @@ enum emul_outcome {
 	EMUL_REPEAT,
 	/* The instruction raises cpu->fault; RIP points at it; iterations done by REP stay done. */
 	EMUL_FAULT,
-	/* Nothing happened (a locked exchange lost its race): resume the guest, it will try again. */
+	/* Nothing happened (a locked exchange lost its race): resume the guest to try again. */
 	EMUL_RETRY,
 	/*
 	 * The bytes end within the instruction: fetch more, or raise the exception that fetching
 	 * the byte at RIP + count gives.
 	 */
 	EMUL_SHORT,
-	/* Not an instruction of opcodes.def, or a callback said so. Nothing changed. */
+	/* Not an instruction of opcodes.def, or a callback said so. REP as above. */
 	EMUL_UNHANDLED,
 };
 
@@ -198,11 +200,12 @@ struct emul_cpu {
 /*
  * Decodes the instruction in bytes[0..count). Fields that the instruction does not have are
  * undefined. `mode` is that of struct emul_cpu. Returns EMUL_DONE; EMUL_SHORT; EMUL_UNHANDLED
- * where no row matches; or EMUL_FAULT with fault filled in: #UD for an illegal LOCK, #GP(0) for more
- * than 15 bytes.
+ * where no row matches; or EMUL_FAULT with fault filled in: #UD for an illegal LOCK, #GP(0) for
+ * more than 15 bytes.
  */
 enum emul_outcome emul_decode(struct emul_insn *insn, const uint8_t *bytes, uint32_t count,
-			      uint32_t mode, struct emul_fault *fault) __attribute__((warn_unused_result));
+			      uint32_t mode, struct emul_fault *fault)
+	__attribute__((warn_unused_result));
 
 /*
  * Decodes and carries out the instruction at cpu->rip, whose bytes are given. Instructions that

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Carries out decoded instructions. Most are "load, compute, store": a handler here does the loading
- * and storing, a compute function of arithmetic.c works on the values. Which two an instruction has
- * is in opcodes.def. String instructions are in string.c.
+ * Carries out decoded instructions. Most are "load, compute, store": a handler here does the
+ * loading and storing, a compute function of arithmetic.c works on the values. Which two an
+ * instruction has is in opcodes.def. String instructions are in string.c.
  *
  * Order of effects: everything that can fault comes before anything that the guest can see, so that
  * an instruction that ends early has changed nothing (REP: nothing beyond the iterations it did).
  */
 #include "emul/internal.h"
 
-/* ------------------------------------------------------------------------ load, compute, store */
+/* ---- load, compute, store */
 
 static uint64_t (*const computes[EMUL_OPS])(struct emul_step *s, uint64_t a, uint64_t b) = {
 #define EMUL_OP(name, handler, compute, lock) [EMUL_OP_##name] = emul_compute_##compute,
@@ -273,7 +273,7 @@ enum emul_outcome emul_run_double_shift(struct emul_step *s)
 	return store(s, emul_shift_pair(s, value, fill, count));
 }
 
-/* ------------------------------------------------------------------ multiplication and division */
+/* ---- multiplication and division */
 
 /* The double-width accumulator: AX, DX:AX, EDX:EAX or RDX:RAX. */
 static void set_wide(struct emul_step *s, uint64_t high, uint64_t low)
@@ -341,7 +341,7 @@ enum emul_outcome emul_run_divide(struct emul_step *s)
 	return EMUL_DONE;
 }
 
-/* -------------------------------------------------------------------------------------- stack */
+/* ---- stack */
 
 /* Bytes of the stack pointer: SDM v1 6.2.3. */
 static uint32_t stack_pointer_size(const struct emul_step *s)
@@ -387,7 +387,7 @@ enum emul_outcome emul_run_pop(struct emul_step *s)
 	return outcome;
 }
 
-/* ------------------------------------------------------------------------------- vector moves */
+/* ---- vector moves */
 
 enum { VECTOR_LEGACY_BYTES = 16, VECTOR_BYTES = 64 };
 
@@ -429,7 +429,7 @@ enum emul_outcome emul_run_vector_store(struct emul_step *s)
 	return emul_write(s, s->insn->segment, s->offset, data + at, size, vector_access(s));
 }
 
-/* ------------------------------------------------------------------------------- the dispatch */
+/* ---- the dispatch */
 
 enum emul_outcome emul_run_length(struct emul_step *s)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the emulator share: the columns of opcodes.def and an instruction in progress. */
+/* What the emulator's files share: the columns of opcodes.def, an instruction in progress. */
 #ifndef CORE_EMUL_INTERNAL_H
 #define CORE_EMUL_INTERNAL_H
 
@@ -76,7 +76,7 @@ enum emul_row_flag {
 	ROW_SOURCE_32 = 1 << 8,
 	ROW_BIT_OFFSET = 1 << 9, /* a register source moves the address: BT and kin */
 	ROW_VEX = 1 << 10,	 /* has a VEX form */
-	ROW_VEX128 = 1 << 11,	 /* whose L is 0 */
+	ROW_VEX128 = 1 << 11,	 /* has one, but with L = 0 alone */
 	ROW_KEEP = 1 << 12,	 /* a vector load that keeps the rest of the register */
 	ROW_HIGH = 1 << 13,	 /* the high half of the 16 bytes */
 	ROW_ALIGNED = 1 << 14,	 /* memory must be aligned to the operand size */
@@ -198,7 +198,8 @@ uint64_t emul_shift_pair(struct emul_step *s, uint64_t value, uint64_t fill, uin
 /* MUL and IMUL: both halves of the product. */
 void emul_multiply(struct emul_step *s, uint64_t a, uint64_t b, uint64_t *high, uint64_t *low);
 /* DIV and IDIV of high:low: quotient to low, remainder to high. False: #DE. */
-bool emul_divide(const struct emul_step *s, uint64_t divisor, uint64_t *high, uint64_t *low) MUST_USE;
+bool MUST_USE emul_divide(const struct emul_step *s, uint64_t divisor, uint64_t *high,
+			  uint64_t *low);
 /* The condition in the opcode's low four bits: SDM v1 appendix B. */
 bool emul_condition(const struct emul_step *s);
 
@@ -214,7 +215,7 @@ enum emul_outcome emul_write(struct emul_step *s, uint32_t segment, uint64_t off
 enum emul_outcome emul_exchange(struct emul_step *s, const void *expected, const void *desired,
 				uint32_t size) MUST_USE;
 
-/* General registers, with the byte registers' numbering and the rules for partial writes (SDM v1 3.4.1.1). */
+/* General registers by number; AH..BH without REX; partial writes as in SDM v1 3.4.1.1. */
 static inline uint64_t emul_get_register(const struct emul_step *s, uint32_t number, uint32_t size)
 {
 	const uint64_t *regs = s->cpu->regs;
@@ -235,7 +236,7 @@ static inline bool is_memory(const struct emul_step *s, uint32_t operand)
 	return s->insn->memory && (operand == OPERAND_E || operand == OPERAND_O);
 }
 
-/* An operand's value, zero-extended from `size` bytes; EMUL_ACCESS_UPDATE where it is written later. */
+/* An operand's value, zero-extended; EMUL_ACCESS_UPDATE where it is written later. */
 static inline MUST_USE enum emul_outcome emul_load(struct emul_step *s, uint32_t operand,
 						   uint32_t size, uint32_t access, uint64_t *value)
 {

@@ -172,7 +172,7 @@ static void assert_fault(const struct world *w, int vector)
 	assert_int_equal(w->cpu.rip, 0x100);
 }
 
-/* -------------------------------------------------------------------------------------- REP */
+/* ---- REP */
 
 static void long_rep_comes_in_parts(void **state)
 {
@@ -281,7 +281,7 @@ static void rep_counts_by_address_size(void **state)
 	assert_int_equal(w.memory[0xfff], 0x77);
 }
 
-/* ------------------------------------------------------------------------------------ ports */
+/* ---- ports */
 
 static void ins_loses_no_port_data(void **state)
 {
@@ -333,7 +333,7 @@ static void in_and_out_by_size(void **state)
 	assert_int_equal(w.port_value, 0xccdd);
 }
 
-/* ----------------------------------------------------------------------------- memory updates */
+/* ---- memory updates */
 
 static void lost_race_changes_nothing(void **state)
 {
@@ -436,7 +436,7 @@ static void bit_offsets_leave_the_operand(void **state)
 	assert_int_equal(w.seen[0].linear, MEMORY_BASE + 2);
 }
 
-/* ------------------------------------------------------------------------------ segmentation */
+/* ---- segmentation */
 
 static void limits_are_checked(void **state)
 {
@@ -570,7 +570,7 @@ static void addresses_are_canonical(void **state)
 	assert_fault(&w, 12);
 }
 
-/* ------------------------------------------------------------------------------------- others */
+/* ---- others */
 
 static void selectors_fill_registers_only(void **state)
 {

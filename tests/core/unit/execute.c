@@ -163,7 +163,7 @@ static void set_up(void)
 		assert_int_equal(sigaction(signals[i], &action, NULL), 0);
 }
 
-/* ------------------------------------------------------------------------- the emulator's side */
+/* ---- the emulator's side */
 
 struct emulated {
 	struct emul_cpu cpu;
@@ -276,7 +276,7 @@ static void run_emulated(struct emulated *e, const uint8_t *bytes)
 	e->result.cr2 = cpu->fault.cr2;
 }
 
-/* ------------------------------------------------------------------------- the processor's side */
+/* ---- the processor's side */
 
 static void run_native(const uint8_t *bytes, uint32_t length)
 {
@@ -297,7 +297,7 @@ static void run_native(const uint8_t *bytes, uint32_t length)
 	native.flags = machine->flags;
 }
 
-/* ------------------------------------------------------------------------------- making a case */
+/* ---- making a case */
 
 struct attempt {
 	struct emul_random *random;
@@ -518,7 +518,7 @@ static bool make_attempt(struct attempt *a)
 	return true;
 }
 
-/* ---------------------------------------------------------------------------------- comparing */
+/* ---- comparing */
 
 /* Status flags that the manual (SDM v2, each instruction's "Flags Affected") defines. */
 static uint64_t defined_flags(const struct attempt *a, const uint64_t *regs)

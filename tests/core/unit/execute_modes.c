@@ -50,7 +50,7 @@ struct bench {
 	uint64_t low, high; /* where it wrote */
 };
 
-/* ------------------------------------------------------------------------- the emulator's side */
+/* ---- the emulator's side */
 
 static uint8_t *data_at(struct emul_cpu *cpu, uint64_t linear, uint32_t size)
 {
@@ -102,7 +102,7 @@ static const struct emul_ops ops = {
 	.exchange = exchange_data,
 };
 
-/* ------------------------------------------------------------------------------- making a case */
+/* ---- making a case */
 
 static uint64_t random_value(struct emul_random *r)
 {
@@ -189,7 +189,7 @@ static bool make_case(struct bench *b)
 	return true;
 }
 
-/* ---------------------------------------------------------------------------------- comparing */
+/* ---- comparing */
 
 /* As in execute.c, less what Unicorn (QEMU 5.0) computes in its own way. */
 static uint64_t defined_flags(const struct emul_insn *insn, uint64_t rcx)
