@@ -589,7 +589,36 @@ static void selectors_fill_registers_only(void **state)
 	assert_int_equal(w.memory[2], 0xee);
 }
 
-/* In 16- and 32-bit mode an instruction that the table has for its length alone is not run. */
+/* The signed range has one more number below 0 than above. */
+static void signed_division_at_its_bounds(void **state)
+{
+	static const struct {
+		uint64_t high, low;
+		int8_t divisor;
+		bool fits;
+	} cases[] = {
+		{ 0, BIT(63), 1, false },     { ~0ULL, BIT(63), 1, true },
+		{ 0, BIT(63), -1, true },     { ~0ULL, BIT(63), -1, false },
+		{ 0, BIT(63) - 1, 1, true },  { ~0ULL, BIT(63) - 1, 1, false },
+		{ 0, 5, 0, false },
+	};
+	struct world w;
+
+	(void)state;
+	for (uint32_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		make_world(&w, 8);
+		w.regs[GPR_RAX] = cases[i].low;
+		w.regs[GPR_RDX] = cases[i].high;
+		w.regs[GPR_RBX] = (int64_t)cases[i].divisor;
+		assert_int_equal(RUN(&w, "\x48\xf7\xfb"), cases[i].fits ? EMUL_DONE : EMUL_FAULT);
+		if (cases[i].fits)
+			assert_true(w.regs[GPR_RAX] == cases[i].low && !w.regs[GPR_RDX]);
+		else
+			assert_fault(&w, 0);
+	}
+}
+
+/* An instruction that the table has for its length alone is not run. */
 static void length_rows_are_unhandled(void **state)
 {
 	struct world w;
@@ -667,6 +696,7 @@ int main(void)
 		cmocka_unit_test(code_ends_at_its_limit),
 		cmocka_unit_test(addresses_are_canonical),
 		cmocka_unit_test(selectors_fill_registers_only),
+		cmocka_unit_test(signed_division_at_its_bounds),
 		cmocka_unit_test(length_rows_are_unhandled),
 		cmocka_unit_test(cache_answers_for_its_bytes_alone),
 	};
