@@ -161,9 +161,18 @@ multiboot2_entry:
 	push	%eax
 	lret
 
-no_long_mode:
-	hlt
-	jmp	no_long_mode
+no_long_mode:			/* the one refusal that C cannot speak */
+	lea	OFFSET(no_long_mode_text)(%esi), %esi
+	mov	$0x3f8, %edx	/* COM1 */
+1:	lodsb
+	test	%al, %al
+	jz	2f
+	out	%al, %dx
+	jmp	1b
+2:	hlt
+	jmp	2b
+no_long_mode_text:
+	.asciz	"hvcore: this machine is refused: its CPU has no 64-bit mode\r\n"
 
 	.code64
 long_mode:

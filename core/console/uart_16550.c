@@ -27,7 +27,11 @@ enum {
 
 #define UART_CLOCK    115200
 #define FIFO_SIZE     16
-#define PATIENCE      200000 /* polls: longer than 16 bytes take at 1200 baud */
+
+/* Polls before a byte is given up. A line that nobody reads (an emulator's full pipe) may take seconds;
+ * once it has, each further byte gets only the time that 16 bytes take at 1200 baud. */
+#define PATIENCE       20000000
+#define LITTLE_PATIENCE 200000
 
 bool uart_init(uint16_t port, uint32_t baud)
 {
@@ -51,11 +55,16 @@ bool uart_init(uint16_t port, uint32_t baud)
 /* Returns whether the transmit FIFO became empty in time. */
 static bool wait_empty(uint16_t port)
 {
-	for (unsigned int i = 0; i < PATIENCE; i++) {
-		if (in8(port + UART_LSR) & LSR_EMPTY)
+	static uint32_t patience = PATIENCE;
+
+	for (uint32_t i = 0; i < patience; i++) {
+		if (in8(port + UART_LSR) & LSR_EMPTY) {
+			patience = PATIENCE;
 			return true;
+		}
 		cpu_pause();
 	}
+	patience = LITTLE_PATIENCE;
 	return false;
 }
 
