@@ -669,6 +669,12 @@ static void cache_answers_for_its_bytes_alone(void **state)
 		assert_int_equal(RUN(&w, "\x48\x8b\x03"), EMUL_DONE); /* dec eax */
 		assert_int_equal(w.regs[GPR_RAX], 4);
 		w.cpu.mode = 8;
+		w.cpu.rip = 0x100; /* mov dword [rbx + disp32], imm32: they differ in the tenth byte */
+		assert_int_equal(RUN(&w, "\xc7\x83\x40\0\0\0\1\0\0\1"), EMUL_DONE);
+		assert_int_equal(w.memory[0x43], 1);
+		w.cpu.rip = 0x100;
+		assert_int_equal(RUN(&w, "\xc7\x83\x40\0\0\0\1\0\0\2"), EMUL_DONE);
+		assert_int_equal(w.memory[0x43], 2);
 	}
 }
 
