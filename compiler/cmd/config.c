@@ -16,11 +16,13 @@
 #include <string.h>
 
 #include "model/effective.h"
+#include "policy/policy.h"
 
 #define COMMENT_COLUMN 44
 
 static const struct option_row options[] = {
 	{ 0, "json", NULL, "as JSON: `config`, and `sources` by path" },
+	{ 0, "features", NULL, "the CPU features of each guest instead, and where each is from" },
 	{ 0 },
 };
 
@@ -228,6 +230,21 @@ static void print_json(const struct invocation *in, const struct effective *e)
 	json_decref(json);
 }
 
+/* The policy was compiled when it was checked; what it reported then is not to be said again. */
+static void print_features(const struct invocation *in, const struct system *system)
+{
+	struct diags *silent = diags_new(in->arena, in->sources);
+
+	for (size_t i = 0; i < system->guests.count; i++) {
+		const struct guest *guest = system->guests.items[i];
+
+		if (system->guests.count > 1)
+			printf("%s:\n", guest->name.value);
+		policy_print(stdout, in->arena, in->sources,
+			     policy_compile(in->arena, silent, guest));
+	}
+}
+
 static int run(struct invocation *in)
 {
 	struct system *system = load_system(in, in->arguments[0]);
@@ -236,6 +253,8 @@ static int run(struct invocation *in)
 		return invocation_verdict(in);
 	if (invocation_option(in, "json"))
 		print_json(in, effective_system(system));
+	else if (invocation_option(in, "features"))
+		print_features(in, system);
 	else
 		print_children(in, effective_system(system), 0);
 	return invocation_verdict(in);

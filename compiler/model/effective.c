@@ -132,12 +132,11 @@ static void add_vcpus(const struct writer *w, struct effective *guest, const str
 
 static void add_cpu(const struct writer *w, struct effective *guest, const struct cpu *cpu)
 {
-	struct effective *e;
+	struct effective *e = add_map(w, guest, "cpu");
 
-	if (!cpu->model.value && !cpu->policy.text)
-		return;
-	e = add_map(w, guest, "cpu");
-	TEXT(e, "model", cpu->model);
+	/* A text may have a `base` of its own, and both are an error. */
+	if (was_set(cpu->model.where) || !cpu->policy.text)
+		TEXT(e, "model", cpu->model);
 	add_text(w, e, "cpuid", cpu->policy.text, cpu->policy.where);
 }
 

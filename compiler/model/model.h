@@ -94,7 +94,8 @@ struct vcpus {
 /* -------------------------------------------------------------------------------------- CPU */
 struct cpu {
 	struct where where;
-	FIELD(const char *) model; /* "x86-64-v3", a named model, "host", "none" */
+	FIELD(const char *) model; /* "x86-64-v3", a named model, "host", "none"; a `base` in the
+				    * policy wins over the default */
 	struct located_text policy; /* the policy language; text NULL when absent */
 };
 
