@@ -49,7 +49,7 @@ core_objects := $(foreach f,$(core_folders),$(addprefix $(B)/core/$(f)/,$(core_$
 hvcc_cflags := -std=gnu11 -O2 -g $(warnings) $(reproducible) -D_GNU_SOURCE -Icompiler -I. -I$(B)/generated
 hvcc_libs   := -lyaml -ljansson -llz4 -lzstd -llzma -lz -lsodium
 
-compiler_base     := arena.o buffer.o map.o output.o source.o vector.o
+compiler_base     := arena.o buffer.o json.o map.o output.o source.o units.o vector.o
 compiler_diag     := diag.o diag_gcc.o diag_json.o diag_text.o
 compiler_yaml     := text_map.o yaml_read.o
 compiler_validate := formats.o pattern.o schema.o validate.o
@@ -172,6 +172,7 @@ units_contract :=
 front_sources := $(foreach f,base diag yaml validate policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
 	$(patsubst %.o,$(B)/generated/%.c,$(compiler_generated))
 unit_base  := $(patsubst %.o,compiler/base/%.c,$(compiler_base))
+libs_base  := -ljansson
 unit_front := $(front_sources)
 libs_front := -lyaml -ljansson
 # From a policy to its records.

@@ -150,6 +150,13 @@ bool output_file(const char *path, const void *bytes, size_t size)
 	return output_commit(output);
 }
 
+void output_unlink_all(void)
+{
+	for (const struct output *output = pending; output; output = output->next)
+		if (output->beside)
+			unlink(output->beside);
+}
+
 void output_discard_all(void)
 {
 	while (pending)

@@ -33,6 +33,9 @@ bool output_file(const char *path, const void *bytes, size_t size);
 /* Why the last output failed ("No space left on device"); valid until the next one. */
 const char *output_error(void);
 
+/* Removes the unfinished files and nothing else: may be called by a signal handler. */
+void output_unlink_all(void);
+
 /* Removes whatever is unfinished: for the way out of a fatal error. */
 void output_discard_all(void);
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "validate/schema.h"
+#include "base/units.h"
 
 /* Guest-physical addresses have 39 bits by default. */
 #define PHYSICAL_END (1ull << 39)
@@ -16,7 +16,7 @@
 
 static const char *size_text(uint64_t size, char *buffer)
 {
-	return schema_number(&(const struct schema){ .kind = SCHEMA_SIZE }, size, buffer, 32);
+	return unit_text(size_units, size, buffer, 32);
 }
 
 void check_memory_size(const struct check_context *c)

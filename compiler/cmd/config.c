@@ -11,10 +11,11 @@
  */
 #include "cmd/command.h"
 
-#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "model/effective.h"
 #include "policy/policy.h"
 
@@ -56,8 +57,8 @@ static bool is_plain(const char *text)
 
 static char *quoted(struct arena *arena, const char *text)
 {
-	json_t *json = json_string(text);
-	char *dumped = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL, *copy;
+	json_t *json = json_text(text);
+	char *dumped = json_dumps(json, JSON_ENCODE_ANY), *copy;
 
 	if (!dumped)
 		out_of_memory();
@@ -171,31 +172,24 @@ static void print_entry(const struct invocation *in, const struct effective *e, 
 
 /* ------------------------------------------------------------------------------------- JSON */
 
-static json_t *made(json_t *json)
-{
-	if (!json)
-		out_of_memory();
-	return json;
-}
-
 static json_t *to_json(const struct effective *e)
 {
 	json_t *json;
 
 	if (e->schema->kind == SCHEMA_BOOLEAN)
-		return made(json_boolean((int)e->number));
+		return json_made(json_boolean((int)e->number));
 	if (e->kind == EFFECTIVE_TEXT || (e->kind == EFFECTIVE_BARE && !e->numeric))
-		return made(json_string(e->text));
+		return json_text(e->text);
 	if (e->kind == EFFECTIVE_BARE)
-		return made(json_integer((json_int_t)e->number));
-	json = made(e->kind == EFFECTIVE_LIST ? json_array() : json_object());
+		return json_made(json_integer((json_int_t)e->number));
+	json = json_made(e->kind == EFFECTIVE_LIST ? json_array() : json_object());
 	for (size_t i = 0; i < e->children.count; i++) {
 		const struct effective *child = e->children.items[i];
 
-		if (e->kind == EFFECTIVE_LIST ? json_array_append_new(json, to_json(child))
-					      : json_object_set_new(json, child->key,
-								    to_json(child)))
-			out_of_memory();
+		if (e->kind == EFFECTIVE_LIST)
+			json_add(json, to_json(child));
+		else
+			json_put(json, child->key, to_json(child));
 	}
 	return json;
 }
@@ -205,8 +199,8 @@ static void add_sources(const struct invocation *in, json_t *sources, const stru
 {
 	const char *source = source_of(in->arena, in->sources, e->where);
 
-	if (source && json_object_set_new(sources, path, made(json_string(source))))
-		out_of_memory();
+	if (source)
+		json_put(sources, path, json_text(source));
 	for (size_t i = 0; i < e->children.count; i++) {
 		const struct effective *child = e->children.items[i];
 		const char *below =
@@ -220,14 +214,11 @@ static void add_sources(const struct invocation *in, json_t *sources, const stru
 
 static void print_json(const struct invocation *in, const struct effective *e)
 {
-	json_t *sources = made(json_object()), *json;
+	json_t *sources = json_made(json_object()), *json;
 
 	add_sources(in, sources, e, "");
-	json = made(json_pack("{soso}", "config", to_json(e), "sources", sources));
-	if (json_dumpf(json, stdout, JSON_INDENT(2)) && !ferror(stdout))
-		out_of_memory();
-	putchar('\n');
-	json_decref(json);
+	json = json_made(json_pack("{soso}", "config", to_json(e), "sources", sources));
+	json_print(json, stdout);
 }
 
 /* The policy was compiled when it was checked; what it reported then is not to be said again. */

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/output.h"
+
 static const struct command *const commands[] = {
 #define COMMAND(name) &command_##name,
 #include "cmd/commands.def"
@@ -395,6 +397,26 @@ static int execute(struct run *run)
 	return code;
 }
 
+/* Ended from outside: no unfinished file stays, and whoever waits sees the signal. */
+static void interrupted(int signal_number)
+{
+	output_unlink_all();
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+static void watch_signals(void)
+{
+	static const int ends[] = { SIGHUP, SIGINT, SIGTERM, SIGXCPU };
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		if (signal(ends[i], interrupted) == SIG_IGN)
+			signal(ends[i], SIG_IGN);
+	/* A closed pipe and a file at its limit are errors of write(), not the end. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
 	static struct run run;
@@ -402,8 +424,7 @@ int main(int argc, char **argv)
 	int code, error = 0;
 
 	watch_output(&error);
-	/* A closed pipe is an error of write(), not the end of the program. */
-	signal(SIGPIPE, SIG_IGN);
+	watch_signals();
 	run.sources.arena = &run.arena;
 	in->arena = &run.arena;
 	in->sources = &run.sources;

@@ -5,37 +5,15 @@
  */
 #include "validate/formats.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-struct unit {
-	const char *name;
-	uint64_t factor;
-	const char *also; /* how people write it elsewhere; not accepted, only recognized */
-};
-
-static const struct unit sizes[] = {
-	{ "B", 1, "b" },
-	{ "KiB", 1ull << 10, "K KB k kB" },
-	{ "MiB", 1ull << 20, "M MB m mB" },
-	{ "GiB", 1ull << 30, "G GB g gB" },
-	{ "TiB", 1ull << 40, "T TB t tB" },
-	{ NULL, 0, NULL },
-};
-
-static const struct unit durations[] = {
-	{ "ms", 1, "msec millisecond milliseconds" },
-	{ "s", 1000, "sec second seconds" },
-	{ "min", 60000, "m minute minutes" },
-	{ "h", 3600000, "hour hours" },
-	{ NULL, 0, NULL },
-};
+#include "base/units.h"
 
 static const struct unit *units_of(const struct schema *schema)
 {
-	return schema->kind == SCHEMA_DURATION ? durations : sizes;
+	return schema->kind == SCHEMA_DURATION ? duration_units : size_units;
 }
 
 static int digit_value(char c)
@@ -181,28 +159,10 @@ const char *scalar_unit_meant(const struct schema *schema, const char *text)
 	return NULL;
 }
 
-/* The largest unit that divides value. */
-static const struct unit *best_unit(const struct unit *units, uint64_t value)
-{
-	const struct unit *best = units;
-
-	for (; units->name; units++)
-		if (value && value % units->factor == 0)
-			best = units;
-	return best;
-}
-
 const char *schema_number(const struct schema *schema, uint64_t value, char *buffer, size_t size)
 {
-	const struct unit *unit;
-
-	if (schema->kind == SCHEMA_SIZE || schema->kind == SCHEMA_DURATION) {
-		unit = best_unit(units_of(schema), value);
-		snprintf(buffer, size, "%llu%s", (unsigned long long)(value / unit->factor),
-			 unit->name);
-	} else {
-		snprintf(buffer, size, schema->hexadecimal ? "0x%llx" : "%llu",
-			 (unsigned long long)value);
-	}
+	if (schema->kind == SCHEMA_SIZE || schema->kind == SCHEMA_DURATION)
+		return unit_text(units_of(schema), value, buffer, size);
+	snprintf(buffer, size, schema->hexadecimal ? "0x%llx" : "%llu", (unsigned long long)value);
 	return buffer;
 }
