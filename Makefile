@@ -217,7 +217,8 @@ units: $(units)
 # A fuzzer is tests/fuzz/<name>.c with its corpus in tests/fuzz/corpus/<name>; it links `fuzz_<name>` besides itself.
 fuzz_yaml := $(front_sources)
 libs_fuzz_yaml := -lyaml -ljansson
-fuzzers := yaml
+fuzz_policy := $(policy_sources)
+fuzzers := yaml policy
 fuzzers += blob
 fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c
 fuzzers += devices

@@ -605,25 +605,27 @@ static void add_feature(struct cpu_build *build, enum feature_id id)
 
 static uint32_t needs_count(enum feature_id id)
 {
+	const struct feature_set *needs = feature_prerequisites(id);
 	uint32_t count = 0;
 
-	for (size_t i = 0; i < sizeof(struct feature_set) / 8; i++)
-		count += (uint32_t)__builtin_popcountll(feature_prerequisites(id)->words[i]);
+	for (size_t i = 0; i < sizeof(needs->words) / sizeof(needs->words[0]); i++)
+		count += (uint32_t)__builtin_popcountll(needs->words[i]);
 	return count;
 }
 
 /* Prerequisites first: what needs a feature needs more features than it does. */
 static void add_features(struct cpu_build *build)
 {
-	bool more = true;
+	uint32_t counts[FEATURE_COUNT] = { 0 }, most = 0;
 
-	for (uint32_t depth = 0; more; depth++) {
-		more = false;
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+		counts[id] = needs_count(id);
+		if (counts[id] > most)
+			most = counts[id];
+	}
+	for (uint32_t depth = 0; depth <= most; depth++) {
 		for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
-			uint32_t count = needs_count(id);
-
-			more |= count > depth;
-			if (count == depth && (features[id].vendors & build->vendor_mask))
+			if (counts[id] == depth && (features[id].vendors & build->vendor_mask))
 				add_feature(build, id);
 		}
 	}

@@ -417,11 +417,18 @@ static enum feature_id missing_need(struct evaluation *e, enum feature_id id)
 
 static void drop_dependants(struct evaluation *e)
 {
-	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
-		enum feature_id need = is_on(e->cpu, id) ? missing_need(e, id) : FEATURE_NONE;
+	struct feature_set off = { 0 };
 
-		if (need == FEATURE_NONE)
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+		if (!is_on(e->cpu, id))
+			feature_add(&off, id);
+	}
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+		enum feature_id need;
+
+		if (!is_on(e->cpu, id) || !feature_sets_meet(feature_prerequisites(id), &off))
 			continue;
+		need = missing_need(e, id);
 		if (by_hand(choice_of(e, need)))
 			feature_add(&e->lost_to[need], id);
 		*choice_of(e, id) = (struct feature_choice){

@@ -135,6 +135,16 @@ static inline void feature_add(struct feature_set *set, enum feature_id id)
 	set->words[id / 64] |= 1ull << (id % 64);
 }
 
+/* Whether the two have a feature in common. */
+static inline bool feature_sets_meet(const struct feature_set *a, const struct feature_set *b)
+{
+	uint64_t common = 0;
+
+	for (size_t i = 0; i < sizeof(a->words) / sizeof(a->words[0]); i++)
+		common |= a->words[i] & b->words[i];
+	return common != 0;
+}
+
 /* The feature of that name or alias; case does not count, and `-`, `_`, `.` are one. Or NONE. */
 enum feature_id feature_find(const char *name);
 
