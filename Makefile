@@ -143,7 +143,7 @@ unit_execute_modes := $(emul_sources)
 libs_execute_modes := -lunicorn
 unit_emulator := $(emul_sources)
 # the core's base
-units_core += lib ptab frames blob memory_map acpi_host handoff platform_check timer
+units_core += lib ptab frames blob memory_map acpi_host handoff platform_check timer log
 unit_lib    := core/lib/status.c core/lib/format.c core/lib/checksum.c core/lib/sha256.c
 unit_ptab   := core/mm/ptab.c core/mm/ptab_host.c core/mm/ptab_npt.c core/lib/status.c
 unit_blob   := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c tests/core/unit/shim/sample_blob.c
@@ -154,6 +154,7 @@ unit_acpi_host  := core/platform/acpi_host.c core/lib/checksum.c $(quiet_log)
 unit_handoff    := core/boot/pvh.c core/boot/multiboot2.c core/platform/memory_map.c core/mm/frames.c $(quiet_log)
 unit_platform_check := core/platform/platform_check.c $(unit_blob)
 unit_timer      := core/cpu/timer.c
+unit_log        := core/console/log.c core/lib/format.c core/lib/status.c
 # Chips on the host meet the machine of the shim.
 units_core += vlapic vioapic vpic vpit vhpet vrtc vuart acpi_pm pci_host kvm
 shim := tests/core/unit/shim/machine.c tests/core/unit/shim/script.c
