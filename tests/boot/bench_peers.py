@@ -38,6 +38,31 @@ KVM_RUNS = {
 }
 
 
+XEN_ARGUMENTS = "dom0_mem=768M com1=115200,8n1 console=com1 smap=hvm loglvl=none guest_loglvl=all noreboot"
+XEN_TOOLS = "/usr/lib/xen-4.17/bin/"
+# QEMU 7.2 cannot IRET to ring 3 under SMAP, hence smap=hvm for the PV dom0. A domain that never ends (our bare-metal guest has no
+# exit that Xen knows) is destroyed once the hypervisor's console has its last line: `xl dmesg` is where port 0xe9 goes.
+XEN_COMMANDS = """
+for m in /xen*.ko; do insmod $m; done
+mount -t xenfs xenfs /proc/xen
+mkdir -p /var/run/xen /var/lib/xen /var/lib/xenstored /var/log/xen /run/xen /run/xenstored /run/lock
+export PATH=$PATH:/usr/lib/xen-4.17/bin LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu:/lib/x86_64-linux-gnu
+xenstored --pid-file /run/xenstored.pid
+xenconsoled --pid-file=/run/xenconsoled.pid
+xen-init-dom0
+{run}
+"""
+XEN_RUNS = {
+    "operations": "xl -q create /bench.cfg; until xl dmesg -c | tee -a /log | grep -q 'guest: '; do :; done; cat /log; xl destroy bench",
+    "boot-bzimage": "xl -q create -c /linux.cfg </dev/console | mark",
+}
+XEN_GUESTS = {
+    "bench.cfg": 'name="bench"\ntype="pvh"\nkernel="/bench.elf"\nmemory=64\nvcpus=1\n',
+    "linux.cfg": 'name="linux"\ntype="pvh"\nkernel="/vmlinuz"\nramdisk="/initrd"\nmemory=256\nvcpus=1\n'
+                 'cmdline="%s"\non_poweroff="destroy"\n' % CMDLINE.replace("ttyS0", "hvc0"),
+}
+
+
 def libraries(program, path=None):
     """The shared libraries of a program, as ldd finds them."""
     environment = dict(os.environ, **({"LD_LIBRARY_PATH": path} if path else {}))
@@ -88,7 +113,7 @@ def run(work, name, arguments):
 
 
 def figures(text):
-    found = {name: int(value) for name, value in re.findall(r"^bench (\S+) (\d+)\s*$", text, re.MULTILINE)}
+    found = {name: int(value) for name, value in re.findall(r"^(?:\(XEN\) .*)?bench (\S+) (\d+)\s*$", text, re.MULTILINE)}
     marks = re.findall(r"hvcc-userspace tsc\s+(\d+)", text)
     if marks:
         found["boot-bzimage"] = int(marks[-1])  # the host's counter, printed when the guest's line had come
@@ -120,7 +145,39 @@ def measure_kvm(work, marker_initrd):
     return result
 
 
+def measure_xen(work, marker_initrd):
+    fetch("xen", "kernel-6.1-xen")
+    xen = os.path.join(FETCH, "xen")
+    tree = os.path.join(work, "xen")
+    base_tree(tree, marker_initrd)
+    path = ":".join(os.path.join(xen, folder) for folder in ("usr/lib/x86_64-linux-gnu", "usr/lib"))
+    for tool in ("xl", "xenstored", "xenconsoled", "xen-init-dom0"):
+        program = os.path.join(xen, XEN_TOOLS.lstrip("/"), tool)
+        put(tree, XEN_TOOLS + tool, program)
+        for library in libraries(program, path):
+            put(tree, library[len(xen):] if library.startswith(xen) else library, library)
+    for name in os.listdir(os.path.join(FETCH, "kernel-6.1-xen")):
+        if name.endswith(".ko"):
+            put(tree, name, os.path.join(FETCH, "kernel-6.1-xen", name))
+    for name, text in XEN_GUESTS.items():
+        with open(os.path.join(tree, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    hypervisor = os.path.join(work, "xen.elf")
+    with open(hypervisor, "wb") as file:
+        subprocess.run(["zcat", "-f", os.path.join(xen, "boot/xen-4.17-amd64.gz")], stdout=file, check=True)
+    result = {}
+    for name, command in XEN_RUNS.items():
+        write_init(tree, XEN_COMMANDS.format(run=command))
+        initrd = os.path.join(work, "xen-%s.cpio" % name)
+        pack(tree, initrd)
+        kernel = os.path.join(FETCH, "kernel-6.1-xen/vmlinuz")
+        result.update(figures(run(work, "xen-" + name, [
+            "-kernel", hypervisor, "-append", XEN_ARGUMENTS,
+            "-initrd", "%s console=hvc0 nokaslr quiet,%s" % (kernel, initrd)])))
+    return result
+
+
 def measure(work):
     """{peer: {row: instructions}}"""
     marker_initrd = os.path.join(work, "initrd")
-    return {"KVM 6.1": measure_kvm(work, marker_initrd)}
+    return {"KVM 6.1": measure_kvm(work, marker_initrd), "Xen 4.17": measure_xen(work, marker_initrd)}

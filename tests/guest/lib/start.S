@@ -10,6 +10,13 @@
 	.align 4
 	.long MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
 
+	/* The other way in, for hypervisors that know no multiboot: Xen's note 18, PHYS32_ENTRY. EBX is a start_info then. */
+	.section .note.pvh, "a", @note
+	.align 4
+	.long 4, 4, 18
+	.asciz "Xen"
+	.long start
+
 	.text
 	.code32
 	.globl start

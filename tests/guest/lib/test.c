@@ -8,7 +8,10 @@ struct multiboot {
 	uint32_t flags, memory_lower, memory_upper, boot_device, command_line;
 };
 
+#define MULTIBOOT_MAGIC 0x2badb002u
+
 extern uint64_t multiboot_pointer;
+extern uint32_t multiboot_magic;
 void vprint(const char *format, va_list list);
 void trap_setup(void);
 void console_setup(void);
@@ -94,6 +97,8 @@ const char *command_line(void)
 {
 	const struct multiboot *information = multiboot_information();
 
+	if (multiboot_magic != MULTIBOOT_MAGIC) /* PVH: struct hvm_start_info, cmdline_paddr at 24 */
+		return (const char *)((const uint64_t *)multiboot_pointer)[3];
 	return information->flags & 4 ? (const char *)(uint64_t)information->command_line : "";
 }
 
