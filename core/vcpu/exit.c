@@ -44,20 +44,41 @@ void vcpu_guest_paging(const struct vcpu *vcpu, struct guest_paging *paging)
 	};
 }
 
+static uint64_t linear_rip(const struct vcpu *vcpu, uint8_t mode)
+{
+	return mode == 8 ? *vcpu->rip : (uint32_t)(*vcpu->rip + vcpu->backend->segments(vcpu)[EMUL_CS].base);
+}
+
+static uint32_t fetch(struct vcpu *vcpu, const struct guest_paging *paging, uint64_t linear, uint8_t *bytes, uint32_t size)
+{
+	uint32_t error;
+	uint64_t at;
+
+	return guest_fetch(vcpu->guest->memory, paging, linear, bytes, size, &vcpu->fetch,
+			   vcpu->backend->fetch_context(vcpu), &error, &at);
+}
+
 MUST_USE bool vcpu_decode(struct vcpu *vcpu, struct emul_insn *insn)
 {
 	uint8_t bytes[EMUL_MAX_LENGTH], mode = vcpu_mode_bytes(vcpu);
 	struct guest_paging paging;
 	struct emul_fault fault;
-	uint64_t linear = *vcpu->rip, at;
-	uint32_t count, error;
+	uint32_t count;
 
 	vcpu_guest_paging(vcpu, &paging);
-	if (mode != 8)
-		linear = (uint32_t)(linear + vcpu->backend->segments(vcpu)[EMUL_CS].base);
-	count = guest_fetch(vcpu->guest->memory, &paging, linear, bytes, sizeof(bytes), &vcpu->fetch,
-			    vcpu->backend->fetch_context(vcpu), &error, &at);
+	count = fetch(vcpu, &paging, linear_rip(vcpu, mode), bytes, sizeof(bytes));
 	return emul_decode(insn, bytes, count, mode, &fault) == EMUL_DONE;
+}
+
+int vcpu_next_byte(struct vcpu *vcpu, const struct guest_paging *paging)
+{
+	uint64_t linear = linear_rip(vcpu, vcpu_mode_bytes(vcpu));
+	const uint8_t *page = fetch_exact(&vcpu->fetch, linear, paging->cr3, vcpu->backend->fetch_context(vcpu));
+	uint8_t byte;
+
+	if (page)
+		return *(const volatile uint8_t *)(page + (linear & (PAGE_SIZE - 1)));
+	return fetch(vcpu, paging, linear, &byte, 1) ? byte : -1;
 }
 
 enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *range, struct bus_access *access)

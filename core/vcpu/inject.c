@@ -137,7 +137,22 @@ static bool chip_pending(struct vcpu *vcpu)
 	return vcpu->chip && vcpu->chip->pending(vcpu->chip_state);
 }
 
-/* Third choice. Returns whether an interrupt still waits. */
+/*
+ * Whether the guest is about to halt: then an interrupt waits for that HLT, whose exit asks again. Late by one instruction is
+ * always allowed; early is not, between the STI and the HLT of an idle loop: the interrupt would be over when the guest goes to
+ * sleep for it. The shadow of STI says the same, but QEMU 7.2 drops it at every entry (and so do guests of KVM hang there).
+ */
+static bool halt_comes_first(struct vcpu *vcpu)
+{
+	enum { OPCODE_HLT = 0xf4 };
+
+	struct guest_paging paging;
+
+	vcpu_guest_paging(vcpu, &paging);
+	return paging.cpl == 0 && vcpu_next_byte(vcpu, &paging) == OPCODE_HLT;
+}
+
+/* Third choice. Returns whether an interrupt still waits for a window. */
 static bool inject_interrupt(struct vcpu *vcpu, bool used)
 {
 	struct vcpu_event event = {.valid = true, .type = EVENT_INTERRUPT};
@@ -147,7 +162,11 @@ static bool inject_interrupt(struct vcpu *vcpu, bool used)
 		return true;
 	if (!chip_pending(vcpu))
 		return false;
-	if (used || !(*vcpu->rflags & RFLAGS_IF) || *vcpu->shadow & 1)
+	if (used || !(*vcpu->rflags & RFLAGS_IF))
+		return true;
+	if (halt_comes_first(vcpu))
+		return false;
+	if (*vcpu->shadow & 1)
 		return true;
 	vector = vcpu->chip->accept(vcpu->chip_state);
 	if (vector >= 0) {

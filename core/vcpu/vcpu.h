@@ -325,6 +325,9 @@ MUST_USE bool vcpu_decode(struct vcpu *vcpu, struct emul_insn *insn);
 void vcpu_guest_paging(const struct vcpu *vcpu, struct guest_paging *paging);
 uint8_t vcpu_mode_bytes(const struct vcpu *vcpu); /* default address size: 2, 4, 8 */
 
+/* The byte at RIP, or -1 where none can be fetched. */
+int vcpu_next_byte(struct vcpu *vcpu, const struct guest_paging *paging);
+
 /* An access on one of the guest's buses, device lock included. */
 enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *range, struct bus_access *access);
 
