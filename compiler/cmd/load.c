@@ -60,6 +60,7 @@ struct system *load_system(struct invocation *in, const char *path)
 	struct loading loading = { .invocation = in, .sound = true };
 	struct guest_opener opener = { open_guest, &loading };
 	const struct schema_document *form;
+	size_t errors = diag_errors(in->diags);
 	struct system *system = NULL;
 	const struct node *root;
 
@@ -76,7 +77,7 @@ struct system *load_system(struct invocation *in, const char *path)
 			&opener);
 	if (system && loading.sound)
 		check_system(in->diags, system);
-	return diag_errors(in->diags) ? NULL : system;
+	return diag_errors(in->diags) > errors ? NULL : system;
 }
 
 int invocation_verdict(const struct invocation *in)

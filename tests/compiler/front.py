@@ -273,6 +273,9 @@ def builds_that_fail():
             write("guest.yaml", f"schema: hvcc/guest/v1\nname: g\n{body}\n".encode())
             run = hvcc("build", "--format", "blob", "-o", out, "guest.yaml", cwd=folder)
             text = run.stderr.decode()
+            if out == "x":
+                look = hvcc("check", "--files", "guest.yaml", cwd=folder)
+                equal((look.returncode, look.stderr), (want, run.stderr), body)
             equal((run.returncode, set(re.findall(r"HV\d{4}", text))), (want, {code} - {None}), body + "\n" + text)
             equal(os.path.exists(os.path.join(folder, "x")), out == "x" and want == 0, body)
             if os.path.exists(os.path.join(folder, "x")):
