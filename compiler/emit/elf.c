@@ -12,7 +12,6 @@
 
 #include "emit/image.h"
 #include "kernel/elf.h"
-#include "kernel/multiboot.h"
 
 enum { ELF_PAGE = 4096, BLOB_ALIGN = 2 << 20 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "emit/record.h"
-#include "kernel/bytes.h"
+#include "base/bytes.h"
 
 static const char *check_hash(const struct blob_view *view)
 {

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bzImage: the Linux/x86 boot protocol's setup header (Linux, Documentation/arch/x86/boot.rst). */
+/*
+ * kernel/: reading guest kernels: what each says of itself. Readers are pure: bytes in, facts out,
+ * no files and no diagnostics. A reader that refuses an image returns why, as a sentence part that
+ * follows the file's name ("has no 64-bit entry"); NULL means it was read. Whoever called turns
+ * that into a diagnostic at the place in the YAML.
+ *
+ * bzImage: the Linux/x86 boot protocol's setup header (Linux, Documentation/arch/x86/boot.rst).
+ */
 #ifndef HVCC_KERNEL_BZIMAGE_H
 #define HVCC_KERNEL_BZIMAGE_H
 
-#include "kernel/bytes.h"
+#include "base/bytes.h"
 
 /* Offsets in a bzImage and in boot_params alike ("The Real-Mode Kernel Header"). */
 enum setup_header {

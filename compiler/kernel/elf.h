@@ -3,7 +3,7 @@
 #ifndef HVCC_KERNEL_ELF_H
 #define HVCC_KERNEL_ELF_H
 
-#include "kernel/bytes.h"
+#include "base/bytes.h"
 
 enum { ELF_MOST_SEGMENTS = 64 };
 

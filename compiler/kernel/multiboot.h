@@ -3,7 +3,7 @@
 #ifndef HVCC_KERNEL_MULTIBOOT_H
 #define HVCC_KERNEL_MULTIBOOT_H
 
-#include "kernel/bytes.h"
+#include "base/bytes.h"
 
 enum multiboot1_flags {
 	MULTIBOOT1_ALIGN_MODULES = 1u << 0,

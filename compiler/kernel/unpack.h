@@ -4,7 +4,7 @@
 #define HVCC_KERNEL_UNPACK_H
 
 #include "base/arena.h"
-#include "kernel/bytes.h"
+#include "base/bytes.h"
 
 /* The name of the compression ("zstd"), or NULL when the bytes show none that is known. */
 const char *unpack_method(struct bytes payload);

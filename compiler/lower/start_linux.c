@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "diag/diag.h"
+#include "kernel/lint.h"
 #include "lower/start.h"
 
 /* struct boot_params, the "zero page" (Documentation/arch/x86/zero-page.rst). */
@@ -155,6 +156,18 @@ static bool fill_zero_page(struct lower_context *context, struct lowered *guest,
 	return put_initrd(context, guest, limit, zero_page);
 }
 
+static void lint(struct lower_context *context, const struct boot *boot)
+{
+	const char *why;
+
+	if (!boot->initrd.value)
+		return;
+	why = lint_initrd(start_read_file(context, &boot->initrd));
+	if (why)
+		diag_report(context->diags, INITRD_STRANGE, boot->initrd.where.at,
+			    boot->initrd.value, why);
+}
+
 bool start_linux(struct lower_context *context, struct lowered *guest, struct boot_image *image)
 {
 	bool vmlinux = image->vmlinux.size || image->is_elf;
@@ -166,6 +179,7 @@ bool start_linux(struct lower_context *context, struct lowered *guest, struct bo
 		start_refuse(context, image, "is no Linux kernel: neither bzImage nor vmlinux");
 		return false;
 	}
+	lint(context, &guest->model->boot);
 	good = vmlinux ? load_vmlinux(context, guest, image, &entry) :
 			 load_bzimage(context, guest, image, &entry);
 	good = good && fill_zero_page(context, guest, image, &zero_page) &&

@@ -20,6 +20,7 @@
 #include "base/buffer.h"
 #include "kernel/bzimage.h"
 #include "kernel/elf.h"
+#include "kernel/lint.h"
 #include "kernel/multiboot.h"
 #include "kernel/unpack.h"
 
@@ -540,6 +541,23 @@ static void unknown_compressions_are_named(void **state)
 	arena_free(&arena);
 }
 
+/* What each file is, by its first bytes. */
+static void initrds_are_known(void **state)
+{
+	struct buffer bzimage = good_bzimage(), elf = good_elf64();
+
+	(void)state;
+	assert_null(lint_initrd((struct bytes){ (const uint8_t *)"070701 and so on", 16 }));
+	assert_null(lint_initrd((struct bytes){ (const uint8_t *)"\x1f\x8b\x08", 3 }));
+	assert_null(lint_initrd((struct bytes){ (const uint8_t *)"\x28\xb5\x2f\xfd", 4 }));
+	assert_non_null(strstr(lint_initrd((struct bytes){ bzimage.data, bzimage.size }), "bzImage"));
+	assert_non_null(strstr(lint_initrd((struct bytes){ elf.data, elf.size }), "ELF"));
+	assert_non_null(lint_initrd((struct bytes){ (const uint8_t *)"07070", 5 }));
+	assert_non_null(lint_initrd((struct bytes){ (const uint8_t *)"hello", 5 }));
+	buffer_free(&bzimage);
+	buffer_free(&elf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -555,6 +573,7 @@ int main(void)
 		cmocka_unit_test(multiboot_places_are_bounded),
 		cmocka_unit_test(multiboot2_is_read),
 		cmocka_unit_test(multiboot2_truncations_are_refused),
+		cmocka_unit_test(initrds_are_known),
 		cmocka_unit_test(real_compressions_unpack),
 		cmocka_unit_test(damaged_compressions_are_refused),
 		cmocka_unit_test(unknown_compressions_are_named),

@@ -235,7 +235,7 @@ static void linux_gets_boot_params(void **state)
 
 	(void)state;
 	put_bzimage(job, 0x1000000, 0x800000, true);
-	put_file(job, "i", "an initrd", 9);
+	put_file(job, "i", "070701 in", 9);
 	guest = lower(job);
 	assert_true(job->good);
 	assert_int_equal(guest->start.rip, 0x1000000 + 0x200);
@@ -246,7 +246,7 @@ static void linux_gets_boot_params(void **state)
 			    "hello world");
 	initrd = u32(zero_page + SETUP_RAMDISK_IMAGE);
 	assert_int_equal(u32(zero_page + SETUP_RAMDISK_SIZE), 9);
-	assert_memory_equal(loaded(job, guest, initrd), "an initrd", 9);
+	assert_memory_equal(loaded(job, guest, initrd), "070701 in", 9);
 	assert_true(initrd >= 0x1000000 + 0x800000 && initrd + 9 <= guest->map.acpi.base);
 	assert_int_equal(zero_page[0x1e8], guest->e820.count);
 	assert_int_equal(u32(zero_page + 0x2d0 + 8), guest->e820.items[0].size);
@@ -255,6 +255,20 @@ static void linux_gets_boot_params(void **state)
 	tables = u32(loaded(job, guest, tables)) & ~0xfffu;
 	tables = u32(loaded(job, guest, tables)) & ~0xfffu;
 	assert_int_equal(u32(loaded(job, guest, tables + 8 * 8)) & ~0x1fffu, 0x1000000);
+	finish(job);
+}
+
+/* Allowed, and said: an initrd that is none, and what unpacking gives up. */
+static void doubts_are_said(void **state)
+{
+	struct job *job = start(HEAD "memory: { size: 64MiB }\nboot: { kernel: k, initrd: k }\n");
+
+	(void)state;
+	put_bzimage(job, 0x1000000, 0x800000, true);
+	lower(job);
+	assert_true(job->good);
+	assert_int_equal(job->diags->warnings, 1);
+	assert_int_equal(job->diags->list.items[0]->code, DIAG_INITRD_STRANGE);
 	finish(job);
 }
 
@@ -537,6 +551,7 @@ int main(void)
 		cmocka_unit_test(memory_maps_add_up),
 		cmocka_unit_test(memory_that_does_not_fit_is_refused),
 		cmocka_unit_test(linux_gets_boot_params),
+		cmocka_unit_test(doubts_are_said),
 		cmocka_unit_test(linux_moves_where_it_may),
 		cmocka_unit_test(what_does_not_fit_is_refused),
 		cmocka_unit_test(multiboot_gets_its_information),

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kernel/: reading guest kernels: what each says of itself. Readers are pure: bytes in, facts out,
- * no files and no diagnostics. A reader that refuses an image returns why, as a sentence part that
- * follows the file's name ("has no 64-bit entry"); NULL means it was read. Whoever called turns
- * that into a diagnostic at the place in the YAML.
- *
- * Everything here is fed untrusted bytes: reads beyond the end give zero, and every range is tested
- * with bytes_hold() before it is used.
+ * Reading untrusted bytes: reads beyond the end give zero, and every range is tested with
+ * bytes_hold() before it is used.
  */
-#ifndef HVCC_KERNEL_BYTES_H
-#define HVCC_KERNEL_BYTES_H
+#ifndef HVCC_BASE_BYTES_H
+#define HVCC_BASE_BYTES_H
 
 #include <stdbool.h>
 #include <stdint.h>
