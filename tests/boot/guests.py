@@ -43,7 +43,7 @@ GUESTS = {
     "uart": dict(emulator=ALL, cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "xsave": dict(emulator=ALL, cpus=[1, 2], apic=["x2apic"], pv=["kvm"]),
 }
-LIMIT = 120  # seconds: a safety net
+LIMIT = int(os.environ.get("LIMIT", "120"))  # seconds: a safety net
 FEATURES = {"qemu-7": "max", "qemu-10": "max", "bochs": "ryzen"}
 
 
