@@ -151,7 +151,9 @@ static void check_nmi(void)
 	on_vector(2, take_nmi);
 	nmis = 0;
 	apic_send(0, 0xc4400);
-	check_true("an NMI reaches all others", wait_until(&nmis, running - 1, 1000));
+	wait_until(&nmis, running - 1, 1000);
+	delay_us(1000);
+	check_value("an NMI reaches all others, each once", nmis, running - 1);
 }
 
 /* A counter of this processor between two of another's: no one is ahead. */
@@ -190,7 +192,10 @@ static void check_init(void)
 	apic_send(processor_apic_id(other), 0x4500);
 	delay_us(10000);
 	apic_send(processor_apic_id(other), 0x4608);
-	check_true("after INIT it starts again", wait_until(&ap_started, before + 1, 2000));
+	if (has_argument("deaf"))
+		skip("after INIT it starts again", "here nothing ends a guest's run while its interrupts are off");
+	else
+		check_true("after INIT it starts again", wait_until(&ap_started, before + 1, 2000));
 }
 
 int main(void)
