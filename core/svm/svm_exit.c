@@ -84,7 +84,7 @@ static bool fill_port(struct vcpu *vcpu, struct vmcb *v)
 
 static bool fill_cr(struct vcpu *vcpu, struct vmcb *v)
 {
-	vcpu->exit.cr.number = (uint8_t)(v->exit_code - VMEXIT_CR_WRITE);
+	vcpu->exit.cr.number = v->exit_code == VMEXIT_CR0 ? 0 : (uint8_t)(v->exit_code - VMEXIT_CR_WRITE);
 	vcpu->exit.cr.write = true;
 	vcpu->exit.cr.decoded = false;
 	return true;
@@ -176,6 +176,7 @@ static const struct exit_row rows[VMEXIT_CODES] = {
 	[VMEXIT_NMI] = PLAIN(EXIT_NMI),
 	[VMEXIT_INIT] = PLAIN(EXIT_NMI),
 	[VMEXIT_VINTR] = FILLED(EXIT_INTERRUPT_WINDOW, fill_vintr),
+	[VMEXIT_CR0] = FILLED(EXIT_CR, fill_cr),
 	[VMEXIT_RDPMC] = INSN(EXIT_COUNTER, RDPMC, 2, 0x330f, 0xffff),
 	[VMEXIT_CPUID] = INSN(EXIT_CPUID, CPUID, 2, 0xa20f, 0xffff),
 	[VMEXIT_RSM] = PLAIN(EXIT_UNDEFINED),

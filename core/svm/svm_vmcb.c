@@ -122,15 +122,16 @@ enum status svm_guest_create(struct guest *guest)
 /* ---- set-up */
 
 /*
- * CR0 is the guest's own: with nested paging its cache bits slow down nobody else. CR4 is intercepted only when the machine would
- * let the guest set a bit that its policy does not. Exceptions: #MC is the machine's; #DB and #AC can repeat for ever without
- * leaving the guest.
+ * CR0 but for TS and MP is looked at when it is written: what is not allowed must not reach VMRUN, which refuses it. Its cache bits
+ * are the guest's own: with nested paging they slow down nobody else. CR4 is intercepted only when the machine would let the
+ * guest set a bit that its policy does not. Exceptions: #MC is the machine's; #DB and #AC can repeat for ever without leaving
+ * the guest.
  */
 static void set_intercepts(const struct guest *guest, struct vmcb *v)
 {
 	v->intercept_cr = guest->host_cr4 & ~guest->cr4 ? CR_WRITE(4) : 0;
 	v->intercept_exception = 1u << VECTOR_MC | 1u << VECTOR_DB | 1u << VECTOR_AC;
-	v->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_RDPMC | INTERCEPT_CPUID |
+	v->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_CR0 | INTERCEPT_RDPMC | INTERCEPT_CPUID |
 			INTERCEPT_RSM | INTERCEPT_INVD | INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO |
 			INTERCEPT_MSR | INTERCEPT_SHUTDOWN;
 	v->intercept2 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI |

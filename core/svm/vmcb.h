@@ -94,6 +94,7 @@ enum {
 	INTERCEPT_NMI = 1u << 1,
 	INTERCEPT_INIT = 1u << 3,
 	INTERCEPT_VINTR = 1u << 4,
+	INTERCEPT_CR0 = 1u << 5, /* writes that change more than TS and MP */
 	INTERCEPT_RDPMC = 1u << 15,
 	INTERCEPT_CPUID = 1u << 18,
 	INTERCEPT_RSM = 1u << 19,
@@ -161,6 +162,7 @@ enum {
 	VMEXIT_NMI = 0x61,
 	VMEXIT_INIT = 0x63,
 	VMEXIT_VINTR = 0x64,
+	VMEXIT_CR0 = 0x65,
 	VMEXIT_RDPMC = 0x6f,
 	VMEXIT_CPUID = 0x72,
 	VMEXIT_RSM = 0x73,

@@ -39,6 +39,40 @@ static enum verdict write_cr4(struct vcpu *vcpu, uint64_t value, uint32_t length
 	return VERDICT_RESUME;
 }
 
+/* SDM v2 "MOV to control registers"; APM v2 14.6.1 for what turns long mode on and off. */
+static bool cr0_is_valid(const struct vcpu *vcpu, uint64_t value, uint64_t old)
+{
+	uint64_t efer = vcpu->backend->get_efer(vcpu), cr4 = *vcpu->cr4;
+	bool code_is_64 = vcpu->backend->segments(vcpu)[EMUL_CS].attributes & BIT(9);
+
+	if (value >> 32 || (value & CR0_PG && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD)))
+		return false;
+	if (value & ~old & CR0_PG && efer & EFER_LME)
+		return cr4 & CR4_PAE && !code_is_64;
+	if (~value & old & CR0_PG)
+		return !(cr4 & CR4_PCIDE) && !(efer & EFER_LMA && code_is_64);
+	return true;
+}
+
+/* What a change of CR0 makes stale in the TLB (APM v2 5.5.2). */
+#define CR0_FLUSHES (CR0_PG | CR0_WP | CR0_PE)
+
+static enum verdict write_cr0(struct vcpu *vcpu, uint64_t value, uint32_t length)
+{
+	uint64_t old = vcpu->backend->get_cr(vcpu, 0);
+
+	if (!cr0_is_valid(vcpu, value, old)) {
+		vcpu_raise_error(vcpu, VECTOR_GP, 0);
+		return VERDICT_RESUME;
+	}
+	vcpu->backend->set_cr(vcpu, 0, value | CR0_ET);
+	vcpu->backend->set_efer(vcpu, vcpu->backend->get_efer(vcpu));
+	if ((value ^ old) & CR0_FLUSHES)
+		vcpu->backend->flush(vcpu);
+	vcpu_advance(vcpu, length);
+	return VERDICT_RESUME;
+}
+
 /* Intercepted while an interrupt may wait for a lower task priority. */
 static enum verdict write_cr8(struct vcpu *vcpu, uint64_t value, uint32_t length)
 {
@@ -53,24 +87,41 @@ static enum verdict write_cr8(struct vcpu *vcpu, uint64_t value, uint32_t length
 	return VERDICT_RESUME;
 }
 
+static enum verdict write_cr(struct vcpu *vcpu, uint8_t number, uint64_t value, uint32_t length)
+{
+	if (number == 0)
+		return write_cr0(vcpu, value, length);
+	return number == 8 ? write_cr8(vcpu, value, length) : write_cr4(vcpu, value, length);
+}
+
+/* LMSW writes CR0 3:0, and cannot clear PE. */
+static enum verdict write_lmsw(struct vcpu *vcpu, const struct emul_insn *insn)
+{
+	uint64_t old = vcpu->backend->get_cr(vcpu, 0);
+	uint64_t bits = vcpu->gpr[insn->rm % GPRS] & BITS(3, 0);
+
+	if (insn->memory)
+		return vcpu_crash(vcpu, "LMSW from memory is not supported");
+	return write_cr0(vcpu, (old & ~BITS(3, 1)) | bits, insn->length);
+}
+
 enum verdict exit_cr(struct vcpu *vcpu)
 {
-	uint32_t length = vcpu->exit.length;
-	uint8_t reg = vcpu->exit.cr.reg;
+	uint8_t number = vcpu->exit.cr.number;
 	struct emul_insn insn;
 	uint64_t value;
 
-	if (!vcpu->exit.cr.decoded) {
-		/* Another instruction by now, or unreadable: executing it again tells. */
-		if (!vcpu_decode(vcpu, &insn) || insn.op != EMUL_OP_MOV_TO_CR || insn.reg != vcpu->exit.cr.number)
-			return VERDICT_RESUME;
-		reg = insn.rm;
-		length = insn.length;
-	}
-	value = vcpu->gpr[reg % GPRS];
-	if (vcpu_mode_bytes(vcpu) != 8)
-		value = (uint32_t)value;
-	return vcpu->exit.cr.number == 8 ? write_cr8(vcpu, value, length) : write_cr4(vcpu, value, length);
+	if (vcpu->exit.cr.decoded)
+		return write_cr(vcpu, number, vcpu->gpr[vcpu->exit.cr.reg % GPRS], vcpu->exit.length);
+	/* Another instruction by now, or unreadable: executing it again tells. */
+	if (!vcpu_decode(vcpu, &insn))
+		return VERDICT_RESUME;
+	if (insn.op == EMUL_OP_LMSW && number == 0)
+		return write_lmsw(vcpu, &insn);
+	if (insn.op != EMUL_OP_MOV_TO_CR || insn.reg != number)
+		return VERDICT_RESUME;
+	value = vcpu->gpr[insn.rm % GPRS];
+	return write_cr(vcpu, number, vcpu_mode_bytes(vcpu) == 8 ? value : (uint32_t)value, insn.length);
 }
 
 /* SDM v1 13.3. */

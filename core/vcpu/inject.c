@@ -148,6 +148,9 @@ static bool halt_comes_first(struct vcpu *vcpu)
 
 	struct guest_paging paging;
 
+	/* Only an exit between two instructions can lie there: the others have just carried one out, and it was not STI. */
+	if (vcpu->exit.reason > EXIT_NMI_WINDOW && vcpu->exit.reason != EXIT_MEMORY)
+		return false;
 	vcpu_guest_paging(vcpu, &paging);
 	return paging.cpl == 0 && vcpu_next_byte(vcpu, &paging) == OPCODE_HLT;
 }
