@@ -109,7 +109,10 @@ static bool load_vmlinux(struct lower_context *context, struct lowered *guest,
 		start_refuse(context, image, "has no 64-bit entry: it is a 32-bit kernel");
 		return false;
 	}
+	/* Linux names its entry by its physical address; others may not. */
 	*entry = image->elf.entry;
+	if (*entry < image->elf.low || *entry >= image->elf.high)
+		elf_physical(&image->elf, image->elf.entry, entry);
 	return start_load_segments(context, guest, image, file);
 }
 

@@ -8,10 +8,12 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "acpi/acpi.h"
 #include "acpi/table.h"
@@ -98,8 +100,10 @@ static void assert_reported(const struct job *job, enum diag_code code)
 
 enum { SECTORS = 1, CODE_SIZE = 0x1000 };
 
-static void put_bzimage(struct job *job, uint64_t pref, uint32_t init_size, bool relocatable)
+static void put_bzimage_with(struct job *job, uint64_t pref, uint32_t init_size, bool relocatable,
+			     const void *payload, size_t size)
 {
+	enum { PAYLOAD_AT = 0x400 };
 	struct buffer b = { 0 };
 
 	buffer_zeros(&b, 512 * (1 + SECTORS) + CODE_SIZE);
@@ -117,8 +121,18 @@ static void put_bzimage(struct job *job, uint64_t pref, uint32_t init_size, bool
 	buffer_patch_u32(&b, SETUP_CMDLINE_SIZE, 100);
 	buffer_patch_u64(&b, SETUP_PREF_ADDRESS, pref);
 	buffer_patch_u32(&b, SETUP_INIT_SIZE, init_size);
+	if (size) {
+		buffer_patch_u32(&b, SETUP_PAYLOAD_OFFSET, PAYLOAD_AT);
+		buffer_patch_u32(&b, SETUP_PAYLOAD_LENGTH, (uint32_t)size);
+		buffer_patch(&b, 512 * (1 + SECTORS) + PAYLOAD_AT, payload, size);
+	}
 	put_file(job, "k", b.data, b.size);
 	buffer_free(&b);
+}
+
+static void put_bzimage(struct job *job, uint64_t pref, uint32_t init_size, bool relocatable)
+{
+	put_bzimage_with(job, pref, init_size, relocatable, NULL, 0);
 }
 
 /* A flat Multiboot file that loads at `load`, entered at its start, with bss up to 64 KiB. */
@@ -366,6 +380,137 @@ static void multiboot_gets_its_information(void **state)
 	finish(job);
 }
 
+/* An ELF file of 32 or 64 bits at 1 MiB, with whatever stands in its text. */
+static void put_elf64(struct job *job, const char *name, const void *text, size_t size,
+		      uint64_t pvh_entry)
+{
+	uint32_t note[] = { 4, 8, 18, 0x006e6558, (uint32_t)pvh_entry, 0 };
+	Elf64_Ehdr header = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1 },
+			      .e_type = ET_EXEC, .e_machine = EM_X86_64,
+			      .e_entry = 0xffffffff80100010, .e_phoff = sizeof(header),
+			      .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2 };
+	Elf64_Phdr load = { .p_type = PT_LOAD, .p_offset = 0x100, .p_vaddr = 0xffffffff80100000,
+			    .p_paddr = 0x100000, .p_filesz = size, .p_memsz = 0x4000 };
+	Elf64_Phdr notes = { .p_type = PT_NOTE, .p_offset = 0xe0, .p_filesz = sizeof(note) };
+	struct buffer b = { 0 };
+
+	buffer_bytes(&b, &header, sizeof(header));
+	buffer_bytes(&b, &load, sizeof(load));
+	buffer_bytes(&b, &notes, sizeof(notes));
+	buffer_zeros(&b, 0x100 - b.size);
+	if (pvh_entry)
+		buffer_patch(&b, 0xe0, note, sizeof(note));
+	buffer_bytes(&b, text, size);
+	put_file(job, name, b.data, b.size);
+	buffer_free(&b);
+}
+
+static void pvh_gets_start_info(void **state)
+{
+	struct job *job = start(HEAD "memory: { size: 16MiB }\nboot: { kernel: k, initrd: i, "
+				     "cmdline: hi, modules: [ { path: m, args: x } ] }\n");
+	const struct lowered *guest;
+	const uint8_t *info, *list, *map;
+
+	(void)state;
+	put_elf64(job, "k", "text", 4, 0x100020);
+	put_file(job, "i", "070701 in", 9);
+	put_file(job, "m", "module", 6);
+	guest = lower(job);
+	assert_true(job->good);
+	assert_int_equal(guest->start.rip, 0x100020);
+	assert_int_equal(guest->start.segments[HV_CS].limit, UINT32_MAX);
+	assert_int_equal(guest->start.segments[HV_TR].limit, 0x67);
+	info = loaded(job, guest, guest->start.gpr[3]);
+	assert_int_equal(u32(info), 0x336ec578);
+	assert_int_equal(u32(info + 4), 1);
+	assert_int_equal(u32(info + 12), 2);
+	list = loaded(job, guest, u32(info + 16));
+	assert_memory_equal(loaded(job, guest, u32(list)), "070701 in", 9);
+	assert_int_equal(u32(list + 8), 9);
+	assert_memory_equal(loaded(job, guest, u32(list + 32)), "module", 6);
+	assert_string_equal((const char *)loaded(job, guest, u32(list + 32 + 16)), "x");
+	assert_string_equal((const char *)loaded(job, guest, u32(info + 24)), "hi");
+	assert_int_equal(u32(info + 32), guest->map.rsdp);
+	map = loaded(job, guest, u32(info + 40));
+	assert_int_equal(u32(info + 48), guest->e820.count);
+	assert_int_equal(u32(map + 8), guest->e820.items[0].size);
+	assert_memory_equal(loaded(job, guest, 0x100000), "text", 4);
+	finish(job);
+}
+
+static void multiboot2_gets_its_tags(void **state)
+{
+	static const uint32_t header[] = { 0xe85250d6, 0, 24, -(0xe85250d6 + 24), 0, 8 };
+	struct job *job = start(HEAD "memory: { size: 16MiB }\nboot: { kernel: k, cmdline: hi, "
+				     "protocol: multiboot2, modules: [ { path: m, args: x } ] }\n");
+	const struct lowered *guest;
+	const uint8_t *info;
+	uint32_t seen = 0, size;
+
+	(void)state;
+	put_elf64(job, "k", header, sizeof(header), 0);
+	put_file(job, "m", "module", 6);
+	guest = lower(job);
+	assert_true(job->good);
+	assert_int_equal(guest->start.rip, 0x100010); /* physical, where the file says virtual */
+	assert_int_equal(guest->start.gpr[0], 0x36d76289);
+	info = loaded(job, guest, guest->start.gpr[3]);
+	size = u32(info);
+	for (uint32_t at = 8; at < size; at += (u32(info + at + 4) + 7) & ~7u) {
+		const uint8_t *tag = info + at;
+
+		seen |= 1u << u32(tag);
+		if (u32(tag) == 1)
+			assert_string_equal((const char *)tag + 8, "hi");
+		if (u32(tag) == 3)
+			assert_memory_equal(loaded(job, guest, u32(tag + 8)), "module", 6);
+		if (u32(tag) == 3)
+			assert_string_equal((const char *)tag + 16, "x");
+		if (u32(tag) == 6)
+			assert_int_equal(u32(tag + 4), 16 + 24 * guest->e820.count);
+		if (u32(tag) == 15)
+			assert_memory_equal(tag + 8, "RSD PTR ", 8);
+		assert_true(u32(tag + 4) >= 8);
+	}
+	assert_int_equal(seen, 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 15);
+	finish(job);
+}
+
+/* A bzImage whose compressed kernel is the ELF file above: started as Linux and by its PVH note. */
+static void bzimages_are_unpacked(void **state)
+{
+	static const char *const protocols[] = { "linux", "pvh" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char yaml[256];
+		struct job *job;
+		const struct lowered *guest;
+		struct bytes elf;
+		uint8_t packed[1024];
+		z_stream stream = { .next_out = packed, .avail_out = sizeof(packed) };
+
+		snprintf(yaml, sizeof(yaml), HEAD "memory: { size: 64MiB }\nboot: { kernel: k, "
+						  "unpack: true, protocol: %s }\n", protocols[i]);
+		job = start(yaml);
+		put_elf64(job, "vmlinux", "text", 4, 0x100020);
+		elf = job->context.files.items[0].data;
+		stream.next_in = (Bytef *)(uintptr_t)elf.data;
+		stream.avail_in = (uInt)elf.size;
+		deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+		assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+		deflateEnd(&stream);
+		put_bzimage_with(job, 0x1000000, 0x800000, true, packed, stream.total_out);
+		guest = lower(job);
+		assert_true(job->good);
+		assert_int_equal(job->diags->list.items[0]->code, DIAG_UNPACK_NO_KASLR);
+		assert_int_equal(guest->start.rip, i ? 0x100020 : 0x100010);
+		assert_memory_equal(loaded(job, guest, 0x100000), "text", 4);
+		finish(job);
+	}
+}
+
 /* Every load apart from the others, whatever is placed. */
 static void loads_do_not_overlap(void **state)
 {
@@ -555,6 +700,9 @@ int main(void)
 		cmocka_unit_test(linux_moves_where_it_may),
 		cmocka_unit_test(what_does_not_fit_is_refused),
 		cmocka_unit_test(multiboot_gets_its_information),
+		cmocka_unit_test(pvh_gets_start_info),
+		cmocka_unit_test(multiboot2_gets_its_tags),
+		cmocka_unit_test(bzimages_are_unpacked),
 		cmocka_unit_test(loads_do_not_overlap),
 		cmocka_unit_test(raw_is_entered_in_its_mode),
 		cmocka_unit_test(what_was_emitted_is_read),
