@@ -183,7 +183,9 @@ policy_sources := $(foreach f,base policy,$(patsubst %.o,compiler/$(f)/%.c,$(com
 unit_cpu_topology := $(policy_sources)
 unit_cpu_features := $(policy_sources)
 unit_cpu_policy   := $(policy_sources)
+libs_cpu_topology := -ljansson
 libs_cpu_features := -ljansson
+libs_cpu_policy   := -ljansson
 
 # From a checked model to an image.
 back_sources := $(front_sources) $(foreach f,kernel lower acpi emit,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f))))
@@ -219,6 +221,7 @@ units: $(units)
 fuzz_yaml := $(front_sources)
 libs_fuzz_yaml := -lyaml -ljansson
 fuzz_policy := $(policy_sources)
+libs_fuzz_policy := -ljansson
 fuzzers := yaml policy
 fuzzers += blob
 fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c

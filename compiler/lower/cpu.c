@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The passes of the CPU side: from the model to topology.c, cpuid.c and msr.c, and the check of what they made. */
+/* The passes of the CPU side, from the model to topology.c, cpuid.c, msr.c; and their check. */
 #include "lower/cpu.h"
 
 #include <stdlib.h>

@@ -81,14 +81,15 @@ uint32_t cpu_shape_count(struct cpu_shape shape);
 enum { CPU_MAX = 1 << 16 };
 
 /*
- * Fills topology for shape. ids has one APIC id a vCPU, or is NULL: numbered by the shape. The shifts
- * are the least ones that fit the ids. Returns false when there are none, since then no
- * CPUID leaf could describe the ids, or when the shape has no valid count. Every vCPU is in NUMA node 0.
+ * Fills topology for shape. ids has one APIC id a vCPU, or is NULL: numbered by the shape. The
+ * shifts are the least ones that fit the ids. Returns false when there are none, since then no
+ * CPUID leaf could describe the ids, or when the shape has no valid count. Every vCPU is in NUMA
+ * node 0.
  */
 bool cpu_topology_build(struct arena *arena, struct cpu_shape shape, const uint32_t *ids,
 			struct cpu_topology *topology);
 
-/* ------------------------------------------------------------------------- CPUID and MSR records */
+/* ------------------------------------------------------------------------ CPUID and MSR records */
 
 enum { CPU_MTRRS = 8 }; /* variable MTRRs of a vCPU */
 
@@ -106,10 +107,10 @@ struct cpu_request {
 };
 
 /*
- * One vendor's records. Indices are relative: `clears[].cpuid` counts from the first of `cpuid`, the
- * runs `features[].clears` from the first of `clears`, `index_runs` from the first of `index`; who
- * emits them adds the bases. Names and positions stand beside, since strings and positions
- * of the blob are the emitter's: hv_feature.name/.position and hv_msr.position are 0.
+ * One vendor's records. Indices are relative: `clears[].cpuid` counts from the first of `cpuid`,
+ * the runs `features[].clears` from the first of `clears`, `index_runs` from the first of `index`;
+ * who emits them adds the bases. Names and positions stand beside, since strings and positions of
+ * the blob are the emitter's: hv_feature.name/.position and hv_msr.position are 0.
  */
 struct cpu_policy_records {
 	uint32_t vendor; /* enum hv_vendor */
@@ -140,7 +141,7 @@ void cpu_policy_build(struct arena *arena, const struct cpu_request *request, en
 /* What the manuals call an MSR that hvcc knows; NULL: not known. For listings. */
 const char *cpu_msr_name(uint32_t number);
 
-/* ------------------------------------------------------------------------------------- the passes */
+/* ----------------------------------------------------------------------------------- the passes */
 
 /* One guest's CPUs: struct lowered points to it. */
 struct lowered_cpu {

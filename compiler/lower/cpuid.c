@@ -4,7 +4,7 @@
  *
  *     structure   limits, sizes, topology: computed here, the same on every machine
  *     features    one bit each, from the policy: always on, on where the host has it, or off
- *     host        family, vendor, brand, the sizes of XSAVE components: value and host_mask all ones
+ *     host        family, vendor, brand, sizes of XSAVE components: value and host_mask all ones
  *
  * leaf_table says which leaves a vendor has and who fills the structure; the features are set by
  * their rows; assignments of the policy go on top. Then every host-dependent feature on which
@@ -32,7 +32,7 @@ struct leaf_row {
 	void (*fill)(const struct cpu_build *build, struct hv_cpuid *row); /* NULL: features only */
 };
 
-/* ------------------------------------------------------------------------------------- structure */
+/* ------------------------------------------------------------------------------------ structure */
 
 static uint32_t at_most(uint32_t value, uint32_t limit)
 {
@@ -78,7 +78,7 @@ static void set_signature(const struct cpu_build *build, struct hv_cpuid *row)
 	}
 }
 
-/* EBX: CLFLUSH line 15:8 in units of 8, number of ids (Intel) or CPUs (AMD) in the package 23:16. */
+/* EBX: CLFLUSH line in units of 8 15:8, ids (Intel) or CPUs (AMD) in the package 23:16. */
 static void fill_1(const struct cpu_build *build, struct hv_cpuid *row)
 {
 	const struct cpu_topology *topology = build->request->topology;
@@ -411,7 +411,7 @@ static void repeat_for_amd(struct cpu_build *build)
 	again->host_mask[EDX] |= one->host_mask[EDX] & AMD_REPEATED;
 }
 
-/* ------------------------------------------------------------------ what the policy assigns by hand */
+/* -------------------------------------------------------------- what the policy assigns by hand */
 
 static void assign(struct hv_cpuid *row, const struct leaf_bits *bits)
 {
@@ -423,7 +423,7 @@ static void assign(struct hv_cpuid *row, const struct leaf_bits *bits)
 	row->host_mask[bits->reg] |= bits->host;
 }
 
-/* A leaf that only the policy names starts as zero, with all sub-leaves up to the last one named. */
+/* A leaf that only the policy names starts as zero, with all sub-leaves up to the last named. */
 static void make_subleaves(struct cpu_build *build, const struct leaf_bits *bits)
 {
 	uint32_t last = bits->last_subleaf == HV_NONE ? bits->first_subleaf : bits->last_subleaf;
@@ -454,7 +454,7 @@ static void assign_bits(struct cpu_build *build)
 	}
 }
 
-/* ------------------------------------------------------------------------------ limits and index */
+/* ----------------------------------------------------------------------------- limits and index */
 
 static uint32_t range_of(uint32_t leaf)
 {
@@ -499,7 +499,8 @@ static void make_index(struct cpu_build *build)
 	set_limits(build, limits);
 	for (uint32_t range = 0; range < HV_CPUID_RANGES; range++) {
 		records->index_runs[range].first = records->index_count;
-		records->index_runs[range].count = limits[range] ? limits[range] - range_base[range] : 0;
+		if (limits[range])
+			records->index_runs[range].count = limits[range] - range_base[range];
 		records->index_count += records->index_runs[range].count;
 	}
 	records->index = arena_array(build->arena, records->index_count, sizeof(uint16_t));
@@ -514,7 +515,7 @@ static void make_index(struct cpu_build *build)
 	}
 }
 
-/* ------------------------------------------------------------------------------- feature records */
+/* ------------------------------------------------------------------------------ feature records */
 
 /* Collects the bits that go when a feature is missing, one clear a CPUID record. */
 static void clear_bit(struct cpu_build *build, uint32_t first, uint32_t leaf, uint32_t subleaf,
@@ -603,23 +604,13 @@ static void add_feature(struct cpu_build *build, enum feature_id id)
 	vector_push(build->arena, &build->feature_places, choice->at);
 }
 
-static uint32_t needs_count(enum feature_id id)
-{
-	const struct feature_set *needs = feature_prerequisites(id);
-	uint32_t count = 0;
-
-	for (size_t i = 0; i < sizeof(needs->words) / sizeof(needs->words[0]); i++)
-		count += (uint32_t)__builtin_popcountll(needs->words[i]);
-	return count;
-}
-
 /* Prerequisites first: what needs a feature needs more features than it does. */
 static void add_features(struct cpu_build *build)
 {
 	uint32_t counts[FEATURE_COUNT] = { 0 }, most = 0;
 
 	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
-		counts[id] = needs_count(id);
+		counts[id] = feature_set_size(feature_prerequisites(id));
 		if (counts[id] > most)
 			most = counts[id];
 	}
@@ -631,7 +622,7 @@ static void add_features(struct cpu_build *build)
 	}
 }
 
-/* ---------------------------------------------------------------------------------------- the whole */
+/* ------------------------------------------------------------------------------------ the whole */
 
 /* What the control registers may have follows the features; PCE has no bit of its own. */
 static void add_up_state(struct cpu_build *build)

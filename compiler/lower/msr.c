@@ -15,6 +15,7 @@
 
 /* Each of the eight bytes of a fixed-range MTRR is a type of three bits. */
 #define FIXED_TYPES 0x0707070707070707ull
+#define BITS_47_0   0x0000ffffffffffffull
 #define ALL_WB	    0x0606060606060606ull
 #define ALL_WP	    0x0505050505050505ull
 

@@ -10,7 +10,9 @@
 
 const char *policy_verb_name(enum policy_verb verb)
 {
-	static const char *const names[VERBS] = { "require", "force", "optional", "disable", "forbid" };
+	static const char *const names[VERBS] = {
+		"require", "force", "optional", "disable", "forbid",
+	};
 
 	return names[verb];
 }

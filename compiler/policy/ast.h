@@ -92,11 +92,11 @@ struct ast_policy {
 	struct ast_statement *first, *last;
 };
 
-/* Reads a text. Returns what could be read; errors were reported. Statements with errors are absent. */
+/* Reads a text. Errors are reported; the statements that have them are absent from what returns. */
 struct ast_policy *policy_parse(struct arena *arena, struct diags *diags,
 				const struct located_text *text);
 
-/* Finds the features of every name and the bits of every assignment; reports what does not exist. */
+/* Find the features of every name and the bits of every assignment; report what does not exist. */
 void policy_resolve(struct ast_policy *policy);
 void policy_typecheck(struct ast_policy *policy);
 
@@ -119,8 +119,8 @@ void ast_append(struct ast_policy *policy, struct ast_statement *statement);
 struct ast_assigns ast_fill(struct ast_policy *policy, struct ast_value value);
 
 /*
- * Numbers with `_` in them, decimal or 0x. Returns false when it does not fit 64 bits (value is then
- * all ones).
+ * Numbers with `_` in them, decimal or 0x. Returns false when it does not fit 64 bits (value is
+ * then all ones).
  */
 bool ast_number(const char *text, size_t length, uint64_t *value);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bases. x86-64-v1 to v4 are the levels of the x86-64 psABI, with what an operating system needs
- * beside (paging, MTRR, SYSENTER, NX). The named models have the features of the QEMU models of the
- * same name, as far as the core can offer them; the tests compare the two.
+ * The bases. x86-64-v1 to v4 are the levels of the x86-64 psABI, with what an operating system
+ * needs beside (paging, MTRR, SYSENTER, NX). The named models have the features of the QEMU models
+ * of the same name, as far as the core can offer them; the tests compare the two.
  */
 #include "policy/base.h"
 
@@ -65,7 +65,20 @@ static const uint16_t epyc_milan_features[] = {
 	FEATURE_INVPCID, FEATURE_PCID, FEATURE_PKU, FEATURE_NONE,
 };
 
-enum base_id { NONE, HOST, V1, V2, V3, V4, HASWELL, SKYLAKE_SERVER, EPYC, EPYC_ROME, EPYC_MILAN, BASES };
+enum base_id {
+	NONE,
+	HOST,
+	V1,
+	V2,
+	V3,
+	V4,
+	HASWELL,
+	SKYLAKE_SERVER,
+	EPYC,
+	EPYC_ROME,
+	EPYC_MILAN,
+	BASES,
+};
 
 static const struct cpu_base bases[BASES] = {
 	[NONE] = { "none", NULL, empty_features, .since = 1 },
@@ -76,8 +89,8 @@ static const struct cpu_base bases[BASES] = {
 	[V4] = { "x86-64-v4", &bases[V3], v4_features, .since = 1 },
 	[HASWELL] = { "Haswell", &bases[V3], haswell_features, INTEL, 1, 6, 60, 4,
 		      "Intel Core Processor (Haswell)" },
-	[SKYLAKE_SERVER] = { "Skylake-Server", &bases[HASWELL], skylake_server_features, INTEL, 1, 6,
-			     85, 4, "Intel Xeon Processor (Skylake)" },
+	[SKYLAKE_SERVER] = { "Skylake-Server", &bases[HASWELL], skylake_server_features, INTEL, 1,
+			     6, 85, 4, "Intel Xeon Processor (Skylake)" },
 	[EPYC] = { "EPYC", &bases[V3], epyc_features, AMD, 1, 23, 1, 2, "AMD EPYC Processor" },
 	[EPYC_ROME] = { "EPYC-Rome", &bases[EPYC], epyc_rome_features, AMD, 1, 23, 49, 0,
 			"AMD EPYC-Rome Processor" },

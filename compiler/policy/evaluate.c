@@ -18,6 +18,7 @@
 #define BITS_LIMIT 1024 /* registers a policy may assign */
 
 #define KVM_FEATURES 0x40000001u
+#define NAMES_SHOWN  8 /* in one sentence; `hvcc config --features` lists all */
 
 struct evaluation {
 	struct arena *arena;
@@ -51,7 +52,7 @@ static bool insists(const struct feature_choice *choice)
 	       (choice->verb == VERB_REQUIRE || choice->verb == VERB_FORCE);
 }
 
-/* ------------------------------------------------------------------------------ base and other keys */
+/* -------------------------------------------------------------------------- base and other keys */
 
 static enum feature_state natural_state(enum feature_id id)
 {
@@ -92,8 +93,10 @@ static void turn_off_elsewhere(struct evaluation *e)
 		*choice_of(e, id) = (struct feature_choice){ .origin = CHOICE_MODEL, .at = at };
 	}
 	if (e->guest->pv.interfaces.count == 0) {
-		*choice_of(e, FEATURE_HYPERVISOR) =
-			(struct feature_choice){ .origin = CHOICE_MODEL, .at = e->guest->pv.where.at };
+		*choice_of(e, FEATURE_HYPERVISOR) = (struct feature_choice){
+			.origin = CHOICE_MODEL,
+			.at = e->guest->pv.where.at,
+		};
 	}
 }
 
@@ -121,7 +124,7 @@ static void apply_base(struct evaluation *e, const struct cpu_base *base, struct
 	}
 }
 
-/* ---------------------------------------------------------------------------------------- statements */
+/* ----------------------------------------------------------------------------------- statements */
 
 enum outcome { SET_IF_HOST, SET_ON, SET_OFF, SAY_FORCE, SAY_DYNAMIC, SAY_NEVER, SAY_USELESS };
 
@@ -208,7 +211,8 @@ static bool apply(struct evaluation *e, const struct naming *naming)
 	struct position other = { 0 };
 	const char *reason;
 
-	if (naming->glob && (outcome == SAY_DYNAMIC || outcome == SAY_NEVER || outcome == SAY_USELESS))
+	if (naming->glob &&
+	    (outcome == SAY_DYNAMIC || outcome == SAY_NEVER || outcome == SAY_USELESS))
 		return false;
 	if (outcome != SET_OFF && outcome != SET_ON && outcome != SET_IF_HOST) {
 		refuse(e, naming, outcome);
@@ -251,7 +255,7 @@ static void apply_name(struct evaluation *e, const struct ast_name *name, enum p
 	refuse(e, &naming, outcomes[verb][features[first].support]);
 }
 
-/* --------------------------------------------------------------------------------- leaf statements */
+/* ------------------------------------------------------------------------------ leaf statements */
 
 static void apply_bit(struct evaluation *e, const struct ast_assign *assign, enum feature_id id)
 {
@@ -319,7 +323,8 @@ static void add_bits(struct evaluation *e, const struct ast_leaf *leaf, uint32_t
 	if (known && (bits.ones | bits.host))
 		diag_report(e->diags, POLICY_UNKNOWN_BITS, bits.at, bits.ones | bits.host);
 	if (e->cpu->bits.count == BITS_LIMIT)
-		diag_report(e->diags, POLICY_LARGE, bits.at, (unsigned)(TEXT_LIMIT >> 10), BITS_LIMIT);
+		diag_report(e->diags, POLICY_LARGE, bits.at, (unsigned)(TEXT_LIMIT >> 10),
+			    BITS_LIMIT);
 	if (e->cpu->bits.count <= BITS_LIMIT)
 		vector_push(e->arena, &e->cpu->bits, bits);
 }
@@ -350,7 +355,7 @@ static void apply_statements(struct evaluation *e)
 	}
 }
 
-/* ------------------------------------------------------------------------------------------ closure */
+/* -------------------------------------------------------------------------------------- closure */
 
 static void say_conflict(struct evaluation *e, enum feature_id id, enum feature_id need)
 {
@@ -449,21 +454,24 @@ static void evaluate(struct evaluation *e, const struct cpu_base *base, struct p
 	drop_dependants(e);
 }
 
-/* ---------------------------------------------------------------------------------------- the whole */
+/* ------------------------------------------------------------------------------------ the whole */
 
-/* "a, b and c" */
+/* "a, b and c"; of many the first ones. */
 static const char *name_list(struct arena *arena, const struct feature_set *set)
 {
-	const char *list = NULL, *last = NULL;
+	const char *list = NULL;
+	uint32_t count = feature_set_size(set), said = 0;
 
-	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+	for (enum feature_id id = 1; id < FEATURE_COUNT && said < NAMES_SHOWN; id++) {
+		const char *join = said + 1 == count ? " and " : ", ";
+
 		if (!feature_in(set, id))
 			continue;
-		if (last)
-			list = list ? arena_printf(arena, "%s, %s", list, last) : last;
-		last = features[id].name;
+		list = list ? arena_printf(arena, "%s%s%s", list, join, features[id].name)
+			    : features[id].name;
+		said++;
 	}
-	return list ? arena_printf(arena, "%s and %s", list, last) : last;
+	return count > said ? arena_printf(arena, "%s and %u more", list, count - said) : list;
 }
 
 static void say_what_is_lost(struct arena *arena, struct diags *diags, const struct policy *policy,
@@ -506,7 +514,8 @@ static const struct cpu_base *find_base(struct diags *diags, const struct guest 
 			continue;
 		here = policy_place(ast, s->base_at);
 		if (name)
-			diag_note(diag_report(diags, POLICY_BASE_TWICE, here), *at, "the other one");
+			diag_note(diag_report(diags, POLICY_BASE_TWICE, here), *at,
+				  "the other one");
 		name = s->base;
 		*at = here;
 	}

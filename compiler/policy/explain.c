@@ -51,7 +51,9 @@ static const char *state_word(const struct cpu_features *cpu, enum feature_id id
 		return "forbidden";
 	if (choice->required && choice->state == FEATURE_IF_HOST)
 		return "required";
-	return choice->state == FEATURE_ON ? "on" : choice->state == FEATURE_IF_HOST ? "host" : "off";
+	if (choice->state == FEATURE_IF_HOST)
+		return "host";
+	return choice->state == FEATURE_ON ? "on" : "off";
 }
 
 static bool worth_a_line(const struct policy *policy, enum feature_id id)

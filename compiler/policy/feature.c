@@ -11,8 +11,8 @@
 #define D3(a, b, c) { FEATURE_##a, FEATURE_##b, FEATURE_##c }
 
 const struct feature features[FEATURE_COUNT] = {
-#define FEATURE(id, name_, aliases_, leaf_, subleaf_, reg_, bit_, vendors_, support_, needs_, since_,  \
-		...)                                                                               \
+#define FEATURE(id, name_, aliases_, leaf_, subleaf_, reg_, bit_, vendors_, support_, needs_, \
+		since_, ...)                                                                       \
 	[FEATURE_##id] = { .name = name_, .aliases = aliases_, .leaf = leaf_, .subleaf = subleaf_, \
 			   .reg = reg_, .bit = bit_, .vendors = vendors_,                          \
 			   .support = FEATURE_##support_, .needs = needs_, .since = since_,        \

@@ -7,8 +7,8 @@
  *     resolve.c, typecheck.c,      names -> rows, bits -> masks,
  *     evaluate.c                   statements -> one decision a feature and vendor
  *
- * It knows the model's CPU part and diagnostics, no blob record: what comes out (policy.h) is turned
- * into records by lower/cpuid.c and lower/msr.c. This header is the table of features.
+ * It knows the model's CPU part and diagnostics, no blob record: what comes out (policy.h) is
+ * turned into records by lower/cpuid.c and lower/msr.c. This header is the table of features.
  */
 #ifndef HVCC_POLICY_FEATURE_H
 #define HVCC_POLICY_FEATURE_H
@@ -143,6 +143,16 @@ static inline bool feature_sets_meet(const struct feature_set *a, const struct f
 	for (size_t i = 0; i < sizeof(a->words) / sizeof(a->words[0]); i++)
 		common |= a->words[i] & b->words[i];
 	return common != 0;
+}
+
+/* How many features a set has. */
+static inline uint32_t feature_set_size(const struct feature_set *set)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < sizeof(set->words) / sizeof(set->words[0]); i++)
+		count += (uint32_t)__builtin_popcountll(set->words[i]);
+	return count;
 }
 
 /* The feature of that name or alias; case does not count, and `-`, `_`, `.` are one. Or NONE. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The grammar of policies: schema/policy.md. Actions build nodes and decide nothing. After a mistake
- * the parser goes on behind the next `;` or `{ }`, so that one run shows all of them. Every list is
- * left-recursive: the stack stays a few entries deep whatever the text holds.
+ * The grammar of policies: schema/policy.md. Actions build nodes and decide nothing. After a
+ * mistake the parser goes on behind the next `;` or `{ }`, so that one run shows all of them.
+ * Every list is left-recursive: the stack stays a few entries deep whatever the text holds.
  */
 %define api.pure full
 %define api.prefix {policy_yy}
@@ -52,7 +52,8 @@ static void policy_yyerror(const struct span *place, void *scanner, struct polic
 }
 
 %token BASE "`base`" WITHOUT "`without`" REQUIRE "`require`" FORCE "`force`" OPTIONAL "`optional`"
-%token DISABLE "`disable`" FORBID "`forbid`" LEAF "`leaf`" HOST "`host`" DEFAULT "`default`" AUTO "`auto`"
+%token DISABLE "`disable`" FORBID "`forbid`" LEAF "`leaf`" HOST "`host`" DEFAULT "`default`"
+%token AUTO "`auto`"
 %token EAX "`eax`" EBX "`ebx`" ECX "`ecx`" EDX "`edx`" TO "`..`"
 %token <text> NAME "a name" GLOB "a pattern" STRING "a text in quotes" BITS "bits (0b...)"
 %token <number> INTEGER "a number"
@@ -239,11 +240,13 @@ static const char *found_text(const struct policy_scan *scan, const yypcontext_t
 }
 
 /* A word where a keyword should be: which keyword it resembles. */
-static void suggest_keyword(struct diag *diag, const struct policy_scan *scan, const struct span *at)
+static void suggest_keyword(struct diag *diag, const struct policy_scan *scan,
+			    const struct span *at)
 {
-	static const char *const keywords[] = { "base",	   "require", "force",	 "optional", "disable",
-						"forbid",  "leaf",    "without", "host",     "default",
-						"auto",	   "eax",     "ebx",	 "ecx",	     "edx" };
+	static const char *const keywords[] = {
+		"base",	   "require", "force", "optional", "disable", "forbid", "leaf", "without",
+		"default", "host",    "auto",  "eax",	   "ebx",     "ecx",	"edx",
+	};
 	const char *word = arena_strndup(scan->policy->arena, scan->policy->text->text + at->offset,
 					 at->length);
 	const char *closest = diag_closest(word, keywords, sizeof(keywords) / sizeof(keywords[0]));
@@ -264,7 +267,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner,
 	(void)scanner;
 	if (!expected)
 		expected = "a statement (`base`, `leaf`, or `require` and its kin)";
-	diag = diag_report(policy->diags, POLICY_SYNTAX, policy_place(policy, *at), found, expected);
+	diag = diag_report(policy->diags, POLICY_SYNTAX, policy_place(policy, *at), found,
+			   expected);
 	if (yypcontext_token(context) == YYSYMBOL_NAME)
 		suggest_keyword(diag, scan, at);
 	return 0;

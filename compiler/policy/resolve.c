@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names to rows: features, patterns over features, bases. A name or pattern that finds nothing is an error. */
+/* Names to rows: features, patterns, bases. What finds nothing is an error. */
 #include "policy/ast.h"
 #include "policy/base.h"
 

@@ -175,7 +175,7 @@ static void signatures(void **state)
 	assert_int_equal(base_signature(base_find("host")), 0);
 }
 
-/* ------------------------------------------------------------------------- against QEMU's own lists */
+/* --------------------------------------------------------------------- against QEMU's own lists */
 
 /* Names QEMU has beyond CPUID bits that guests of a PC can have: VMX controls, VIA's leaves, and so on. */
 static bool out_of_scope(const char *name)

@@ -285,7 +285,7 @@ static void origins_are_told(void **state)
 	arena_free(&s.arena);
 }
 
-/* ------------------------------------------------------------------------------- records at work */
+/* ------------------------------------------------------------------------------ records at work */
 
 /* A machine: which features it lacks. Everything else reads as ones. */
 struct machine {
