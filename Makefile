@@ -55,7 +55,7 @@ compiler_yaml     := text_map.o yaml_read.o
 compiler_validate := formats.o pattern.o schema.o validate.o
 compiler_policy   := ast.o base.o evaluate.o explain.o feature.o resolve.o typecheck.o
 compiler_model    := effective.o from_tree.o guest.o model.o system.o
-compiler_check    := boot.o cpu.o irq.o memory.o names.o policy.o run.o
+compiler_check    := boot.o cpu.o irq.o memory.o names.o platform.o policy.o run.o
 compiler_kernel   := bzimage.o elf.o lint.o multiboot.o unpack.o
 compiler_lower    := cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
@@ -91,7 +91,7 @@ $(B)/core/core.a: $(core_objects)
 $(B)/hvcore.elf: $(B)/core/boot/head.o $(B)/core/core.a core/boot/link.ld
 	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
 
-schema_names := guest=schema/guest.schema.json system=schema/system.schema.json \
+schema_names := guest=schema/guest.schema.json system=schema/system.schema.json platform=schema/platform.schema.json \
 	-- diagnostics=schema/diagnostics.schema.json
 $(B)/schema_compile: compiler/validate/schema_compile.c
 	@mkdir -p $(@D)

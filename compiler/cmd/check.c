@@ -18,14 +18,14 @@ static int run(struct invocation *in)
 		if (files)
 			compile(in, in->arguments[i], &context);
 		else
-			load_system(in, in->arguments[i]);
+			load_and_check(in, in->arguments[i]);
 	return invocation_verdict(in);
 }
 
 const struct command command_check = {
 	.name = "check",
 	.arguments = "FILE...",
-	.summary = "check guest and system files; writes nothing",
+	.summary = "check guest, system and platform files; writes nothing",
 	.options = options,
 	.least = 1,
 	.most = -1,

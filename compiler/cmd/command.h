@@ -59,6 +59,7 @@ struct invocation {
 	size_t rest_count;
 	const char *values[MOST_OPTIONS]; /* by row of command->options */
 	const char *format; /* "text", "gcc" or "json": how diagnostics are printed */
+	const char *platform; /* --platform, or NULL */
 	bool prints_findings; /* JSON also when nothing was found: the command's only output */
 	bool unreadable; /* a file of the command line could not be read: EXIT_ENVIRONMENT */
 	struct arena *arena;
@@ -76,9 +77,12 @@ const char *invocation_option(const struct invocation *invocation, const char *n
  */
 struct system *load_system(struct invocation *invocation, const char *path);
 
+/* The same for any document, platforms included, only to see what is wrong with it. */
+void load_and_check(struct invocation *invocation, const char *path);
+
 /*
- * The exit code for what was reported so far: EXIT_OK, EXIT_CONFIGURATION, or EXIT_ENVIRONMENT
- * when a file of the command line could not be read.
+ * The exit code for what was reported so far: EXIT_OK, EXIT_CONFIGURATION, EXIT_PLATFORM when only
+ * the machine is to blame, or EXIT_ENVIRONMENT when a file of the command line could not be read.
  */
 int invocation_verdict(const struct invocation *invocation);
 

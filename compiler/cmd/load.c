@@ -7,7 +7,7 @@
 #include "model/from_tree.h"
 #include "validate/validate.h"
 
-/* What an opener of guest documents needs. */
+/* What an opener of documents needs. */
 struct loading {
 	struct invocation *invocation;
 	bool sound;
@@ -40,32 +40,41 @@ static const struct node *load_document(struct loading *loading, const char *pat
 	return root;
 }
 
-static const struct node *open_guest(void *context, struct file_name name)
+static const char *form_of(const struct schema *schema)
+{
+	for (size_t i = 0; i < schema_document_count; i++)
+		if (schema_documents[i].schema == schema)
+			return schema_documents[i].form;
+	return "another form";
+}
+
+static const struct node *open_document(void *context, struct file_name name,
+					const struct schema *wanted)
 {
 	struct loading *loading = context;
 	const struct schema_document *form;
 	const struct node *root = load_document(loading, name.path, name.where.at, &form);
-	struct diag *d;
 
-	if (!root || form->schema == &schema_guest)
+	if (!root || form->schema == wanted)
 		return root;
-	d = diag_report(loading->invocation->diags, NOT_A_GUEST, name.where.at, name.value,
-			form->form);
-	diag_help(d, "a system lists guests; it cannot contain another system");
+	diag_report(loading->invocation->diags, WRONG_FORM, name.where.at, name.value, form->form,
+		    form_of(wanted));
 	return NULL;
 }
 
-struct system *load_system(struct invocation *in, const char *path)
+/* *other: the form of a sound document that is neither a guest nor a system. */
+static struct system *load(struct invocation *in, const char *path, const char **other)
 {
 	struct loading loading = { .invocation = in, .sound = true };
-	struct guest_opener opener = { open_guest, &loading };
+	struct opener opener = { open_document, &loading };
 	const struct schema_document *form;
 	size_t errors = diag_errors(in->diags);
 	struct system *system = NULL;
 	const struct node *root;
 
 	root = load_document(&loading, path, (struct position){ 0 }, &form);
-	if (root && loading.sound)
+	*other = root && form->schema == &schema_platform ? form->form : NULL;
+	if (root && loading.sound && !*other)
 		system = system_from_tree(
 			(struct cursor){
 				.arena = in->arena,
@@ -74,15 +83,45 @@ struct system *load_system(struct invocation *in, const char *path)
 				.schema = form->schema,
 				.node = root,
 			},
-			&opener);
+			&opener, in->platform);
 	if (system && loading.sound)
 		check_system(in->diags, system);
 	return diag_errors(in->diags) > errors ? NULL : system;
+}
+
+struct system *load_system(struct invocation *in, const char *path)
+{
+	const char *other;
+	struct system *system = load(in, path, &other);
+
+	if (other)
+		diag_report(in->diags, WRONG_FORM, (struct position){ 0 }, path, other,
+			    "a guest or a system");
+	return system;
+}
+
+void load_and_check(struct invocation *in, const char *path)
+{
+	const char *other;
+
+	load(in, path, &other);
+}
+
+/* HV10xx: valid, but not on this machine. */
+static bool blames_platform(const struct diags *diags)
+{
+	for (size_t i = 0; i < diags->list.count; i++)
+		if (diags->list.items[i]->severity == SEVERITY_ERROR &&
+		    strncmp(diag_rows[diags->list.items[i]->code].id, "HV10", 4))
+			return false;
+	return true;
 }
 
 int invocation_verdict(const struct invocation *in)
 {
 	if (in->unreadable)
 		return EXIT_ENVIRONMENT;
-	return diag_errors(in->diags) ? EXIT_CONFIGURATION : EXIT_OK;
+	if (!diag_errors(in->diags))
+		return EXIT_OK;
+	return blames_platform(in->diags) ? EXIT_PLATFORM : EXIT_CONFIGURATION;
 }

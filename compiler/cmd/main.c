@@ -28,7 +28,7 @@ static const struct command *const commands[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
-enum global { GLOBAL_FORMAT, GLOBAL_COLOR, GLOBAL_WARN, GLOBAL_FOLDER, GLOBAL_HELP };
+enum global { GLOBAL_FORMAT, GLOBAL_COLOR, GLOBAL_WARN, GLOBAL_FOLDER, GLOBAL_PLATFORM, GLOBAL_HELP };
 
 static const struct option_row global_options[] = {
 	[GLOBAL_FORMAT] = { 0, "format", "text|gcc|json", "how findings are printed" },
@@ -36,6 +36,7 @@ static const struct option_row global_options[] = {
 	[GLOBAL_WARN] = { 'W', "warn", "CODE|no-CODE|error",
 			  "a warning as error, a warning off, all warnings as errors" },
 	[GLOBAL_FOLDER] = { 'C', "directory", "DIR", "go to DIR first" },
+	[GLOBAL_PLATFORM] = { 0, "platform", "FILE", "the machine it is for" },
 	[GLOBAL_HELP] = { 'h', "help", NULL, "show this" },
 	{ 0 },
 };
@@ -173,6 +174,8 @@ static bool set_global(struct run *run, enum global option, const char *value)
 		run->color = value;
 	else if (option == GLOBAL_FOLDER)
 		run->folder = value;
+	else if (option == GLOBAL_PLATFORM)
+		in->platform = value;
 	else if (option == GLOBAL_HELP)
 		run->help = true;
 	return true;

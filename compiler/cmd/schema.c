@@ -28,7 +28,7 @@ static int run(struct invocation *in)
 
 const struct command command_schema = {
 	.name = "schema",
-	.arguments = "[guest|system|diagnostics]",
+	.arguments = "[guest|system|platform|diagnostics]",
 	.summary = "print a schema for editors; without a name, list them",
 	.least = 0,
 	.most = 1,

@@ -103,7 +103,9 @@ void layout_host(struct lower_context *context)
 		.console_port = (uint16_t)model->console.io.value,
 		.debug_exit_port = (uint16_t)debug_exit_port(model),
 		.console_baud = model->console.baud.value,
-		.slp_typ_s5 = HV_NONE,
+		.tsc_khz = model->platform.tsc_khz.value,
+		.slp_typ_s5 = was_set(model->platform.s5_type.where) ? model->platform.s5_type.value
+								     : HV_NONE,
 		.pool_bytes = pool_bytes(system),
 	};
 }

@@ -285,6 +285,8 @@ static void add_machine(const struct writer *w, struct effective *e, const struc
 	struct effective *console;
 
 	TEXT(e, "name", system->name);
+	if (was_set(system->platform.file.where))
+		add_path(w, e, "platform", &system->platform.file);
 	console = add_map(w, e, "console");
 	NUMBER(console, "io", system->console.io);
 	NUMBER(console, "baud", system->console.baud);

@@ -51,17 +51,21 @@ struct file_name cursor_path(struct cursor cursor);
 /* A guest from its document or entry. Its name is "" when the tree has none. */
 struct guest *guest_from_tree(struct cursor cursor);
 
-/* Gives the tree of a guest's document, and its path; NULL after reporting why not. */
-struct guest_opener {
-	const struct node *(*open)(void *context, struct file_name name);
+/* Gives the tree of another document of the wanted form; NULL after reporting why not. */
+struct opener {
+	const struct node *(*open)(void *context, struct file_name name,
+				   const struct schema *wanted);
 	void *context;
 };
 
 /*
  * The system from a document of either form; a guest document makes a system of one guest.
- * Returns NULL when a guest's document could not be had.
+ * The machine is
+ * that of `platform` (NULL: the one that a system's document names, if any). Returns NULL when a
+ * document that it names could not be had.
  */
-struct system *system_from_tree(struct cursor cursor, const struct guest_opener *opener);
+struct system *system_from_tree(struct cursor cursor, const struct opener *opener,
+				const char *platform);
 
 /* Pins of a map of virtual to host CPUs, appended. */
 #define READ_PINS(pins, map, origin_)                                                              \

@@ -236,6 +236,17 @@ struct bind {
 	VECTOR(struct pin) pins;
 };
 
+/* What is known of the machine; fields that are absent are found out at boot. */
+struct platform {
+	struct where where; /* absent: nothing is known */
+	struct file_name file;
+	FIELD(const char *) name;
+	FIELD(uint32_t) cpus;
+	FIELD(uint64_t) memory; /* bytes */
+	FIELD(uint32_t) tsc_khz;
+	FIELD(uint32_t) s5_type;
+};
+
 /* A guest file alone makes a system of one guest with that guest's name. */
 struct system {
 	struct arena *arena;
@@ -245,6 +256,7 @@ struct system {
 	FIELD(const char *) name;
 	VECTOR(struct guest *) guests;
 	VECTOR(struct bind) binds; /* applied to the guests already */
+	struct platform platform;
 	struct console console;
 	FIELD(uint32_t) debug_exit; /* host port of isa-debug-exit; absent: none */
 	FIELD(bool) poweroff_when_idle;

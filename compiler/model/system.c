@@ -35,14 +35,14 @@ static void read_machine(struct system *system, struct cursor c)
 	READ_NUMBER(system->mitigations, c, "mitigations");
 }
 
-static bool read_guest(struct system *system, struct cursor c, const struct guest_opener *opener)
+static bool read_guest(struct system *system, struct cursor c, const struct opener *opener)
 {
 	struct guest *guest;
 
 	if (c.node->kind == NODE_SCALAR) {
 		struct file_name name = cursor_path(c);
 
-		c.node = opener->open(opener->context, name);
+		c.node = opener->open(opener->context, name, &schema_guest);
 		c.file = name.path;
 		if (!c.node)
 			return false;
@@ -88,6 +88,28 @@ static void read_binds(struct system *system, struct cursor c)
 		read_bind(system, c, i, &guests);
 }
 
+static bool read_platform(struct system *system, struct cursor c, struct file_name file,
+			  const struct opener *opener)
+{
+	struct platform *platform = &system->platform;
+
+	if (!file.path)
+		return true;
+	c.schema = &schema_platform;
+	c.file = file.path;
+	c.node = opener->open(opener->context, file, &schema_platform);
+	if (!c.node)
+		return false;
+	platform->where = cursor_where(c);
+	platform->file = file;
+	READ_TEXT(platform->name, c, "name");
+	READ_NUMBER(platform->cpus, c, "cpus");
+	READ_NUMBER(platform->memory, c, "memory");
+	READ_NUMBER(platform->tsc_khz, c, "tsc-khz");
+	READ_NUMBER(platform->s5_type, c, "s5-type");
+	return true;
+}
+
 static struct system *system_of_one(struct cursor c)
 {
 	struct system *system = new_system(c);
@@ -103,16 +125,23 @@ static struct system *system_of_one(struct cursor c)
 	return system;
 }
 
-struct system *system_from_tree(struct cursor c, const struct guest_opener *opener)
+struct system *system_from_tree(struct cursor c, const struct opener *opener,
+				const char *platform)
 {
+	struct file_name machine = { .value = platform, .path = platform };
 	struct cursor guests;
 	struct system *system;
-	bool complete = true;
+	bool complete;
 
-	if (c.schema == &schema_guest)
-		return system_of_one(c);
+	if (c.schema == &schema_guest) {
+		system = system_of_one(c);
+		return read_platform(system, c, machine, opener) ? system : NULL;
+	}
 	system = new_system(c);
 	guests = cursor_key(c, "guests");
+	if (!platform)
+		machine = cursor_path(cursor_key(c, "platform"));
+	complete = read_platform(system, c, machine, opener);
 	read_machine(system, c);
 	for (size_t i = 0; i < cursor_count(guests); i++)
 		complete &= read_guest(system, cursor_item(guests, i), opener);

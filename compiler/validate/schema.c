@@ -10,6 +10,7 @@
 const struct schema_document schema_documents[] = {
 	{ "hvcc/guest/v1", "guest", &schema_guest },
 	{ "hvcc/system/v1", "system", &schema_system },
+	{ "hvcc/platform/v1", "platform", &schema_platform },
 };
 const size_t schema_document_count = sizeof(schema_documents) / sizeof(*schema_documents);
 

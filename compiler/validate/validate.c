@@ -437,6 +437,6 @@ const struct schema_document *validate_form(struct diags *diags, const struct no
 	if (meant)
 		diag_help(d, "did you mean `%s`?", meant);
 	else
-		diag_help(d, "this release reads hvcc/guest/v1 and hvcc/system/v1");
+		diag_help(d, "this release reads hvcc/guest/v1, hvcc/system/v1 and hvcc/platform/v1");
 	return NULL;
 }

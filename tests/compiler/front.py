@@ -17,6 +17,7 @@ HVCC = os.path.join(TOP, "build/hvcc")
 CASES = os.path.join(TOP, "tests/compiler/cases")
 GOOD = os.path.join(CASES, "config/everything.yaml")
 BAD = os.path.join(CASES, "schema/all-in-one-run.yaml")
+MACHINE = os.path.join(CASES, "system/platforms.yaml")
 WARNED = os.path.join(CASES, "boot/console-missing.yaml")
 
 # Diagnostics that no document alone can cause; the test that sees each.
@@ -59,6 +60,8 @@ def exit_codes():
         (2, ["-W", "no-unknown-key", "check", BAD]), (2, ["explain", "nonsense"]), (2, ["schema", "gest"]),
         (2, ["config", "--json=yes", GOOD]),
         (3, ["check", "/no/such/file"]), (3, ["check", "/"]), (3, ["-C", "/no/such", "check", GOOD]),
+        (0, ["check", MACHINE]), (1, ["config", MACHINE]), (1, ["--platform", GOOD, "check", GOOD]),
+        (3, ["--platform", "/no/such/file", "check", GOOD]), (4, ["--platform", MACHINE, "check", GOOD]),
     ]:
         equal(hvcc(*arguments).returncode, want, " ".join(["hvcc"] + arguments))
 

@@ -56,7 +56,7 @@ static struct job *start(const char *yaml)
 						       .sources = &job->sources,
 						       .file = "dir/guest.yaml",
 						       .schema = form->schema,
-						       .node = root }, NULL);
+						       .node = root }, NULL, NULL);
 	assert_non_null(job->model);
 	check_system(job->diags, job->model);
 	assert_int_equal(diag_errors(job->diags), 0);
