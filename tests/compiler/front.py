@@ -24,7 +24,7 @@ WARNED = os.path.join(CASES, "boot/console-missing.yaml")
 ELSEWHERE = {
     "HV0114": "many_nodes",
     "HV0824": "large_policy",
-} | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0611", "HV0612", "HV0613", "HV0614")}
+} | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0611", "HV0612", "HV0613", "HV0614", "HV0615")}
 
 # These only add to others.
 NOTES = {"HV0614", "HV0811"}
@@ -272,6 +272,7 @@ def builds_that_fail():
                 ("HV0611", 1, "x", "memory: { size: 2MiB }\nboot: { kernel: most }"),
                 ("HV0612", 1, "x", "memory: { size: 4MiB }\nboot: { kernel: most, modules: [ { path: module } ] }"),
                 ("HV0613", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: small, unpack: true }"),
+                ("HV0615", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, initrd: linux }"),
                 ("HV0614", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, unpack: true }")]:
             write("guest.yaml", f"schema: hvcc/guest/v1\nname: g\n{body}\n".encode())
             run = hvcc("build", "--format", "blob", "-o", out, "guest.yaml", cwd=folder)
