@@ -193,6 +193,7 @@ kernel_sources := $(unit_base) $(patsubst %.o,compiler/kernel/%.c,$(compiler_ker
 unit_kernels := $(kernel_sources)
 libs_kernels := -ljansson -llz4 -lzstd -llzma -lz
 unit_aml := $(unit_base) compiler/acpi/aml.c
+libs_aml := -ljansson
 unit_lowering := $(back_sources)
 libs_lowering := $(hvcc_libs)
 units_compiler := base front cpu_features cpu_policy cpu_topology kernels aml lowering
