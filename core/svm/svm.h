@@ -31,6 +31,8 @@ struct svm_vcpu {
 	uint64_t generation; /* of a CPU, whose ASID this is; 0: wants a new one */
 	bool nmi_blocked;
 	bool nmi_wanted;   /* an NMI waits for the end of the block or of a shadow */
+	bool watching;	   /* the next exits have to be looked at for the two below */
+	bool shadow_pending; /* an NMI waits for the end of an interrupt shadow */
 	bool iret_pending; /* the IRET at iret_rip ends the block when it has been executed */
 	bool stepping;	   /* over that IRET, by TF */
 	uint64_t iret_rip;

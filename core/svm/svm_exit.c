@@ -133,7 +133,7 @@ static bool fill_iret(struct vcpu *vcpu, struct vmcb *v)
 	struct svm_vcpu *svm = svm_of(vcpu);
 
 	v->intercept1 &= ~(uint32_t)INTERCEPT_IRET;
-	svm->iret_pending = true;
+	svm->watching = svm->iret_pending = true;
 	svm->iret_rip = *vcpu->rip;
 	if (svm->nmi_wanted) {
 		svm->stepping = true;
@@ -239,6 +239,10 @@ static COLD void take_side_effects(struct vcpu *vcpu, struct svm_vcpu *svm)
 		take_vectoring(vcpu, v);
 	if (svm->iret_pending)
 		end_iret(vcpu, svm);
+	if (svm->shadow_pending)
+		vcpu_mark(vcpu, VCPU_REQUEST_EVENT);
+	svm->shadow_pending = false;
+	svm->watching = svm->iret_pending;
 	/* Breakpoints of the guest must not fire in the core: not every machine turns them off. */
 	if (v->dr7 & DR7_ENABLES)
 		write_dr7(DR7_INITIAL);
@@ -256,7 +260,7 @@ enum verdict svm_exit(struct vcpu *vcpu, struct svm_vcpu *svm)
 	struct vmcb *v = &svm->vmcb;
 	const struct exit_row *row;
 
-	if (unlikely(v->exit_int_info & EVENT_VALID || svm->iret_pending || v->dr7 & DR7_ENABLES))
+	if (unlikely(v->exit_int_info & EVENT_VALID || svm->watching || v->dr7 & DR7_ENABLES))
 		take_side_effects(vcpu, svm);
 	if (unlikely((uint8_t)v->interrupt != svm->task_priority))
 		svm_task_priority_changed(vcpu, svm);

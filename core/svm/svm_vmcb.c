@@ -187,7 +187,8 @@ void svm_vcpu_reset(struct vcpu *vcpu, bool init)
 	v->event_inject = 0;
 	v->interrupt = VINT_MASKING;
 	v->intercept1 &= ~(uint32_t)(INTERCEPT_VINTR | INTERCEPT_IRET);
-	svm->nmi_blocked = svm->nmi_wanted = svm->iret_pending = svm->stepping = false;
+	svm->nmi_blocked = svm->nmi_wanted = svm->watching = false;
+	svm->shadow_pending = svm->iret_pending = svm->stepping = false;
 	svm->task_priority = 0;
 	if (init)
 		return;
@@ -339,7 +340,8 @@ bool svm_nmi_blocked(const struct vcpu *vcpu)
 
 /*
  * Interrupts: a virtual one of the highest priority is made pending, and exits the moment before it would be taken. NMIs: IRET ends
- * the block (svm_exit.c); a shadow ends with one instruction, after which the kick of this CPU itself is taken.
+ * the block (svm_exit.c); a shadow ends with one instruction, after which the kick of this CPU itself is taken, and whatever
+ * exit comes first looks again.
  */
 void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
 {
@@ -354,8 +356,10 @@ void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
 		v->intercept1 &= ~(uint32_t)INTERCEPT_VINTR;
 	}
 	svm->nmi_wanted = nmi;
-	if (unlikely(nmi && !svm->nmi_blocked))
-		cpu_kick(this_cpu());
+	if (likely(!nmi || svm->nmi_blocked))
+		return;
+	svm->watching = svm->shadow_pending = true;
+	cpu_kick(this_cpu());
 }
 
 void svm_task_priority_changed(struct vcpu *vcpu, struct svm_vcpu *svm)
