@@ -61,9 +61,11 @@ compiler_lower    := cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmi
 	start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
-compiler_cmd      := check.o config.o explain.o load.o main.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
+compiler_audit    := image.o claim.o audit.o
+compiler_cmd      := check.o config.o explain.o load.o main.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o \
+	open.o audit.o
 
-compiler_folders := base diag yaml validate policy model check kernel lower acpi emit cmd
+compiler_folders := base diag yaml validate policy model check kernel lower acpi emit audit cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))
 # Made when hvcc is built: C in build/generated, and the headers that must be there before anything is compiled.
 compiler_generated := schema_tables.o policy_parser.o policy_lexer.o
@@ -280,7 +282,7 @@ check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.p
 check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py \
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
-check_always := tests/compiler/front.py tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
+check_always := tests/compiler/front.py tests/compiler/acpi.sh tests/compiler/commands.sh tests/compiler/audit.py $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
 
 .PHONY: run check check-now check-full check-full-now boots bench style install
