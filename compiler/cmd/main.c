@@ -98,23 +98,34 @@ static void print_help(FILE *out, const struct command *command)
 
 /* ----------------------------------------------------------------------------------- options */
 
-static void complain(const struct invocation *in, const char *format, va_list arguments)
+/* Who reads JSON gets all errors so, these too. */
+static bool wants_json(const struct invocation *in)
 {
-	fputs("hvcc: ", stderr);
-	if (in && in->command)
-		fprintf(stderr, "%s: ", in->command->name);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	return !strcmp(in->format, "json");
+}
+
+static const char *complain(const struct invocation *in, const char *format, va_list arguments)
+{
+	const char *text = arena_vprintf(in->arena, format, arguments);
+
+	if (in->command)
+		text = arena_printf(in->arena, "%s: %s", in->command->name, text);
+	if (!wants_json(in))
+		fprintf(stderr, "hvcc: %s\n", text);
+	return text;
 }
 
 int usage_error(const struct invocation *in, const char *format, ...)
 {
 	va_list arguments;
+	const char *text;
 
 	va_start(arguments, format);
-	complain(in, format, arguments);
+	text = complain(in, format, arguments);
 	va_end(arguments);
-	if (in->command)
+	if (wants_json(in))
+		diag_report(in->diags, COMMAND_LINE, (struct position){ 0 }, text);
+	else if (in->command)
 		fprintf(stderr, "try `hvcc %s --help`\n", in->command->name);
 	else
 		fputs("try `hvcc --help`\n", stderr);
@@ -124,10 +135,13 @@ int usage_error(const struct invocation *in, const char *format, ...)
 int environment_error(const struct invocation *in, const char *format, ...)
 {
 	va_list arguments;
+	const char *text;
 
 	va_start(arguments, format);
-	complain(in, format, arguments);
+	text = complain(in, format, arguments);
 	va_end(arguments);
+	if (wants_json(in))
+		diag_report(in->diags, ENVIRONMENT, (struct position){ 0 }, text);
 	return EXIT_ENVIRONMENT;
 }
 
@@ -301,6 +315,15 @@ static bool check_count(struct run *run)
 	return false;
 }
 
+/* An error in front of `--format json` is to be JSON, too. */
+static void find_format(struct run *run, char **words, int count)
+{
+	for (int i = 1; i < count && strcmp(words[i], "--"); i++)
+		if (!strcmp(words[i], "--format=json") ||
+		    (i > 1 && !strcmp(words[i], "json") && !strcmp(words[i - 1], "--format")))
+			run->invocation.format = "json";
+}
+
 static bool read_words(struct run *run, char **words, int count)
 {
 	int at;
@@ -332,7 +355,7 @@ static void print_findings(struct run *run)
 {
 	struct invocation *in = &run->invocation;
 
-	if (!strcmp(in->format, "json")) {
+	if (wants_json(in)) {
 		if (diag_errors(in->diags) || in->prints_findings)
 			diag_print_json(in->diags, stdout);
 	} else if (!strcmp(in->format, "gcc")) {
@@ -380,13 +403,14 @@ static int finish_output(const struct invocation *in, const int *error, int code
 		return code;
 	if (*error == EPIPE)
 		return code ? code : EXIT_ENVIRONMENT;
-	return environment_error(in, "cannot write to standard output: %s", strerror(*error));
+	fprintf(stderr, "hvcc: %s%scannot write to standard output: %s\n",
+		in->command ? in->command->name : "", in->command ? ": " : "", strerror(*error));
+	return EXIT_ENVIRONMENT;
 }
 
 static int execute(struct run *run)
 {
 	struct invocation *in = &run->invocation;
-	int code;
 
 	if (run->help) {
 		print_help(stdout, in->command);
@@ -395,9 +419,7 @@ static int execute(struct run *run)
 	if (run->folder && chdir(run->folder))
 		return environment_error(in, "cannot go to `%s`: %s", run->folder,
 					 strerror(errno));
-	code = in->command->run(in);
-	print_findings(run);
-	return code;
+	return in->command->run(in);
 }
 
 /* Ended from outside: no unfinished file stays, and whoever waits sees the signal. */
@@ -436,10 +458,12 @@ int main(int argc, char **argv)
 	if (argc < 2) {
 		print_help(stderr, NULL);
 		code = EXIT_USAGE;
-	} else if (read_words(&run, argv, argc)) {
+	} else if (find_format(&run, argv, argc), read_words(&run, argv, argc)) {
 		code = execute(&run);
+		print_findings(&run);
 	} else {
 		code = run.usage;
+		print_findings(&run);
 	}
 	code = finish_output(in, &error, code);
 	arena_free(&run.arena);

@@ -4,12 +4,13 @@
 
 #include <stdio.h>
 
+#include "base/version.h"
 #include "schema/hvblob.h"
 
 static int run(struct invocation *invocation)
 {
 	(void)invocation;
-	printf("hvcc 0.1.0\nschema: hvcc/guest/v1, hvcc/system/v1, hvcc/platform/v1\nblob ABI: %u\n", HV_ABI);
+	printf("hvcc " HVCC_VERSION "\nschema: hvcc/guest/v1, hvcc/system/v1, hvcc/platform/v1\nblob ABI: %u\n", HV_ABI);
 	return EXIT_OK;
 }
 

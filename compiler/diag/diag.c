@@ -45,13 +45,37 @@ static enum severity effective_severity(const struct diags *diags, enum diag_cod
 	return severity;
 }
 
+static struct diag_in_arena *new_diag(struct diags *diags)
+{
+	struct diag_in_arena *made = arena_new(diags->arena, struct diag_in_arena);
+
+	made->arena = diags->arena;
+	return made;
+}
+
+/* Beyond the limit only the count grows; notes and helps go to a diagnostic that nobody prints. */
+static struct diag *suppress(struct diags *diags, enum diag_code code)
+{
+	enum severity severity = effective_severity(diags, code);
+
+	diags->errors += severity == SEVERITY_ERROR;
+	diags->warnings += severity == SEVERITY_WARNING;
+	diags->suppressed += severity != SEVERITY_OFF;
+	if (!diags->spare)
+		diags->spare = &new_diag(diags)->diag;
+	diags->spare->mute = true;
+	return diags->spare;
+}
+
 struct diag *diag_report_code(struct diags *diags, enum diag_code code, struct position at,
 			      const char *sentence, ...)
 {
-	struct diag_in_arena *made = arena_new(diags->arena, struct diag_in_arena);
+	struct diag_in_arena *made;
 	va_list arguments;
 
-	made->arena = diags->arena;
+	if (diags->list.count >= MOST_DIAGS)
+		return suppress(diags, code);
+	made = new_diag(diags);
 	made->diag.code = code;
 	made->diag.at = at;
 	made->diag.severity = effective_severity(diags, code);
@@ -70,6 +94,8 @@ void diag_label(struct diag *diag, const char *format, ...)
 {
 	va_list arguments;
 
+	if (diag->mute)
+		return;
 	va_start(arguments, format);
 	diag->label = arena_vprintf(arena_of(diag), format, arguments);
 	va_end(arguments);
@@ -80,6 +106,8 @@ void diag_note(struct diag *diag, struct position at, const char *format, ...)
 	struct diag_place place = { .at = at };
 	va_list arguments;
 
+	if (diag->mute)
+		return;
 	va_start(arguments, format);
 	place.text = arena_vprintf(arena_of(diag), format, arguments);
 	va_end(arguments);
@@ -90,6 +118,8 @@ void diag_help(struct diag *diag, const char *format, ...)
 {
 	va_list arguments;
 
+	if (diag->mute)
+		return;
 	va_start(arguments, format);
 	vector_push(arena_of(diag), &diag->helps,
 		    arena_vprintf(arena_of(diag), format, arguments));
@@ -164,14 +194,13 @@ void diags_sort(struct diags *diags)
 		return;
 	qsort(diags->list.items, diags->list.count, sizeof(*diags->list.items), compare);
 	for (size_t i = 1; i < diags->list.count; i++)
-		if (compare(&diags->list.items[kept], &diags->list.items[i]))
+		if (compare(&diags->list.items[kept], &diags->list.items[i])) {
 			diags->list.items[++kept] = diags->list.items[i];
+		} else {
+			diags->errors -= diags->list.items[i]->severity == SEVERITY_ERROR;
+			diags->warnings -= diags->list.items[i]->severity == SEVERITY_WARNING;
+		}
 	diags->list.count = kept + 1;
-	diags->errors = diags->warnings = 0;
-	for (size_t i = 0; i <= kept; i++) {
-		diags->errors += diags->list.items[i]->severity == SEVERITY_ERROR;
-		diags->warnings += diags->list.items[i]->severity == SEVERITY_WARNING;
-	}
 }
 
 /* ------------------------------------------------------------------------- did you mean ... */

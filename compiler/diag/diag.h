@@ -60,6 +60,7 @@ struct diag {
 	const char *label; /* beside the underlining, or NULL */
 	VECTOR(struct diag_place) notes;
 	VECTOR(const char *) helps;
+	bool mute; /* one of too many: nothing is kept */
 };
 
 struct diags {
@@ -69,7 +70,12 @@ struct diags {
 	uint8_t severity_of[DIAG_COUNT]; /* 1 + enum severity where -W changed it, else 0 */
 	bool warnings_are_errors;
 	size_t errors, warnings;
+	size_t suppressed; /* beyond MOST_DIAGS: counted, not kept */
+	struct diag *spare; /* what those are written into */
 };
+
+/* Hostile input could have a finding a byte. */
+#define MOST_DIAGS 1000
 
 struct diags *diags_new(struct arena *arena, const struct sources *sources);
 

@@ -3,6 +3,7 @@
 #include "diag/diag.h"
 
 #include "base/json.h"
+#include "base/version.h"
 
 /* Where a position ends: behind its last character. */
 static void end_of(const struct diags *diags, struct position at, uint32_t *line,
@@ -63,8 +64,10 @@ void diag_print_json(struct diags *diags, FILE *stream)
 	diags_sort(diags);
 	for (size_t i = 0; i < diags->list.count; i++)
 		json_add(list, diagnostic(diags, diags->list.items[i]));
-	json = json_made(json_pack("{ss ss si si so}", "schema", "hvcc/diagnostics/v1", "tool", "hvcc 0.1.0",
+	json = json_made(json_pack("{ss ss si si so}", "schema", "hvcc/diagnostics/v1", "tool", "hvcc " HVCC_VERSION,
 			 "errors", (int)diags->errors, "warnings", (int)diags->warnings,
 			      "diagnostics", list));
+	if (diags->suppressed)
+		json_put(json, "suppressed", json_made(json_integer((json_int_t)diags->suppressed)));
 	json_print(json, stream);
 }

@@ -296,6 +296,8 @@ void diag_print_text(struct diags *diags, FILE *stream, bool colour)
 	diags_sort(diags);
 	for (size_t i = 0; i < diags->list.count; i++)
 		put_diag(&p, diags->list.items[i]);
+	if (diags->suppressed)
+		fprintf(stream, "... and %zu more, not shown\n", diags->suppressed);
 	if (diags->errors || diags->warnings)
 		fprintf(stream, "%zu error%s, %zu warning%s\n", diags->errors,
 			plural(diags->errors), diags->warnings, plural(diags->warnings));

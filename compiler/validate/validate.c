@@ -10,6 +10,8 @@
 #include "validate/formats.h"
 #include "validate/pattern.h"
 
+#define MOST_KEYS 64
+
 struct walk {
 	struct arena *arena;
 	struct diags *diags;
@@ -313,20 +315,23 @@ static void check_map(struct walk *w, const struct schema *schema, const struct 
 static void report_unknown(struct walk *w, const struct schema *schema, const struct node *key,
 			   const struct path *path)
 {
-	const char **names = arena_array(w->arena, schema->key_count, sizeof(*names));
-	const char *meant, *list = "";
-	struct diag *d;
+	const char *names[MOST_KEYS], *meant, *list = "";
+	size_t count = schema->key_count < MOST_KEYS ? schema->key_count : MOST_KEYS;
+	struct diag *d = diag_report(w->diags, UNKNOWN_KEY, key->at, shown(w, key),
+				     path_text(w, path));
 
-	for (size_t i = 0; i < schema->key_count; i++) {
+	if (d->mute)
+		return;
+	for (size_t i = 0; i < count; i++)
 		names[i] = schema->keys[i].name;
-		list = arena_printf(w->arena, "%s%s`%s`", list, i ? ", " : "", names[i]);
-	}
-	meant = diag_closest(key->text, names, schema->key_count);
-	d = diag_report(w->diags, UNKNOWN_KEY, key->at, shown(w, key), path_text(w, path));
-	if (meant)
+	meant = diag_closest(key->text, names, count);
+	if (meant) {
 		diag_help(d, "did you mean `%s`?", meant);
-	else
-		diag_help(d, "the keys here are %s", list);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		list = arena_printf(w->arena, "%s%s`%s`", list, i ? ", " : "", names[i]);
+	diag_help(d, "the keys here are %s", list);
 }
 
 static void check_required(struct walk *w, const struct schema *schema, const struct node *node,

@@ -22,6 +22,8 @@ WARNED = os.path.join(CASES, "boot/console-missing.yaml")
 
 # Diagnostics that no document alone can cause; the test that sees each.
 ELSEWHERE = {
+    "HV0004": "json_for_all_errors",
+    "HV0005": "json_for_all_errors",
     "HV0114": "many_nodes",
     "HV0824": "large_policy",
 } | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0611", "HV0612", "HV0613", "HV0614", "HV0615")}
@@ -134,6 +136,31 @@ def json_keeps_its_schema():
         output = json.loads(hvcc("--format", "json", "check", name).stdout)
         conforms(output, schema, schema)
         equal(output["errors"], sum(d["severity"] == "error" for d in output["diagnostics"]), name)
+
+
+@test
+def json_for_all_errors():
+    schema = json.loads(hvcc("schema", "diagnostics").stdout)
+    for code, end, arguments in [
+            ("HV0004", 2, ["chek", "--format", "json"]), ("HV0004", 2, ["--format=json", "check"]),
+            ("HV0004", 2, ["check", "--nonsense", "--format", "json", GOOD]), ("HV0001", 3, ["--format", "json", "config", "/no"]),
+            ("HV0005", 3, ["--format", "json", "-C", "/no/such", "check", GOOD])]:
+        run = hvcc(*arguments)
+        output = json.loads(run.stdout)
+        conforms(output, schema, schema)
+        equal((run.returncode, run.stderr, [d["code"] for d in output["diagnostics"]]), (end, b"", [code]), arguments)
+
+
+@test
+def too_many_findings():
+    with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
+        file.write(b"schema: hvcc/guest/v1\n" + b"".join(b"x%d: 1\n" % i for i in range(200000)))
+        file.flush()
+        run = hvcc("check", file.name)
+        output = json.loads(hvcc("--format", "json", "check", file.name).stdout)
+    equal(run.returncode, 1)
+    assert b"... and 199003 more, not shown\n200003 errors" in run.stderr, run.stderr[-200:]
+    equal((len(output["diagnostics"]), output["suppressed"], output["errors"]), (1000, 199003, 200003))
 
 
 @test
