@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hvcc explain: what a diagnostic means, or what a key of a document is. */
+/* hvcc explain: what a diagnostic means, or what a key, a CPU feature or a CPU model is. */
 #include "cmd/command.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/policy.h"
 #include "validate/schema.h"
 
 #define WIDTH 80
@@ -168,15 +169,15 @@ static int run(struct invocation *in)
 		return list_codes(in);
 	if (row)
 		explain_code(in, row);
-	else if (!explain_keys(in, what))
-		return usage_error(in, "`%s` is neither a code (HV0204) nor a key (vcpus.count)",
-				   what);
+	else if (!explain_keys(in, what) && !policy_explain(stdout, what))
+		return usage_error(in, "`%s` is no code (HV0204), key (vcpus.count), CPU feature "
+				       "or model", what);
 	return EXIT_OK;
 }
 
 const struct command command_explain = {
 	.name = "explain",
-	.arguments = "[CODE|KEY]",
+	.arguments = "[CODE|KEY|CPU-FEATURE|CPU-MODEL]",
 	.summary = "explain a diagnostic (HV0204) or a key (vcpus.topology); alone, list the codes",
 	.least = 0,
 	.most = 1,

@@ -95,4 +95,7 @@ const char *policy_origin(struct arena *arena, const struct sources *sources,
 void policy_print(FILE *stream, struct arena *arena, const struct sources *sources,
 		  const struct policy *policy);
 
+/* Prints what a feature or base is; false: name is neither. For `hvcc explain`. */
+bool policy_explain(FILE *stream, const char *name);
+
 #endif
