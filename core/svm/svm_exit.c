@@ -24,9 +24,9 @@ struct ALIGNED(32) exit_row {
 
 #define PLAIN(r)	   {.reason = r}
 #define FILLED(r, f)	   {.reason = r, .fill = f}
-#define INSNS(r, o, o2, l, b, m, f) \
-	{.reason = r, .length = l, .op = EMUL_OP_##o, .other_op = EMUL_OP_##o2, .bytes = b, .mask = m, .fill = f}
-#define INSN(r, o, l, b, m) INSNS(r, o, o, l, b, m, NULL)
+#define INSNS(r, o, o2, l, b, m) \
+	{.reason = r, .length = l, .op = EMUL_OP_##o, .other_op = EMUL_OP_##o2, .bytes = b, .mask = m}
+#define INSN(r, o, l, b, m) INSNS(r, o, o, l, b, m)
 
 /* ---- instruction lengths */
 
@@ -63,12 +63,6 @@ static inline uint32_t length_of(struct vcpu *vcpu, const struct vmcb *v, const 
 }
 
 /* ---- fillers */
-
-static bool fill_msr(struct vcpu *vcpu, struct vmcb *v)
-{
-	vcpu->exit.write = v->exit_info1 & 1;
-	return true;
-}
 
 static bool fill_port(struct vcpu *vcpu, struct vmcb *v)
 {
@@ -185,7 +179,7 @@ static const struct exit_row rows[VMEXIT_CODES] = {
 	[VMEXIT_HLT] = INSN(EXIT_HLT, HLT, 1, 0xf4, 0xff),
 	[VMEXIT_INVLPGA] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_IOIO] = FILLED(EXIT_PORT, fill_port),
-	[VMEXIT_MSR] = INSNS(EXIT_MSR, RDMSR, WRMSR, 2, 0x300f, 0xfdff, fill_msr),
+	[VMEXIT_MSR] = INSNS(EXIT_MSR, RDMSR, WRMSR, 2, 0x300f, 0xfdff),
 	[VMEXIT_SHUTDOWN] = PLAIN(EXIT_TRIPLE_FAULT),
 	[VMEXIT_VMRUN] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_VMMCALL] = INSN(EXIT_HYPERCALL, VMMCALL, 3, 0xd9010f, 0xffffff),
@@ -195,7 +189,7 @@ static const struct exit_row rows[VMEXIT_CODES] = {
 	[VMEXIT_CLGI] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_SKINIT] = PLAIN(EXIT_UNDEFINED),
 	/* Some emulators report INVD as WBINVD: 0F 08 or 0F 09. */
-	[VMEXIT_WBINVD] = INSNS(EXIT_CACHE, WBINVD, INVD, 2, 0x080f, 0xfeff, NULL),
+	[VMEXIT_WBINVD] = INSNS(EXIT_CACHE, WBINVD, INVD, 2, 0x080f, 0xfeff),
 	[VMEXIT_MONITOR] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_MWAIT] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_MWAIT_ARMED] = PLAIN(EXIT_UNDEFINED),
@@ -272,6 +266,9 @@ enum verdict svm_exit(struct vcpu *vcpu, struct svm_vcpu *svm)
 		vcpu->exit.length = length_of(vcpu, v, row);
 		if (unlikely(!vcpu->exit.length))
 			return VERDICT_RESUME;
+		/* Of EXIT_MSR; for the others it is cheaper written than asked about. */
+		vcpu->exit.write = (uint8_t)v->exit_info1 & 1;
+		return exit_table[row->reason](vcpu);
 	}
 	if (row->fill && !row->fill(vcpu, v))
 		return VERDICT_RESUME;

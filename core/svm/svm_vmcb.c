@@ -375,6 +375,8 @@ void svm_set_task_priority(struct vcpu *vcpu, uint8_t cr8)
 {
 	struct vmcb *v = &svm_of(vcpu)->vmcb;
 
+	if (likely(svm_of(vcpu)->task_priority == cr8))
+		return;
 	svm_of(vcpu)->task_priority = cr8 & 15;
 	v->interrupt = (v->interrupt & ~VINT_TPR) | (cr8 & 15u);
 	if (cr8)

@@ -20,7 +20,7 @@ static COLD enum access_result msr_locked_handler(struct vcpu *vcpu, const struc
 }
 
 /* A handler that has no such register: as if the MSR were not listed. */
-static enum access_result msr_handler(struct vcpu *vcpu, const struct msr_entry *e, struct bus_access *access)
+static inline enum access_result msr_handler(struct vcpu *vcpu, const struct msr_entry *e, struct bus_access *access)
 {
 	enum access_result result =
 		unlikely(e->locked) ? msr_locked_handler(vcpu, e, access) : e->handler(e->context, access);
@@ -90,34 +90,38 @@ static COLD enum access_result msr_unlisted(struct vcpu *vcpu, struct bus_access
 	return ACCESS_DONE;
 }
 
-static enum access_result msr_access(struct vcpu *vcpu, struct bus_access *access)
+/* What is not a handler's, which are nearly all that exit. */
+static COLD enum access_result msr_other(struct vcpu *vcpu, const struct msr_entry *e, struct bus_access *access)
 {
-	const struct msr_entry *e = msr_find_near(&vcpu->guest->msr, (uint32_t)access->address, &vcpu->msr_hint);
-	uint8_t action;
-
-	if (unlikely(!e))
+	if (!e)
 		return msr_unlisted(vcpu, access);
-	action = access->write ? e->write : e->read;
+	return actions[access->write ? e->write : e->read](vcpu, e, access);
+}
+
+static inline enum access_result msr_access(struct vcpu *vcpu, const struct msr_entry *e, uint8_t action,
+					    struct bus_access *access)
+{
 	if (likely(action == HV_MSR_HANDLER))
 		return msr_handler(vcpu, e, access);
-	return actions[action](vcpu, e, access);
+	return msr_other(vcpu, e, access);
 }
 
 enum verdict exit_msr(struct vcpu *vcpu)
 {
-	struct bus_access access = {
-		.vcpu = vcpu,
-		.address = (uint32_t)vcpu->gpr[RCX],
-		.size = 8,
-		.write = vcpu->exit.write,
-	};
+	const struct msr_entry *e =
+		msr_find_near(&vcpu->guest->msr, (uint32_t)vcpu->gpr[RCX], &vcpu->msr_hint);
+	struct bus_access access; /* field by field: this is one of the paths that count */
 	enum access_result result;
 
+	access.vcpu = vcpu;
+	access.address = (uint32_t)vcpu->gpr[RCX];
+	access.size = 8;
+	access.write = vcpu->exit.write;
 	if (access.write) {
 		access.value = join32((uint32_t)vcpu->gpr[RAX], (uint32_t)vcpu->gpr[RDX]);
-		return vcpu_finish(vcpu, msr_access(vcpu, &access));
+		return vcpu_finish(vcpu, msr_access(vcpu, e, e ? e->write : HV_MSR_GP, &access));
 	}
-	result = msr_access(vcpu, &access);
+	result = msr_access(vcpu, e, e ? e->read : HV_MSR_GP, &access);
 	if (likely(result == ACCESS_DONE)) {
 		vcpu->gpr[RAX] = (uint32_t)access.value;
 		vcpu->gpr[RDX] = access.value >> 32;

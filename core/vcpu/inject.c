@@ -106,7 +106,7 @@ static bool vectoring_may_enter(const struct vcpu *vcpu, bool after_exception)
 }
 
 /* First choice: whether something went in. */
-static bool inject_unfinished(struct vcpu *vcpu)
+static COLD bool inject_unfinished(struct vcpu *vcpu)
 {
 	if (vcpu->exception.valid) {
 		inject(vcpu, &vcpu->exception);
@@ -121,7 +121,7 @@ static bool inject_unfinished(struct vcpu *vcpu)
 }
 
 /* Second choice. Returns whether something has gone in by now. */
-static bool inject_nmi(struct vcpu *vcpu, bool used)
+static COLD bool inject_nmi(struct vcpu *vcpu, bool used)
 {
 	static const struct vcpu_event nmi = {.valid = true, .type = EVENT_NMI, .vector = VECTOR_NMI};
 
@@ -142,51 +142,59 @@ static bool chip_pending(struct vcpu *vcpu)
  * always allowed; early is not, between the STI and the HLT of an idle loop: the interrupt would be over when the guest goes to
  * sleep for it. The shadow of STI says the same, but QEMU 7.2 drops it at every entry (and so do guests of KVM hang there).
  */
-static bool halt_comes_first(struct vcpu *vcpu)
+static COLD bool halt_comes_first(struct vcpu *vcpu)
 {
 	enum { OPCODE_HLT = 0xf4 };
 
 	struct guest_paging paging;
 
-	/* Only an exit between two instructions can lie there: the others have just carried one out, and it was not STI. */
-	if (vcpu->exit.reason > EXIT_NMI_WINDOW && vcpu->exit.reason != EXIT_MEMORY)
-		return false;
 	vcpu_guest_paging(vcpu, &paging);
 	return paging.cpl == 0 && vcpu_next_byte(vcpu, &paging) == OPCODE_HLT;
+}
+
+/* Whether an exit can lie between two instructions: the others have just carried one out, and it was not STI. */
+static bool exit_was_between(const struct vcpu *vcpu)
+{
+	return vcpu->exit.reason <= EXIT_NMI_WINDOW || vcpu->exit.reason == EXIT_MEMORY;
 }
 
 /* Third choice. Returns whether an interrupt still waits for a window. */
 static bool inject_interrupt(struct vcpu *vcpu, bool used)
 {
-	struct vcpu_event event = {.valid = true, .type = EVENT_INTERRUPT};
+	struct vcpu_event event;
 	int vector;
 
-	if (vcpu->vectoring.valid)
+	if (unlikely(vcpu->vectoring.valid))
 		return true;
-	if (!chip_pending(vcpu))
+	if (unlikely(!vcpu->chip))
 		return false;
 	if (used || !(*vcpu->rflags & RFLAGS_IF))
-		return true;
-	if (halt_comes_first(vcpu))
+		return chip_pending(vcpu);
+	if (exit_was_between(vcpu) && chip_pending(vcpu) && halt_comes_first(vcpu))
 		return false;
 	if (*vcpu->shadow & 1)
-		return true;
+		return chip_pending(vcpu);
 	vector = vcpu->chip->accept(vcpu->chip_state);
-	if (vector >= 0) {
-		event.vector = (uint8_t)vector;
-		vcpu->backend->inject(vcpu, &event);
-	}
+	if (vector < 0)
+		return false;
+	event = (struct vcpu_event){.valid = true, .type = EVENT_INTERRUPT, .vector = (uint8_t)vector};
+	vcpu->backend->inject(vcpu, &event);
 	return chip_pending(vcpu);
 }
 
 void vcpu_inject(struct vcpu *vcpu)
 {
-	bool used = inject_unfinished(vcpu);
-	bool waits;
+	bool used = false, waits;
 
-	used = inject_nmi(vcpu, used);
+	if (unlikely(vcpu->exception.valid || vcpu->vectoring.valid))
+		used = inject_unfinished(vcpu);
+	if (unlikely(vcpu->nmi_pending))
+		used = inject_nmi(vcpu, used);
 	waits = inject_interrupt(vcpu, used);
-	vcpu->backend->windows(vcpu, waits, vcpu->nmi_pending);
+	if (unlikely(waits || vcpu->nmi_pending || vcpu->window_open)) {
+		vcpu->window_open = waits || vcpu->nmi_pending;
+		vcpu->backend->windows(vcpu, waits, vcpu->nmi_pending);
+	}
 	if (vcpu->chip)
 		vcpu->backend->set_task_priority(vcpu, vcpu->chip->get_cr8(vcpu->chip_state));
 }
@@ -204,5 +212,6 @@ void vcpu_clear_events(struct vcpu *vcpu)
 	vcpu->vectoring_waits = false;
 	vcpu->exception.valid = false;
 	vcpu->triple_fault = false;
+	vcpu->window_open = false;
 	vcpu->nmi_pending = 0;
 }

@@ -123,7 +123,7 @@ static const struct {
 	{VCPU_REQUEST_NMI, take_nmis},
 };
 
-static void take_rare_requests(struct vcpu *vcpu, uint32_t asked)
+static COLD void take_rare_requests(struct vcpu *vcpu, uint32_t asked)
 {
 	if (asked & VCPU_REQUEST_OFFSET)
 		vcpu->backend->set_tsc_offset(vcpu, vcpu->tsc_offset);

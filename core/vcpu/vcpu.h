@@ -235,6 +235,7 @@ struct vcpu {
 	struct vcpu_event exception; /* raised by the core since then */
 	bool vectoring_waits; /* behind an exception: an interrupt then needs IF again */
 	bool triple_fault;
+	bool window_open; /* the backend was asked for one */
 	uint32_t nmi_pending; /* 0..2 */
 	uint32_t nmi_signalled; /* atomic; any CPU adds, its own CPU takes */
 	uint32_t startup_vector;
@@ -308,13 +309,14 @@ void vcpu_advance_slowly(struct vcpu *vcpu, uint64_t next);
 /* The instruction is done: RIP moves past it, an interrupt shadow ends, a single step traps. */
 static inline void vcpu_advance(struct vcpu *vcpu, uint32_t length)
 {
-	uint64_t next = *vcpu->rip + length;
+	uint64_t *rip = vcpu->rip, old = *rip, next = old + length;
+	uint32_t rflags = (uint32_t)*vcpu->rflags;
 
 	*vcpu->shadow = 0;
-	if (unlikely((*vcpu->rip ^ next) >> 32 || *vcpu->rflags & RFLAGS_TF))
+	if (unlikely((old ^ next) >> 32 || rflags & (uint32_t)RFLAGS_TF))
 		vcpu_advance_slowly(vcpu, next);
 	else
-		*vcpu->rip = next;
+		*rip = next;
 }
 
 /* Fetches and decodes the instruction at RIP. False: it is not one that the decoder knows, or the bytes could not be read
