@@ -89,10 +89,11 @@ void svm_set_task_priority(struct vcpu *vcpu, uint8_t cr8);
 void svm_set_tsc_offset(struct vcpu *vcpu, uint64_t offset);
 void svm_flush(struct vcpu *vcpu);
 
-/* What the fetch cache hangs on besides CR3: CPL, long mode, paging, and the code segment's L and D. */
+/* See vcpu_backend.fetch_context. The code segment's L and D are bits 9 and 10 of its attributes. */
 static inline uint32_t svm_context(const struct vmcb *v)
 {
-	return v->cpl | (uint32_t)(v->efer >> 8 & 4) | (uint32_t)(v->cr0 >> 28 & 8) | (v->cs.attributes & 0x600u);
+	return v->cpl | (uint32_t)(v->efer >> 8 & CONTEXT_LMA) | (uint32_t)(v->cr0 >> 28 & CONTEXT_PG) |
+	       (v->cs.attributes & (CONTEXT_CS_L | CONTEXT_CS_D));
 }
 
 #define SVM_OFFSET(type, field, offset) static_assert(offsetof(struct type, field) == (offset), #type "." #field)

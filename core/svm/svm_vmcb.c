@@ -150,6 +150,7 @@ enum status svm_vcpu_create(struct vcpu *vcpu)
 	vcpu->rip = &v->rip;
 	vcpu->rflags = &v->rflags;
 	vcpu->shadow = &v->shadow;
+	vcpu->cr3 = &v->cr3;
 	vcpu->cr4 = &v->cr4;
 	set_intercepts(vcpu->guest, v);
 	v->iopm = svm_machine.iopm_phys;

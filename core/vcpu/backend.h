@@ -18,6 +18,22 @@
 #include "mm/ptab.h"
 #include "vcpu/vcpu.h"
 
+enum vcpu_context { /* bits 1:0: CPL */
+	CONTEXT_CPL = 3u << 0,
+	CONTEXT_LMA = 1u << 2,
+	CONTEXT_PG = 1u << 3,
+	CONTEXT_CS_L = 1u << 9,
+	CONTEXT_CS_D = 1u << 10,
+};
+
+/* The default address size in bytes: 8, 4 or 2. Virtual-8086 mode has D clear. */
+static inline uint8_t context_mode(uint32_t context)
+{
+	if (likely(context & CONTEXT_LMA && context & CONTEXT_CS_L))
+		return 8;
+	return context & CONTEXT_CS_D ? 4 : 2;
+}
+
 /* The control registers that decide how the guest's addresses are walked; a snapshot. */
 struct vcpu_paging {
 	uint64_t cr0, cr3, cr4, efer;
@@ -60,7 +76,7 @@ struct vcpu_backend {
 	uint64_t (*get_dr)(const struct vcpu *vcpu, uint32_t number);
 	void (*set_dr)(struct vcpu *vcpu, uint32_t number, uint64_t value);
 	void (*get_paging)(const struct vcpu *vcpu, struct vcpu_paging *paging);
-	/* What the fetch cache hangs on besides CR3: CPL and mode, below 4096. */
+	/* How instructions are read at RIP, enum vcpu_context: what the fetch cache hangs on besides CR3. */
 	uint32_t (*fetch_context)(const struct vcpu *vcpu);
 	/* ES CS SS DS FS GS as the emulator wants them; valid until the next entry. */
 	const struct emul_segment *(*segments)(const struct vcpu *vcpu);

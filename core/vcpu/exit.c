@@ -20,12 +20,7 @@ COLD void vcpu_advance_slowly(struct vcpu *vcpu, uint64_t next)
 
 uint8_t vcpu_mode_bytes(const struct vcpu *vcpu)
 {
-	const struct emul_segment *cs = &vcpu->backend->segments(vcpu)[EMUL_CS];
-
-	if (vcpu->backend->get_efer(vcpu) & EFER_LMA && cs->attributes & BIT(9))
-		return 8;
-	/* Bit 10: D. Virtual-8086 mode has it clear. */
-	return cs->attributes & BIT(10) ? 4 : 2;
+	return context_mode(vcpu->backend->fetch_context(vcpu));
 }
 
 void vcpu_guest_paging(const struct vcpu *vcpu, struct guest_paging *paging)

@@ -19,10 +19,11 @@
 
 struct emulation {
 	struct vcpu *vcpu;
-	struct guest_paging paging;
+	const struct bus_range *range; /* the exit's address is in it; NULL: unknown */
+	uint32_t context;
 	bool paging_known;
 	bool stop;
-	uint32_t context;
+	struct guest_paging paging;
 };
 
 static struct emulation *emulation_of(struct emul_cpu *cpu)
@@ -95,38 +96,81 @@ static uint32_t bus_step(uint64_t gpa, uint32_t size)
 	return step;
 }
 
+/* 1, 2, 4 or 8 bytes as a number and back: copies of constant size are single moves. */
+static inline uint64_t number_at(const uint8_t *data, uint32_t size)
+{
+	uint64_t value = 0;
+
+	if (size == 4)
+		memcpy(&value, data, 4);
+	else if (size == 8)
+		memcpy(&value, data, 8);
+	else if (size == 2)
+		memcpy(&value, data, 2);
+	else
+		value = *data;
+	return value;
+}
+
+static inline void put_number(uint8_t *data, uint32_t size, uint64_t value)
+{
+	if (size == 4)
+		memcpy(data, &value, 4);
+	else if (size == 8)
+		memcpy(data, &value, 8);
+	else if (size == 2)
+		memcpy(data, &value, 2);
+	else
+		*data = (uint8_t)value;
+}
+
+/* One handler call. */
+static inline enum emul_outcome bus_call(struct emulation *e, const struct bus_range *range, uint64_t gpa, uint8_t *data,
+					 uint32_t size, bool write)
+{
+	struct bus_access access; /* field by field: this is one of the paths that count */
+	enum access_result result;
+
+	access.vcpu = e->vcpu;
+	access.address = gpa;
+	access.size = (uint8_t)size;
+	access.write = write;
+	access.value = write ? number_at(data, size) : 0;
+	result = vcpu_bus_access(e->vcpu, range, &access);
+	if (unlikely(result > ACCESS_NONE)) {
+		e->stop = true;
+		return EMUL_UNHANDLED;
+	}
+	if (!write)
+		put_number(data, size, result == ACCESS_NONE ? ~0ULL : access.value);
+	return EMUL_DONE;
+}
+
+static COLD enum emul_outcome nothing_there(struct emulation *e, uint64_t gpa, uint8_t *data, uint32_t size, bool write)
+{
+	log_unanswered(e->vcpu, gpa, write, memory_find(e->vcpu->guest->memory, gpa));
+	if (!write)
+		put_number(data, size, ~0ULL);
+	return EMUL_DONE;
+}
+
 static enum emul_outcome bus_piece(struct emulation *e, uint64_t gpa, uint8_t *data, uint32_t size, bool write)
 {
 	struct vcpu *vcpu = e->vcpu;
+	enum emul_outcome outcome = EMUL_DONE;
 
-	while (size) {
-		struct bus_access access = {.vcpu = vcpu, .address = gpa, .write = write};
+	while (size && outcome == EMUL_DONE) {
 		uint32_t step = bus_step(gpa, size);
 		const struct bus_range *range =
 			bus_find_near(&vcpu->guest->bus[GUEST_MMIO], gpa, step, &vcpu->bus_hint[GUEST_MMIO]);
-		enum access_result result = ACCESS_NONE;
 
-		access.size = (uint8_t)step;
-		if (write)
-			memcpy(&access.value, data, step);
-		if (likely(range))
-			result = vcpu_bus_access(vcpu, range, &access);
-		if (result == ACCESS_NONE) {
-			access.value = ~0ULL;
-			if (!range)
-				log_unanswered(vcpu, gpa, write, memory_find(vcpu->guest->memory, gpa));
-		}
-		if (result == ACCESS_STOP || result == ACCESS_FAULT) {
-			e->stop = true;
-			return EMUL_UNHANDLED;
-		}
-		if (!write)
-			memcpy(data, &access.value, step);
+		outcome = likely(range) ? bus_call(e, range, gpa, data, step, write) :
+					  nothing_there(e, gpa, data, step, write);
 		data += step;
 		gpa += step;
 		size -= step;
 	}
-	return EMUL_DONE;
+	return outcome;
 }
 
 static enum emul_outcome piece(struct emulation *e, uint64_t gpa, uint8_t *data, uint32_t size, bool write)
@@ -143,6 +187,16 @@ static enum emul_outcome piece(struct emulation *e, uint64_t gpa, uint8_t *data,
 	return EMUL_DONE;
 }
 
+/* The access of the exit itself: mostly a register of the range that exit_memory() found. */
+static enum emul_outcome exit_piece(struct emulation *e, uint8_t *data, uint32_t size, bool write)
+{
+	uint64_t gpa = e->vcpu->exit.memory.gpa;
+
+	if (likely(e->range && size <= 8 && !(gpa & (size - 1)) && size - 1 <= e->range->last - gpa))
+		return bus_call(e, e->range, gpa, data, size, write);
+	return piece(e, gpa, data, size, write);
+}
+
 /* ---- the emulator's effects */
 
 static enum emul_outcome access_memory(struct emul_cpu *cpu, uint64_t linear, uint8_t *data, uint32_t size, uint32_t access,
@@ -155,7 +209,7 @@ static enum emul_outcome access_memory(struct emul_cpu *cpu, uint64_t linear, ui
 	uint64_t gpa, gpa2 = 0;
 
 	if (likely(is_exit_access(e, linear, size, access)))
-		return piece(e, e->vcpu->exit.memory.gpa, data, size, write);
+		return exit_piece(e, data, size, write);
 	outcome = translate(cpu, linear, as_write, &gpa);
 	if (outcome == EMUL_DONE && first < size)
 		outcome = translate(cpu, linear + first, as_write, &gpa2);
@@ -176,10 +230,8 @@ static enum emul_outcome op_read(struct emul_cpu *cpu, uint64_t linear, void *da
 static enum emul_outcome op_write(struct emul_cpu *cpu, uint64_t linear, const void *data, uint32_t size,
 				  uint32_t access)
 {
-	uint8_t copy[EMUL_MAX_OPERAND];
-
-	memcpy(copy, data, size);
-	return access_memory(cpu, linear, copy, size, access, true);
+	/* A write does not change it. */
+	return access_memory(cpu, linear, (uint8_t *)(uintptr_t)data, size, access, true);
 }
 
 /* RAM: atomic. Elsewhere a bus has no locked cycle that anyone could observe: a plain write. */
@@ -271,7 +323,7 @@ static uint32_t fetch(struct emulation *e, const struct emul_cpu *cpu, uint8_t b
 		linear = (uint32_t)(linear + cpu->segments[EMUL_CS].base);
 	*error = 0;
 	if ((linear & (PAGE_SIZE - 1)) <= PAGE_SIZE - EMUL_MAX_LENGTH - 1)
-		page = fetch_exact(&vcpu->fetch, linear, vcpu->backend->get_cr(vcpu, 3), e->context);
+		page = fetch_exact(&vcpu->fetch, linear, *vcpu->cr3, e->context);
 	if (likely(page)) {
 		memcpy(bytes, page + (linear & (PAGE_SIZE - 1)), EMUL_MAX_LENGTH + 1);
 		return EMUL_MAX_LENGTH;
@@ -338,8 +390,8 @@ static enum verdict emulate(struct emulation *e)
 		.segments = vcpu->backend->segments(vcpu),
 		.rip = *vcpu->rip,
 		.rflags = *vcpu->rflags,
-		.mode = vcpu_mode_bytes(vcpu),
-		.linear_bits = vcpu->backend->get_cr(vcpu, 4) & CR4_LA57 ? 57 : 48,
+		.mode = context_mode(e->context),
+		.linear_bits = *vcpu->cr4 & CR4_LA57 ? 57 : 48,
 		.ops = &effects,
 		.context = e,
 		.cache = &vcpu->decoded,
@@ -371,7 +423,7 @@ enum verdict exit_emulate(struct vcpu *vcpu)
 	return emulate(&e);
 }
 
-enum verdict exit_memory(struct vcpu *vcpu)
+static COLD enum verdict not_a_register(struct vcpu *vcpu)
 {
 	const struct memory_extent *extent;
 
@@ -396,4 +448,18 @@ enum verdict exit_memory(struct vcpu *vcpu)
 		return VERDICT_RESUME;
 	}
 	return exit_emulate(vcpu);
+}
+
+enum verdict exit_memory(struct vcpu *vcpu)
+{
+	uint64_t gpa = vcpu->exit.memory.gpa;
+	struct emulation e;
+
+	e.range = bus_find_near(&vcpu->guest->bus[GUEST_MMIO], gpa, 1, &vcpu->bus_hint[GUEST_MMIO]);
+	if (unlikely(!e.range || vcpu->vectoring.valid || vcpu->exit.memory.table_walk || vcpu->exit.memory.fetch))
+		return not_a_register(vcpu);
+	e.vcpu = vcpu;
+	e.context = vcpu->backend->fetch_context(vcpu);
+	e.paging_known = e.stop = false;
+	return emulate(&e);
 }

@@ -214,7 +214,7 @@ struct vcpu {
 	uint64_t gpr[GPRS];
 	uint64_t *rip, *rflags;
 	uint64_t *shadow; /* bit 0: an interrupt shadow of STI or MOV SS covers the instruction at RIP; written with 0 */
-	const uint64_t *cr4;
+	const uint64_t *cr3, *cr4;
 	uint32_t request; /* enum vcpu_request; atomic */
 	uint32_t inside;  /* atomic: in the guest or asleep, so that a request must be followed by a kick */
 	struct vcpu_exit exit;
