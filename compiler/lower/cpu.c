@@ -34,6 +34,25 @@ static struct position policy_position(const struct guest *guest)
 	return guest->where.at;
 }
 
+/*
+ * vCPUs start in x2APIC mode, unless the policy took the feature away; then 8 bits must do for ids,
+ * which only here is known.
+ */
+static void check_x2apic(struct lower_context *context, struct lowered *guest,
+			 const struct policy *policy)
+{
+	uint32_t highest = guest->cpu->topology.max_apic_id;
+
+	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
+		if (policy->vendors[vendor].choices[FEATURE_X2APIC].state != FEATURE_OFF)
+			continue;
+		guest->flags &= ~(uint32_t)HV_GUEST_X2APIC;
+		if (highest > 254)
+			diag_report(context->diags, XAPIC_IDS, policy_position(guest->model),
+				    highest);
+	}
+}
+
 /* What the policy has to say was said by check/: the second reading is silent. */
 void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 {
@@ -53,6 +72,7 @@ void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 		policy_compile(context->arena, context->diags, guest->model);
 		return;
 	}
+	check_x2apic(context, guest, policy);
 	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
 		guest->cpu->runs_on[vendor] = policy->vendors[vendor].possible;
 		request.features = &policy->vendors[vendor];

@@ -676,8 +676,9 @@ void cpu_policy_build(struct arena *arena, const struct cpu_request *request, en
 		.vendor = vendor,
 		.flags = vendor == HV_VENDOR_INTEL ? HV_POLICY_INTEL_LIMIT : 0,
 		.position = request->position,
-		.kvm_base = request->pv_kvm ? KVM_BASE : 0,
 	};
+	if (request->pv_kvm && cpu_has(&build, FEATURE_HYPERVISOR))
+		records->kvm_base = KVM_BASE;
 	add_up_state(&build);
 	for (size_t i = 0; i < sizeof(leaf_table) / sizeof(leaf_table[0]); i++) {
 		if (leaf_present(&build, &leaf_table[i]))

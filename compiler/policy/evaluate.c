@@ -83,6 +83,17 @@ static const char *kept_off(const struct guest *guest, enum feature_id id, struc
 	return NULL;
 }
 
+/* Why another key of the guest keeps a feature on; NULL: none does. */
+static const char *kept_on(const struct guest *guest, enum feature_id id, struct position *at)
+{
+	if (id == FEATURE_X2APIC && guest->vcpus.apic.mode.value == APIC_MODE_X2APIC &&
+	    was_set(guest->vcpus.apic.mode.where)) {
+		*at = guest->vcpus.apic.mode.where.at;
+		return "`vcpus.apic.mode` is `x2apic`";
+	}
+	return NULL;
+}
+
 static void turn_off_elsewhere(struct evaluation *e)
 {
 	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
@@ -222,10 +233,12 @@ static bool apply(struct evaluation *e, const struct naming *naming)
 		note_missing(e, naming);
 		return true;
 	}
-	reason = outcome == SET_OFF ? NULL : kept_off(e->guest, naming->id, &other);
+	reason = outcome == SET_OFF ? kept_on(e->guest, naming->id, &other)
+				    : kept_off(e->guest, naming->id, &other);
 	if (reason) {
 		struct diag *diag = diag_report(e->diags, POLICY_ELSEWHERE, naming->at,
-						features[naming->id].name, reason);
+						features[naming->id].name,
+						outcome == SET_OFF ? "off" : "on", reason);
 
 		diag_note(diag, other, "here");
 		return true;

@@ -47,7 +47,7 @@ static void compile(struct session *s, const char *text, const char *model, cons
 	if (!strstr(other, "pv-none"))
 		vector_add(&s->arena, &s->guest.pv.interfaces)->value = PV_KVM;
 	s->guest.vcpus.apic.mode.value = strstr(other, "xapic") ? APIC_MODE_XAPIC : APIC_MODE_X2APIC;
-	s->guest.vcpus.apic.mode.where.origin = ORIGIN_SET;
+	s->guest.vcpus.apic.mode.where.origin = strstr(other, "apic") ? ORIGIN_SET : ORIGIN_DEFAULT;
 	s->policy = policy_compile(&s->arena, s->diags, &s->guest);
 }
 
@@ -163,6 +163,8 @@ static const struct row rows[] = {
 	{ "disable kvm*;", NULL, "pv-none", "", "kvmclock=off/off" },
 	{ "", NULL, "xapic", "", "x2apic=off/off apic=on/on" },
 	{ "require x2apic;", NULL, "xapic", "HV0813 1:9", NULL },
+	{ "disable x2apic;", NULL, "x2-apic", "HV0813 1:9", NULL },
+	{ "disable hypervisor;", NULL, "", "HV0811 1:9", "hypervisor=off/off kvmclock=off/off" },
 
 	/* vendors */
 	{ "require sse4a;", NULL, "", "", "sse4a=off/required" },
