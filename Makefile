@@ -50,7 +50,7 @@ hvcc_cflags := -std=gnu11 -O2 -g $(warnings) $(reproducible) -D_GNU_SOURCE -Icom
 hvcc_libs   := -lyaml -ljansson -llz4 -lzstd -llzma -lz -lsodium
 
 compiler_base     := arena.o buffer.o json.o map.o output.o source.o units.o vector.o
-compiler_diag     := diag.o diag_gcc.o diag_json.o diag_text.o
+compiler_diag     := diag.o diag_gcc.o diag_github.o diag_json.o diag_junit.o diag_sarif.o diag_tap.o diag_text.o printers.o
 compiler_yaml     := text_map.o yaml_read.o
 compiler_validate := formats.o pattern.o schema.o validate.o
 compiler_policy   := ast.o base.o evaluate.o explain.o feature.o resolve.o typecheck.o
@@ -62,7 +62,7 @@ compiler_lower    := cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmi
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_audit    := image.o claim.o audit.o
-compiler_cmd      := check.o config.o explain.o load.o main.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o \
+compiler_cmd      := check.o codes.o completion.o config.o explain.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o \
 	open.o audit.o
 
 compiler_folders := base diag yaml validate policy model check kernel lower acpi emit audit cmd
@@ -282,7 +282,7 @@ check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.p
 check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py \
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
-check_always := tests/compiler/front.py tests/compiler/acpi.sh tests/compiler/commands.sh tests/compiler/audit.py $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
+check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/acpi.sh tests/compiler/commands.sh tests/compiler/audit.py $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
 
 .PHONY: run check check-now check-full check-full-now boots bench style install

@@ -4,5 +4,6 @@
 #define HVCC_BASE_VERSION_H
 
 #define HVCC_VERSION "0.1.0"
+#define HVCC_DATE    "2026-11-01" /* as manuals show it */
 
 #endif

@@ -28,7 +28,7 @@ enum exit_code {
 struct option_row {
 	char letter; /* 'o' for -o, or 0 */
 	const char *name; /* "output" for --output */
-	const char *argument; /* "FILE", or NULL for a flag */
+	const char *argument; /* "FILE", "a|b"; "[=a|b]": may be left out; NULL for a flag */
 	const char *help;
 };
 
@@ -38,6 +38,7 @@ struct command {
 	const char *name;
 	const char *arguments; /* "FILE...", as help shows it */
 	const char *summary; /* one line */
+	const char *description; /* paragraphs for the manual, or NULL */
 	const struct option_row *options; /* NULL: none of its own */
 	int least, most; /* number of arguments; most < 0: any */
 	bool passes_rest; /* takes what follows `--` (invocation.rest) */
@@ -47,6 +48,13 @@ struct command {
 #define COMMAND(name) extern const struct command command_##name;
 #include "cmd/commands.def"
 #undef COMMAND
+
+/* All commands in the order of --help, and the options that all take (main.c). */
+extern const struct command *const commands[];
+extern const size_t command_count;
+extern const struct option_row global_options[];
+/* What each exit code means, one sentence a line. */
+extern const char exit_codes[];
 
 #define MOST_OPTIONS 32
 
@@ -58,9 +66,10 @@ struct invocation {
 	const char *const *rest; /* after `--` */
 	size_t rest_count;
 	const char *values[MOST_OPTIONS]; /* by row of command->options */
-	const char *format; /* "text", "gcc" or "json": how diagnostics are printed */
+	const struct diag_printer *printer; /* how findings are printed (--format) */
+	const char *report; /* where to (--report), or NULL */
 	const char *platform; /* --platform, or NULL */
-	bool prints_findings; /* JSON also when nothing was found: the command's only output */
+	bool prints_findings; /* also when there are none: they are the command's only output */
 	bool unreadable; /* a file of the command line could not be read: EXIT_ENVIRONMENT */
 	struct arena *arena;
 	struct sources *sources;
@@ -86,7 +95,10 @@ void load_and_check(struct invocation *invocation, const char *path);
  */
 int invocation_verdict(const struct invocation *invocation);
 
-/* Prints "hvcc: ..." to stderr, with a hint at --help; returns EXIT_USAGE. */
+/*
+ * Prints "hvcc: ..." to stderr, with a hint at --help; returns EXIT_USAGE. Where a program reads what
+ * was found, it becomes a finding (HV0004; the next one HV0005).
+ */
 int usage_error(const struct invocation *invocation, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -20,7 +20,7 @@
 
 #include "base/output.h"
 
-static const struct command *const commands[] = {
+const struct command *const commands[] = {
 #define COMMAND(name) &command_##name,
 #include "cmd/commands.def"
 #undef COMMAND
@@ -28,10 +28,22 @@ static const struct command *const commands[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
-enum global { GLOBAL_FORMAT, GLOBAL_COLOR, GLOBAL_WARN, GLOBAL_FOLDER, GLOBAL_PLATFORM, GLOBAL_HELP };
+const size_t command_count = COMMANDS;
 
-static const struct option_row global_options[] = {
-	[GLOBAL_FORMAT] = { 0, "format", "text|gcc|json", "how findings are printed" },
+enum global { GLOBAL_FORMAT, GLOBAL_REPORT, GLOBAL_COLOR, GLOBAL_WARN, GLOBAL_FOLDER, GLOBAL_PLATFORM, GLOBAL_HELP };
+
+/* "|text|gcc|json..." */
+static const char formats[] =
+#define PRINTER(name, machine) "|" #name
+#define PRINTER_FOR_PEOPLE(name) "|" #name
+#include "diag/printers.def"
+#undef PRINTER
+#undef PRINTER_FOR_PEOPLE
+	;
+
+const struct option_row global_options[] = {
+	[GLOBAL_FORMAT] = { 0, "format", formats + 1, "how findings are printed" },
+	[GLOBAL_REPORT] = { 0, "report", "FILE", "findings in that format go to FILE; text to stderr" },
 	[GLOBAL_COLOR] = { 0, "color", "auto|always|never", "colour on a terminal, ever, never" },
 	[GLOBAL_WARN] = { 'W', "warn", "CODE|no-CODE|error",
 			  "a warning as error, a warning off, all warnings as errors" },
@@ -52,6 +64,13 @@ struct run {
 	int usage; /* EXIT_USAGE after a usage error */
 };
 
+const char exit_codes[] = "   0  good\n"
+			  "   1  the configuration has errors; fmt --check: would change a file\n"
+			  "   2  usage\n"
+			  "   3  environment: files, memory, tools\n"
+			  "   4  this platform cannot host it\n"
+			  "  70  fault of hvcc\n";
+
 /* ------------------------------------------------------------------------------------- help */
 
 static void print_rows(FILE *out, const struct option_row *rows)
@@ -63,7 +82,8 @@ static void print_rows(FILE *out, const struct option_row *rows)
 			snprintf(letter, sizeof(letter), "-%c", rows->letter);
 		snprintf(left, sizeof(left), "%s%s%s%s%s%s", letter,
 			 rows->name ? rows->letter ? ", " : "  " : "", rows->name ? "--" : "",
-			 rows->name ? rows->name : "", rows->argument ? " " : "",
+			 rows->name ? rows->name : "",
+			 rows->argument && rows->argument[0] != '[' ? " " : "",
 			 rows->argument ? rows->argument : "");
 		fprintf(out, "  %-36s %s\n", left, rows->help);
 	}
@@ -91,44 +111,42 @@ static void print_help(FILE *out, const struct command *command)
 	fputs(command && command->options ? "\nFor all commands:\n" : "\nOptions for all commands:\n",
 	      out);
 	print_rows(out, global_options);
-	fputs("\nExit codes: 0 good; 1 the configuration has errors; 2 usage; 3 environment (files, "
-	      "memory,\ntools); 4 this platform cannot host it; 70 fault of hvcc.\n",
-	      out);
+	fprintf(out, "\nExit codes:\n%s", exit_codes);
 }
 
 /* ----------------------------------------------------------------------------------- options */
 
-/* Who reads JSON gets all errors so, these too. */
-static bool wants_json(const struct invocation *in)
+static void complain(const struct invocation *in, const char *text)
 {
-	return !strcmp(in->format, "json");
+	fputs("hvcc: ", stderr);
+	if (in->command)
+		fprintf(stderr, "%s: ", in->command->name);
+	fprintf(stderr, "%s\n", text);
 }
 
-static const char *complain(const struct invocation *in, const char *format, va_list arguments)
+/* Programs read what was found, there or in a file. */
+static bool is_for_programs(const struct invocation *in)
 {
-	const char *text = arena_vprintf(in->arena, format, arguments);
-
-	if (in->command)
-		text = arena_printf(in->arena, "%s: %s", in->command->name, text);
-	if (!wants_json(in))
-		fprintf(stderr, "hvcc: %s\n", text);
-	return text;
+	return in->report || in->printer->machine;
 }
 
 int usage_error(const struct invocation *in, const char *format, ...)
 {
+	const char *command = in->command ? in->command->name : "", *text;
 	va_list arguments;
-	const char *text;
+	struct diag *diag;
 
 	va_start(arguments, format);
-	text = complain(in, format, arguments);
+	text = arena_vprintf(in->arena, format, arguments);
 	va_end(arguments);
-	if (wants_json(in))
-		diag_report(in->diags, COMMAND_LINE, (struct position){ 0 }, text);
-	else if (in->command)
-		fprintf(stderr, "try `hvcc %s --help`\n", in->command->name);
-	else
-		fputs("try `hvcc --help`\n", stderr);
+	if (is_for_programs(in)) {
+		diag = diag_report(in->diags, COMMAND_LINE, ((struct position){ 0 }), text);
+		diag_help(diag, "try `hvcc%s%s --help`", *command ? " " : "", command);
+	}
+	if (!in->printer->machine || in->report) {
+		complain(in, text);
+		fprintf(stderr, "try `hvcc%s%s --help`\n", *command ? " " : "", command);
+	}
 	return EXIT_USAGE;
 }
 
@@ -138,10 +156,12 @@ int environment_error(const struct invocation *in, const char *format, ...)
 	const char *text;
 
 	va_start(arguments, format);
-	text = complain(in, format, arguments);
+	text = arena_vprintf(in->arena, format, arguments);
 	va_end(arguments);
-	if (wants_json(in))
-		diag_report(in->diags, ENVIRONMENT, (struct position){ 0 }, text);
+	if (is_for_programs(in))
+		diag_report(in->diags, ENVIRONMENT, ((struct position){ 0 }), text);
+	if (!in->printer->machine || in->report)
+		complain(in, text);
 	return EXIT_ENVIRONMENT;
 }
 
@@ -183,7 +203,9 @@ static bool set_global(struct run *run, enum global option, const char *value)
 		return false;
 	}
 	if (option == GLOBAL_FORMAT)
-		in->format = value;
+		in->printer = diag_printer_find(value);
+	else if (option == GLOBAL_REPORT)
+		in->report = value;
 	else if (option == GLOBAL_COLOR)
 		run->color = value;
 	else if (option == GLOBAL_FOLDER)
@@ -242,9 +264,9 @@ static bool read_option(struct run *run, char **words, int count, int *at)
 	}
 	if (name[length])
 		value = name + length + (is_long ? 1 : 0);
-	if (row->argument && !value && *at + 1 < count)
+	if (row->argument && row->argument[0] != '[' && !value && *at + 1 < count)
 		value = words[++*at];
-	if (!row->argument != !value) {
+	if (!row->argument != !value && !(row->argument && row->argument[0] == '[')) {
 		run->usage = usage_error(&run->invocation, row->argument ? "`%s` needs %s" :
 					 "`%s` takes no value%.0s", word, row->argument);
 		return false;
@@ -315,15 +337,6 @@ static bool check_count(struct run *run)
 	return false;
 }
 
-/* An error in front of `--format json` is to be JSON, too. */
-static void find_format(struct run *run, char **words, int count)
-{
-	for (int i = 1; i < count && strcmp(words[i], "--"); i++)
-		if (!strcmp(words[i], "--format=json") ||
-		    (i > 1 && !strcmp(words[i], "json") && !strcmp(words[i - 1], "--format")))
-			run->invocation.format = "json";
-}
-
 static bool read_words(struct run *run, char **words, int count)
 {
 	int at;
@@ -351,18 +364,73 @@ static bool want_colour(const struct run *run)
 	       !(terminal && !strcmp(terminal, "dumb"));
 }
 
-static void print_findings(struct run *run)
+static void print_to(struct run *run, FILE *stream, bool colour)
 {
 	struct invocation *in = &run->invocation;
 
-	if (wants_json(in)) {
-		if (diag_errors(in->diags) || in->prints_findings)
-			diag_print_json(in->diags, stdout);
-	} else if (!strcmp(in->format, "gcc")) {
-		diag_print_gcc(in->diags, stderr);
-	} else {
-		diag_print_text(in->diags, stderr, want_colour(run));
+	if (in->printer->print)
+		in->printer->print(in->diags, stream);
+	else
+		diag_print_text(in->diags, stream, colour);
+}
+
+/* The findings as a file; whole or not at all. */
+static int write_report(struct run *run, int code)
+{
+	struct invocation *in = &run->invocation;
+	const char *path = in->report;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	bool good;
+
+	if (!stream)
+		out_of_memory();
+	print_to(run, stream, false);
+	if (fclose(stream))
+		out_of_memory();
+	good = output_file(path, text, size);
+	free(text);
+	return good ? code : environment_error(in, "cannot write `%s`: %s", path, output_error());
+}
+
+/* What a usage or environment error said was said at once; the rest is for here. */
+static void print_text(struct run *run)
+{
+	struct diags *diags = run->invocation.diags;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < diags->list.count; i++) {
+		struct diag *diag = diags->list.items[i];
+
+		if (diag->code != DIAG_COMMAND_LINE && diag->code != DIAG_ENVIRONMENT)
+			diags->list.items[kept++] = diag;
+		else
+			diags->errors--;
 	}
+	diags->list.count = kept;
+	diag_print_text(diags, stderr, want_colour(run));
+}
+
+/*
+ * Findings for programs have standard output for themselves: a command that failed printed nothing
+ * else there, nor does one whose only output they are. What a command merely remarks while it writes
+ * output of its own goes to stderr.
+ */
+static int print_findings(struct run *run, int code)
+{
+	struct invocation *in = &run->invocation;
+	bool alone = in->prints_findings || diag_errors(in->diags);
+
+	if (in->report) {
+		code = write_report(run, code);
+		print_text(run);
+	} else if (!in->printer->machine) {
+		print_to(run, stderr, want_colour(run));
+	} else if (alone || in->diags->list.count) {
+		print_to(run, alone ? stdout : stderr, false);
+	}
+	return code;
 }
 
 /* Standard output, remembering why it failed: stdio forgets. */
@@ -403,8 +471,7 @@ static int finish_output(const struct invocation *in, const int *error, int code
 		return code;
 	if (*error == EPIPE)
 		return code ? code : EXIT_ENVIRONMENT;
-	fprintf(stderr, "hvcc: %s%scannot write to standard output: %s\n",
-		in->command ? in->command->name : "", in->command ? ": " : "", strerror(*error));
+	complain(in, arena_printf(in->arena, "cannot write to standard output: %s", strerror(*error)));
 	return EXIT_ENVIRONMENT;
 }
 
@@ -420,6 +487,27 @@ static int execute(struct run *run)
 		return environment_error(in, "cannot go to `%s`: %s", run->folder,
 					 strerror(errno));
 	return in->command->run(in);
+}
+
+/* Errors of the command line itself are to be printed in the format that it asks for. */
+static void find_format(struct run *run, char **words, int count)
+{
+	struct invocation *in = &run->invocation;
+
+	for (int i = 1; i < count && strcmp(words[i], "--"); i++) {
+		const char *next = i + 1 < count ? words[i + 1] : "";
+		const struct diag_printer *printer =
+			!strcmp(words[i], "--format")	      ? diag_printer_find(next)
+			: !strncmp(words[i], "--format=", 9) ? diag_printer_find(words[i] + 9)
+							     : NULL;
+
+		if (printer)
+			in->printer = printer;
+		if (!strcmp(words[i], "--report") && *next)
+			in->report = next;
+		if (!strncmp(words[i], "--report=", 9) && words[i][9])
+			in->report = words[i] + 9;
+	}
 }
 
 /* Ended from outside: no unfinished file stays, and whoever waits sees the signal. */
@@ -454,17 +542,17 @@ int main(int argc, char **argv)
 	in->arena = &run.arena;
 	in->sources = &run.sources;
 	in->diags = diags_new(&run.arena, &run.sources);
-	in->format = "text";
+	in->printer = diag_printer_find("text");
+	find_format(&run, argv, argc);
 	if (argc < 2) {
 		print_help(stderr, NULL);
 		code = EXIT_USAGE;
-	} else if (find_format(&run, argv, argc), read_words(&run, argv, argc)) {
+	} else if (read_words(&run, argv, argc)) {
 		code = execute(&run);
-		print_findings(&run);
 	} else {
 		code = run.usage;
-		print_findings(&run);
 	}
+	code = print_findings(&run, code);
 	code = finish_output(in, &error, code);
 	arena_free(&run.arena);
 	return code;

@@ -126,6 +126,36 @@ void diag_help(struct diag *diag, const char *format, ...)
 	va_end(arguments);
 }
 
+/* Bytes of a plain or quoted scalar that says exactly word. */
+static bool says(const char *bytes, size_t length, const char *word)
+{
+	size_t size = strlen(word);
+
+	if (length == size + 2 && (bytes[0] == '"' || bytes[0] == '\'') &&
+	    bytes[length - 1] == bytes[0])
+		return !memcmp(bytes + 1, word, size);
+	return length == size && !memcmp(bytes, word, size);
+}
+
+void diag_fix_word(struct diags *diags, struct diag *diag, struct position at, const char *word,
+		   const char *text)
+{
+	struct diag_edit edit = { .at = at };
+
+	if (diag->mute || !at.file ||
+	    !says(source_get(diags->sources, at.file)->text + at.offset, at.length, word))
+		return;
+	edit.text = arena_strdup(diags->arena, text);
+	vector_push(diags->arena, &diag->edits, edit);
+}
+
+const char *diag_severity_word(enum severity severity)
+{
+	static const char *const words[] = { "off", "note", "warning", "error" };
+
+	return words[severity];
+}
+
 size_t diag_errors(const struct diags *diags)
 {
 	return diags->errors;
@@ -171,6 +201,21 @@ const char *diag_word(struct arena *arena, const struct diag_row *row)
 	for (char *c = word; *c; c++)
 		*c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
 	return word;
+}
+
+const char *diag_plain_sentence(struct arena *arena, const struct diag_row *row)
+{
+	char *text = arena_array(arena, strlen(row->sentence) + 1, 2), *end = text;
+
+	for (const char *c = row->sentence; *c; c++) {
+		if (*c == '%') {
+			c += 1 + strspn(c + 1, "0123456789lzh");
+			end = stpcpy(end, "...");
+		} else {
+			*end++ = *c;
+		}
+	}
+	return text;
 }
 
 static int compare(const void *left, const void *right)

@@ -52,6 +52,12 @@ struct diag_place {
 	const char *text;
 };
 
+/* What would put a finding right: `text` for the bytes of `at`. */
+struct diag_edit {
+	struct position at;
+	const char *text;
+};
+
 struct diag {
 	enum diag_code code;
 	enum severity severity;
@@ -61,6 +67,7 @@ struct diag {
 	VECTOR(struct diag_place) notes;
 	VECTOR(const char *) helps;
 	bool mute; /* one of too many: nothing is kept */
+	VECTOR(struct diag_edit) edits; /* all of them or none, in the order of their places */
 };
 
 struct diags {
@@ -95,6 +102,17 @@ void diag_note(struct diag *diag, struct position at, const char *format, ...)
 /* How to put it right. */
 void diag_help(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * How a program can put it right, where there is one answer only: the word in the bytes of `at`, plain
+ * or quoted, becomes `text`. Nothing is noted where the file has something else there (an alias, a
+ * tag, a text of several lines): such places are for people.
+ */
+void diag_fix_word(struct diags *diags, struct diag *diag, struct position at, const char *word,
+		   const char *text);
+
+/* "error", "warning", "note"; "off" is never printed. */
+const char *diag_severity_word(enum severity severity);
+
 /* Errors reported so far (warnings too once -W error made them errors). */
 size_t diag_errors(const struct diags *diags);
 
@@ -107,13 +125,31 @@ const struct diag_row *diag_find(const char *text);
 /* The word of a row as -W and explain take it: "topology-product". */
 const char *diag_word(struct arena *arena, const struct diag_row *row);
 
+/* The sentence of a row with `...` for what a finding fills in. */
+const char *diag_plain_sentence(struct arena *arena, const struct diag_row *row);
+
 /* By file, place, code; equal findings once. Printers call it. */
 void diags_sort(struct diags *diags);
 
-/* Printers. Each prints the whole list. */
+/*
+ * The printers: one row of printers.def each. Each prints the whole list. Those of machine formats
+ * print a complete document, also when there is nothing to say.
+ */
 void diag_print_text(struct diags *diags, FILE *stream, bool colour);
-void diag_print_gcc(struct diags *diags, FILE *stream);
-void diag_print_json(struct diags *diags, FILE *stream);
+#define PRINTER(name, machine) void diag_print_##name(struct diags *diags, FILE *stream);
+#define PRINTER_FOR_PEOPLE(name)
+#include "diag/printers.def"
+#undef PRINTER
+#undef PRINTER_FOR_PEOPLE
+
+struct diag_printer {
+	const char *name; /* as --format takes it */
+	bool machine; /* a program reads it: nothing else may stand on that stream */
+	void (*print)(struct diags *diags, FILE *stream); /* NULL: diag_print_text() */
+};
+
+/* NULL when no printer has that name. */
+const struct diag_printer *diag_printer_find(const char *name);
 
 /*
  * The candidate closest to word, or NULL when none is close enough for "did you mean": equal but

@@ -18,13 +18,11 @@ static void put(const struct diags *diags, FILE *stream, struct position at, con
 
 void diag_print_gcc(struct diags *diags, FILE *stream)
 {
-	static const char *const names[] = { "off", "note", "warning", "error" };
-
 	diags_sort(diags);
 	for (size_t i = 0; i < diags->list.count; i++) {
 		const struct diag *diag = diags->list.items[i];
 
-		put(diags, stream, diag->at, names[diag->severity], diag->message,
+		put(diags, stream, diag->at, diag_severity_word(diag->severity), diag->message,
 		    diag_rows[diag->code].id);
 		for (size_t j = 0; j < diag->notes.count; j++)
 			put(diags, stream, diag->notes.items[j].at, "note",

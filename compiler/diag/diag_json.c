@@ -36,14 +36,24 @@ static json_t *note(const struct diags *diags, const struct diag_place *place)
 	return json;
 }
 
+static json_t *fixes(const struct diags *diags, const struct diag *diag)
+{
+	json_t *list = json_made(json_array());
+
+	for (size_t i = 0; i < diag->edits.count; i++)
+		json_add(list, json_made(json_pack("{so so}", "location",
+						   location(diags, diag->edits.items[i].at), "text",
+						   json_text(diag->edits.items[i].text))));
+	return list;
+}
+
 static json_t *diagnostic(const struct diags *diags, const struct diag *diag)
 {
-	static const char *const names[] = { "off", "note", "warning", "error" };
 	const struct diag_row *row = &diag_rows[diag->code];
 	json_t *json, *notes = json_made(json_array()), *helps = json_made(json_array());
 
 	json = json_made(json_pack("{ss ss ss so}", "code", row->id, "name", diag_word(diags->arena, row), "severity",
-			 names[diag->severity], "message", json_text(diag->message)));
+			 diag_severity_word(diag->severity), "message", json_text(diag->message)));
 	if (diag->label)
 		json_put(json, "label", json_text(diag->label));
 	if (diag->at.file)
@@ -54,6 +64,8 @@ static json_t *diagnostic(const struct diags *diags, const struct diag *diag)
 		json_add(helps, json_text(diag->helps.items[i]));
 	json_put(json, "notes", notes);
 	json_put(json, "help", helps);
+	if (diag->edits.count)
+		json_put(json, "fix", fixes(diags, diag));
 	return json;
 }
 

@@ -42,13 +42,6 @@ struct mark {
 
 #define MOST_MARKS 8
 
-static const char *severity_name(enum severity severity)
-{
-	static const char *const names[] = { "off", "note", "warning", "error" };
-
-	return names[severity];
-}
-
 static const char *severity_colour(const struct printer *p, enum severity severity)
 {
 	if (severity == SEVERITY_ERROR)
@@ -263,7 +256,7 @@ static void put_diag(struct printer *p, const struct diag *diag)
 {
 	p->margin = margin_of(diag);
 	fprintf(p->out, "%s%s[%s]%s%s: %s%s\n", severity_colour(p, diag->severity),
-		severity_name(diag->severity), diag_rows[diag->code].id, p->c->off, p->c->bold,
+		diag_severity_word(diag->severity), diag_rows[diag->code].id, p->c->off, p->c->bold,
 		diag->message, p->c->off);
 	if (diag->at.file)
 		put_file(p, diag, diag->at.file, true);
