@@ -61,9 +61,10 @@ compiler_lower    := cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmi
 	start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
-compiler_audit    := image.o claim.o audit.o
-compiler_cmd      := check.o codes.o completion.o config.o explain.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o \
-	open.o audit.o
+compiler_cmd      := check.o codes.o completion.o config.o explain.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
+# Looking into images: from the bytes back.
+compiler_audit    := audit.o boot.o claim.o decompile.o image.o kernel_file.o policy_text.o recover.o same.o
+compiler_cmd      += open.o audit.o decompile.o
 
 compiler_folders := base diag yaml validate policy model check kernel lower acpi emit audit cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))
@@ -282,8 +283,9 @@ check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.p
 check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py \
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
-check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/acpi.sh tests/compiler/commands.sh tests/compiler/audit.py $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
+check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
+check_always += tests/compiler/audit.py tests/compiler/decompile.py
 
 .PHONY: run check check-now check-full check-full-now boots bench style install
 $(B)/setup-%: tests/emulators/setup.sh

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guest's records as the keys of its file, top to bottom. */
+#include "audit/decompile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/kernel_file.h"
+#include "base/bytes.h"
+#include "base/json.h"
+#include "base/units.h"
+
+struct yaml {
+	const struct image *image;
+	struct buffer text;
+};
+
+static void put(struct yaml *yaml, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct yaml *yaml, const char *format, ...)
+{
+	va_list arguments;
+	const char *text;
+
+	va_start(arguments, format);
+	text = arena_vprintf(yaml->image->arena, format, arguments);
+	va_end(arguments);
+	buffer_bytes(&yaml->text, text, strlen(text));
+}
+
+/* JSON's quotes are YAML's. */
+static const char *quoted(const struct yaml *yaml, const char *text)
+{
+	json_t *json = json_text(text);
+	char *dumped = json_dumps(json, JSON_ENCODE_ANY);
+	const char *copy;
+
+	if (!dumped)
+		out_of_memory();
+	copy = arena_strdup(yaml->image->arena, dumped);
+	free(dumped);
+	json_decref(json);
+	return copy;
+}
+
+static const char *size_text(const struct yaml *yaml, uint64_t size)
+{
+	char text[32];
+
+	return arena_strdup(yaml->image->arena, unit_text(size_units, size, text, sizeof(text)));
+}
+
+static struct bytes finish(struct yaml *yaml)
+{
+	struct bytes bytes;
+
+	bytes.data = (const uint8_t *)arena_strndup(yaml->image->arena,
+						    (const char *)yaml->text.data, yaml->text.size);
+	bytes.size = yaml->text.size;
+	buffer_free(&yaml->text);
+	return bytes;
+}
+
+/* --------------------------------------------------------------------------------------------- vCPUs */
+
+/* How many vCPUs from the first one on share its ids. */
+static uint32_t run_of(const struct image *image, struct hv_run vcpus, bool core)
+{
+	const struct hv_vcpu *first = &image->vcpus[vcpus.first];
+	uint32_t count = 1;
+
+	while (count < vcpus.count && first[count].node_id == first->node_id &&
+	       (!core || first[count].core_id == first->core_id))
+		count++;
+	return count;
+}
+
+/* Leaf 0xB says how many there are in a package. */
+static uint32_t package_of(const struct image *image, const struct hv_guest *guest)
+{
+	const struct hv_cpu_policy *policy = image_any_policy(image, guest);
+	const struct hv_cpuid *row = policy ? image_cpuid(image, policy, 0xb, 1) : NULL;
+
+	return row && row->value[1] ? row->value[1] : guest->vcpus.count;
+}
+
+static void put_vcpus(struct yaml *yaml, const struct hv_guest *guest)
+{
+	const struct image *image = yaml->image;
+	uint32_t count = guest->vcpus.count, package = package_of(image, guest);
+	uint32_t die = run_of(image, guest->vcpus, false), threads = run_of(image, guest->vcpus, true);
+	const char *join = "";
+
+	put(yaml, "vcpus:\n  count: %u\n", count);
+	/* A die with more than 256 cores, or ids by hand: the shape cannot be told from the ids. */
+	if (count % package || package % die || die % threads)
+		die = package = count, threads = 1;
+	put(yaml, "  topology: { sockets: %u, dies: %u, cores: %u, threads: %u }\n", count / package,
+	    package / die, die / threads, threads);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct hv_vcpu *vcpu = &image->vcpus[guest->vcpus.first + i];
+
+		if (vcpu->host_cpu == HV_NONE)
+			continue;
+		put(yaml, "%s%u: %u", *join ? join : "  pin: { ", i, vcpu->host_cpu);
+		join = ", ";
+	}
+	put(yaml, "%s", *join ? " }\n" : "");
+	put(yaml, "  apic: { mode: %s }\n", guest->flags & HV_GUEST_X2APIC ? "x2apic" : "xapic");
+}
+
+/* ----------------------------------------------------------------------------------------- CPU policy */
+
+/* A digit a bit, highest first: 1, 0, k for the host's, x for what is not named. */
+static void put_bits(struct yaml *yaml, const struct leaf_text *leaf, uint32_t reg)
+{
+	char digits[40];
+	size_t length = 0;
+
+	for (int bit = 31; bit >= 0; bit--) {
+		bool touched = leaf->touched[reg] >> bit & 1, host = leaf->host[reg] >> bit & 1;
+
+		digits[length++] = !touched ? 'x' : host ? 'k' : leaf->value[reg] >> bit & 1 ? '1' : '0';
+		if (bit && bit % 4 == 0)
+			digits[length++] = '_';
+	}
+	digits[length] = 0;
+	put(yaml, " %s = 0b%s;", (const char *[]){ "eax", "ebx", "ecx", "edx" }[reg], digits);
+}
+
+static void put_leaf(struct yaml *yaml, const struct leaf_text *leaf)
+{
+	put(yaml, "    leaf 0x%x.%u {", leaf->leaf, leaf->subleaf);
+	for (uint32_t reg = 0; reg < 4; reg++)
+		if (leaf->touched[reg])
+			put_bits(yaml, leaf, reg);
+	put(yaml, " }\n");
+}
+
+static void put_cpu(struct yaml *yaml, const struct recovered_guest *guest)
+{
+	put(yaml, "cpu:\n  model: %s\n", guest->base ? guest->base : "none");
+	if (!*guest->statements && !guest->leaves.count)
+		return;
+	put(yaml, "  cpuid: |\n");
+	for (const char *line = guest->statements; *line;) {
+		int length = (int)strcspn(line, "\n");
+
+		put(yaml, "    %.*s\n", length, line);
+		line += length + 1;
+	}
+	for (size_t i = 0; i < guest->leaves.count; i++)
+		put_leaf(yaml, &guest->leaves.items[i]);
+}
+
+/* -------------------------------------------------------------------------------------- memory and boot */
+
+/* The layout that `memory.size` alone gives. */
+static bool is_plain_memory(const struct image *image, const struct hv_guest *guest)
+{
+	const struct hv_region *region = &image->regions[guest->regions.first];
+	uint64_t hole = 0xc0000000;
+
+	if (!guest->regions.count || guest->regions.count > 2 || region[0].gpa ||
+	    region[0].kind != HV_REGION_RAM || strcmp(image_text(image, region[0].name), "ram"))
+		return false;
+	if (guest->regions.count == 1)
+		return region[0].size <= hole;
+	return region[0].size == hole && region[1].gpa == 1ull << 32 &&
+	       region[1].kind == HV_REGION_RAM &&
+	       !strcmp(image_text(image, region[1].name), "ram above 4 GiB");
+}
+
+static void put_memory(struct yaml *yaml, const struct hv_guest *guest)
+{
+	const struct image *image = yaml->image;
+	uint64_t size = 0;
+
+	for (uint32_t i = 0; i < guest->regions.count; i++)
+		size += image->regions[guest->regions.first + i].size;
+	if (is_plain_memory(image, guest)) {
+		put(yaml, "memory:\n  size: %s\n", size_text(yaml, size));
+		return;
+	}
+	put(yaml, "memory:\n  regions:\n");
+	for (uint32_t i = 0; i < guest->regions.count; i++) {
+		const struct hv_region *region = &image->regions[guest->regions.first + i];
+		const char *name = image_text(image, region->name);
+
+		put(yaml, "    - { gpa: 0x%llx, size: %s", (unsigned long long)region->gpa,
+		    size_text(yaml, region->size));
+		put(yaml, ", kind: %s", region->kind == HV_REGION_RAM ? "ram" : "reserved");
+		if (*name && strcmp(name, "region"))
+			put(yaml, ", name: %s", quoted(yaml, name));
+		put(yaml, " }\n");
+	}
+}
+
+static void put_modules(struct yaml *yaml, const struct recovered_guest *guest)
+{
+	const struct booted *booted = &guest->booted;
+
+	if (!strcmp(booted->protocol, "linux") && guest->modules.count) {
+		put(yaml, "  initrd: %s\n", quoted(yaml, guest->modules.items[0]));
+		return;
+	}
+	for (size_t i = 0; i < guest->modules.count; i++) {
+		const char *args = booted->modules.items[i].args;
+
+		put(yaml, "%s    - { path: %s", i ? "" : "  modules:\n",
+		    quoted(yaml, guest->modules.items[i]));
+		if (*args)
+			put(yaml, ", args: %s", quoted(yaml, args));
+		put(yaml, " }\n");
+	}
+}
+
+static void put_boot(struct yaml *yaml, const struct recovered_guest *guest)
+{
+	const struct booted *booted = &guest->booted;
+
+	put(yaml, "boot:\n  protocol: %s\n", booted->protocol);
+	put(yaml, "  kernel: %s\n", quoted(yaml, guest->kernel ? guest->kernel : ""));
+	put_modules(yaml, guest);
+	if (*booted->cmdline)
+		put(yaml, "  cmdline: %s\n", quoted(yaml, booted->cmdline));
+	if (guest->unpacked)
+		put(yaml, "  unpack: true\n");
+	if (!strcmp(booted->protocol, "raw") && booted->segments.count)
+		put(yaml, "  raw: { load-address: 0x%llx, entry: 0x%llx, mode: %s }\n",
+		    (unsigned long long)booted->segments.items[0]->gpa,
+		    (unsigned long long)booted->entry, booted->mode);
+}
+
+/* ------------------------------------------------------------------------------------ devices and the rest */
+
+static void put_serial(struct yaml *yaml, const struct hv_device *device, bool first)
+{
+	put(yaml, "%s    - { id: %s, io: 0x%llx, irq: %u, backend: %s }\n", first ? "  serial:\n" : "",
+	    image_text(yaml->image, device->name), (unsigned long long)device->base, device->gsi,
+	    device->parameter[0] == HV_UART_CONSOLE ? "console" : "none");
+}
+
+static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
+{
+	const struct hv_device *exit = image_device(yaml->image, guest, HV_DEVICE_DEBUG_EXIT);
+	bool first = true;
+
+	if (!exit && !image_device(yaml->image, guest, HV_DEVICE_UART))
+		return;
+	put(yaml, "devices:\n");
+	for (uint32_t i = 0; i < guest->devices.count; i++) {
+		const struct hv_device *device = &yaml->image->devices[guest->devices.first + i];
+
+		if (device->kind != HV_DEVICE_UART)
+			continue;
+		put_serial(yaml, device, first);
+		first = false;
+	}
+	if (exit)
+		put(yaml, "  debug-exit: { io: 0x%llx }\n", (unsigned long long)exit->base);
+}
+
+/* An identifier of an ACPI table, without the spaces that fill it up. */
+static const char *identifier(const struct yaml *yaml, struct bytes table, uint64_t at, size_t width)
+{
+	char text[9] = "";
+
+	for (size_t i = 0; i < width; i++)
+		text[i] = (char)bytes_u8(table, at + i);
+	for (size_t i = width; i-- > 0 && (text[i] == ' ' || !text[i]);)
+		text[i] = 0;
+	return quoted(yaml, text);
+}
+
+/* Every table carries them; the FADT is always there. */
+static void put_acpi(struct yaml *yaml, const struct hv_guest *guest)
+{
+	for (uint32_t i = 0; i < guest->loads.count; i++) {
+		struct bytes table =
+			image_load_bytes(yaml->image, &yaml->image->loads[guest->loads.first + i]);
+
+		if (table.size < 36 || memcmp(table.data, "FACP", 4))
+			continue;
+		put(yaml, "acpi: { oem-id: %s, oem-table-id: %s, oem-revision: %u }\n",
+		    identifier(yaml, table, 10, 6), identifier(yaml, table, 16, 8),
+		    bytes_u32(table, 24));
+		return;
+	}
+}
+
+static void put_event(struct yaml *yaml, const char *key, const struct hv_event *event)
+{
+	static const char *const actions[] = { "destroy", "restart", "preserve" };
+	char within[32];
+
+	put(yaml, "  %s: { action: %s, max-restarts: %u, within: %s, then: %s }\n", key,
+	    actions[event->action % 3], event->max_restarts,
+	    unit_text(duration_units, event->window_ms, within, sizeof(within)),
+	    actions[event->then % 3]);
+}
+
+struct bytes decompile_guest(const struct decompiled *d, const struct recovered_guest *guest)
+{
+	const struct hv_guest *record = guest->record;
+	struct yaml yaml = { .image = d->image };
+	bool pit = image_device(d->image, record, HV_DEVICE_PIT);
+	bool hpet = image_device(d->image, record, HV_DEVICE_HPET);
+
+	put(&yaml, "# Recovered from an image by hvcc decompile.\n");
+	put(&yaml, "schema: hvcc/guest/v1\nname: %s\n", image_text(d->image, record->name));
+	put_vcpus(&yaml, record);
+	put_cpu(&yaml, guest);
+	put_memory(&yaml, record);
+	put_boot(&yaml, guest);
+	put_devices(&yaml, record);
+	put_acpi(&yaml, record);
+	put(&yaml, "timers: [%s%s%s]\n", pit ? "pit" : "", pit && hpet ? ", " : "", hpet ? "hpet" : "");
+	put(&yaml, "events:\n");
+	put_event(&yaml, "on-poweroff", &record->on_poweroff);
+	put_event(&yaml, "on-reboot", &record->on_reboot);
+	put_event(&yaml, "on-crash", &record->on_crash);
+	put(&yaml, "pv: %s\n", record->pv & HV_PV_KVM ? "[kvm]" : "none");
+	return finish(&yaml);
+}
+
+struct bytes decompile_system(const struct decompiled *d)
+{
+	static const char *const levels[] = { "error", "warning", "info", "debug" };
+	const struct hv_system *system = d->image->system;
+	struct yaml yaml = { .image = d->image };
+
+	put(&yaml, "# Recovered from an image by hvcc decompile.\n");
+	put(&yaml, "schema: hvcc/system/v1\nname: %s\nguests:\n", image_text(d->image, system->name));
+	for (size_t i = 0; i < d->guests.count; i++)
+		put(&yaml, "  - %s\n", quoted(&yaml, d->guests.items[i].path));
+	put(&yaml, "console: { io: 0x%x, baud: %u, log-level: %s }\n", system->console_port,
+	    system->console_baud, levels[system->log_level % 4]);
+	if (system->flags & HV_SYSTEM_DEBUG_EXIT)
+		put(&yaml, "debug-exit: 0x%x\n", system->debug_exit_port);
+	put(&yaml, "poweroff-when-idle: %s\n",
+	    system->flags & HV_SYSTEM_POWEROFF_WHEN_IDLE ? "true" : "false");
+	put(&yaml, "mitigations: %s\n",
+	    system->flags & HV_SYSTEM_NO_MITIGATIONS ? "false" : "true");
+	return finish(&yaml);
+}

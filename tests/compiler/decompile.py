@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""hvcc decompile: what comes back builds to the same records, positions and folders apart. TAP."""
+import glob
+import json
+import os
+import struct
+import subprocess
+import tempfile
+
+import kernels
+from blobs import Blob
+
+top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+hvcc = os.environ.get("HVCC", os.path.join(top, "build/asan/hvcc"))
+RAW = "boot: { kernel: raw.bin, protocol: raw, raw: { load-address: 0x8000, entry: 0x8010 } }"
+HEAD = "schema: hvcc/guest/v1\nname: g\n"
+MEMORY = "memory: { size: 64MiB }\n"
+
+GUESTS = {
+    "raw, real mode": MEMORY + RAW,
+    "raw, protected mode": MEMORY + RAW.replace("entry: 0x8010", "entry: 0x8010, mode: protected"),
+    "raw, long mode": MEMORY + RAW.replace("entry: 0x8010", "entry: 0x8010, mode: long"),
+    "bzImage": MEMORY + "boot: { kernel: bz, initrd: sub/initrd, cmdline: 'a \"b\" c' }",
+    "bzImage without initrd": MEMORY + "boot: { kernel: bz }",
+    "bzImage, unpacked": MEMORY + "boot: { kernel: bz, unpack: true, cmdline: nokaslr }",
+    "vmlinux": MEMORY + "boot: { kernel: vmlinux, protocol: linux }",
+    "PVH": MEMORY + "boot: { kernel: vmlinux, initrd: sub/initrd, cmdline: x }",
+    "PVH with modules": MEMORY + "boot: { kernel: vmlinux, modules: [ { path: sub/initrd }, { path: raw.bin, args: 'm n' } ] }",
+    "PVH, unpacked": MEMORY + "boot: { kernel: bz, protocol: pvh, unpack: true, cmdline: nokaslr }",
+    "Multiboot, ELF": MEMORY + "boot: { kernel: mb1.elf, cmdline: x y }",
+    "Multiboot, headers loaded": MEMORY + "boot: { kernel: whole.elf, modules: [ { path: raw.bin, args: z } ] }",
+    "Multiboot with addresses": MEMORY + "boot: { kernel: mb1.bin }",
+    "Multiboot2": MEMORY + "boot: { kernel: mb2.elf, cmdline: q, modules: [ { path: raw.bin, args: z }, { path: bz } ] }",
+    "Multiboot2 with addresses": MEMORY + "boot: { kernel: mb2.bin }",
+    "4 GiB": "memory: { size: 4GiB }\n" + RAW,
+    "regions": "memory: { regions: [ { gpa: 0, size: 2MiB, name: low }, { gpa: 0x200000, size: 384KiB, kind: reserved }, "
+               "{ gpa: 0x400000, size: 63MiB } ] }\n" + RAW,
+    "topology": "vcpus: { topology: { sockets: 2, dies: 2, cores: 3, threads: 2 }, pin: { 0: 4, 23: 5 } }\n" + MEMORY + RAW,
+    "xAPIC": "vcpus: { count: 2, apic: { mode: xapic } }\n" + MEMORY + RAW,
+    "devices": MEMORY + RAW + "\ndevices: { serial: [ { id: com1 }, { id: com2, io: 0x2f8, irq: 3, backend: none } ], debug-exit: {} }",
+    "ACPI names": MEMORY + RAW + "\nacpi: { oem-id: ACME, oem-table-id: TABLE, oem-revision: 7 }",
+    "events": MEMORY + RAW + "\nevents: { on-poweroff: preserve, on-reboot: { action: restart, max-restarts: 3, within: 90s, then: preserve } }",
+    "no pv, one timer": MEMORY + RAW + "\npv: none\ntimers: [hpet]",
+    "no pv": "vcpus: { apic: { mode: xapic } }\n" + MEMORY + RAW + "\npv: none",
+}
+MODELS = ["none", "host", "x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4", "Haswell", "Skylake-Server", "EPYC",
+          "EPYC-Rome", "EPYC-Milan"]
+POLICIES = [
+    "base x86-64-v3 without movbe; require aes, pclmulqdq; optional avx512*, sha-ni, rdseed; disable 3dnow*;"
+    " force x2apic, tsc-deadline, hypervisor; leaf 0xb.* = auto; leaf 0x80000008 { eax[23:16] = 0; }",
+    "disable avx512*; disable sse4a;", "leaf 0x16.0..2 = 0;", "base x86-64-v2; optional aes, pclmulqdq, avx2;",
+    "base x86-64-v3; require aes; require avx;", "require sse4a;", "forbid rtm; forbid hle;", "disable xsave;",
+    "leaf 0x80000008 { eax[7:0] = 40; }", "leaf 0x15 { eax = 1; ebx = 2; ecx = 0; }", "leaf 0x16.0..2 { eax = 0xffff_0000; }",
+    "leaf 0x10 = 0;", "leaf 4.1 { ebx = host; }", "leaf 1 { eax = 0x000306a9; }", "base EPYC; leaf 0x80000002 { eax = 0x20202020; }",
+    "base x86-64-v2; leaf 7.0 { ebx[8] = host; }", "disable hypervisor;", "base none; optional fpu, tsc, msr; leaf 0x19 { ecx = 0b1_x01k; }",
+]
+number = 0
+
+
+def ok(good, what, detail=""):
+    global number
+    number += 1
+    print(("ok" if good else "not ok") + f" {number} - {what}")
+    if not good:
+        print("# " + detail.replace("\n", "\n# "))
+
+
+def make_files():
+    os.mkdir("sub")
+    code = bytes((i * 13) & 0xff for i in range(5000))
+    vmlinux = kernels.elf([(0x1000000, code, 8192), (0x1200000, b"data" * 100, 4096), (0x1300000, b"", 4096)], 0x1000000,
+                          note=0x1000040)
+    header2 = kernels.multiboot2()
+    address2 = kernels.multiboot2(struct.pack("<HHIIIII", 2, 0, 24, 0x200000, 0x200000, 0, 0x210000) +
+                                  struct.pack("<HHII", 3, 0, 12, 0x200040) + bytes(4))
+    whole = bytearray(kernels.elf([(0x100000, b"", 0)], 0x100090, bits=32)[:4096])
+    whole[0x80:0x8c] = kernels.multiboot1()
+    struct.pack_into("<IIIIIIII", whole, 52, 1, 0, 0x100000, 0x100000, 4096, 8192, 7, 4096)
+    files = {
+        "raw.bin": code, "sub/initrd": b"070701" + bytes(2000), "bz": kernels.bzimage(vmlinux), "vmlinux": vmlinux,
+        "mb1.elf": kernels.elf([(0x100000, kernels.multiboot1(3) + code, 9000), (0x110000, b"x" * 10, 10)], 0x100010, bits=32),
+        "mb1.bin": kernels.multiboot1(0x10000, 0x100000, 0x100000, 0, 0x104000, 0x100020) + code,
+        "mb2.elf": kernels.elf([(0x100000, header2 + code, 9000)], 0x100020, bits=32),
+        "mb2.bin": address2 + code, "whole.elf": bytes(whole) + b"symbols",
+    }
+    for name, data in files.items():
+        with open(name, "wb") as file:
+            file.write(data)
+
+
+def plain(blob):
+    """The records as hvcc inspect has them, without positions and folders."""
+    root = json.loads(subprocess.run([hvcc, "inspect", "--json", blob], capture_output=True, check=True).stdout)
+    del root["header"]
+    for section, records in root.items():
+        for record in records if isinstance(records, list) else [records]:
+            record.pop("position", None)
+            if section in ("payloads", "loads"):
+                record["name"] = os.path.basename(record["name"])
+            if section == "payloads":
+                del record["offset"]
+    return root
+
+
+def round_trip(what, path):
+    build = subprocess.run([hvcc, "build", path, "--format", "blob", "-o", "first"], capture_output=True, text=True)
+    if build.returncode:
+        ok(False, f"{what}: builds", build.stderr)
+        return
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        run = subprocess.run([hvcc, "decompile", "first", "-o", folder], capture_output=True, text=True)
+        again = subprocess.run([hvcc, "build", f"{folder}/system.yaml", "--format", "blob", "-o", "second"],
+                               capture_output=True, text=True)
+        guest = open(glob.glob(f"{folder}/*.guest.yaml")[0]).read()
+    good = run.returncode == 0 and again.returncode == 0 and plain("first") == plain("second")
+    same_bytes = good and Blob("first").data[Blob("first").sections["bytes"][0]:][:Blob("first").count("bytes")] == \
+        Blob("second").data[Blob("second").sections["bytes"][0]:][:Blob("second").count("bytes")]
+    ok(good and same_bytes, f"{what}: comes back", run.stderr + again.stderr + guest)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as work:
+        os.chdir(work)
+        make_files()
+        for what, text in GUESTS.items():
+            with open("guest.yaml", "w") as file:
+                file.write(HEAD + text + "\n")
+            round_trip(what, "guest.yaml")
+        for model in MODELS:
+            with open("guest.yaml", "w") as file:
+                file.write(f"{HEAD}{MEMORY}{RAW}\ncpu: {{ model: {model} }}\n")
+            round_trip(f"model {model}", "guest.yaml")
+        for policy in POLICIES:
+            with open("guest.yaml", "w") as file:
+                file.write(f"{HEAD}{MEMORY}{RAW}\ncpu:\n  cpuid: |\n    {policy}\n")
+            round_trip(f"policy {policy}", "guest.yaml")
+        with open("two.yaml", "w") as file:
+            file.write("schema: hvcc/system/v1\nname: pair\nconsole: { io: 0x2f8, log-level: debug }\nmitigations: false\n"
+                       "poweroff-when-idle: false\ndebug-exit: 0x501\nguests:\n")
+            for name, boot in (("a", GUESTS["bzImage"]), ("b", GUESTS["bzImage, unpacked"]), ("c", GUESTS["raw, long mode"])):
+                file.write(f"  - name: {name}\n" + "".join(f"    {line}\n" for line in boot.split("\n")))
+        round_trip("a system of three", "two.yaml")
+        round_trip("the example hello", f"{top}/examples/hello/guest.yaml")
+        for example in sorted(glob.glob(f"{top}/examples/*/*.yaml")):
+            with open(example) as file:
+                text = file.read()
+            if "kernel: ../../build/run" not in text:
+                continue
+            with open("guest.yaml", "w") as file:
+                file.write(text.replace("../../build/run/vmlinuz", "bz").replace("../../build/run/initrd", "sub/initrd"))
+            round_trip("the example " + os.path.basename(os.path.dirname(example)), "guest.yaml")
+        # What the language cannot say is said.
+        blob = Blob("first")
+        blob.put("msrs", blob.find("msrs", 0, 0xc0010015), 24, 0x77, "<Q")
+        blob.write("patched")
+        run = subprocess.run([hvcc, "decompile", "patched", "-o", "patched.d"], capture_output=True, text=True)
+        ok(run.returncode == 1 and "does not come back: msrs[" in run.stderr, "an MSR that no policy gives is reported", run.stderr)
+        run = subprocess.run([hvcc, "decompile", "patched"], capture_output=True, text=True)
+        ok(run.returncode == 2, "without -o it is a usage error")
+        run = subprocess.run([hvcc, "decompile", "first", "-o", "/proc/nowhere"], capture_output=True, text=True)
+        ok(run.returncode == 3, "a folder that cannot be written", run.stderr)
+        print(f"1..{number}")
+
+
+main()
