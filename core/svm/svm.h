@@ -32,7 +32,7 @@ struct svm_vcpu {
 	bool nmi_blocked;
 	bool nmi_wanted;   /* an NMI waits for the end of the block or of a shadow */
 	bool watching;	   /* the next exits have to be looked at for the two below */
-	bool shadow_pending; /* an NMI waits for the end of an interrupt shadow */
+	bool look_again;   /* an event waits for a window: any exit may be one */
 	bool iret_pending; /* the IRET at iret_rip ends the block when it has been executed */
 	bool stepping;	   /* over that IRET, by TF */
 	uint64_t iret_rip;

@@ -233,9 +233,9 @@ static COLD void take_side_effects(struct vcpu *vcpu, struct svm_vcpu *svm)
 		take_vectoring(vcpu, v);
 	if (svm->iret_pending)
 		end_iret(vcpu, svm);
-	if (svm->shadow_pending)
+	if (svm->look_again)
 		vcpu_mark(vcpu, VCPU_REQUEST_EVENT);
-	svm->shadow_pending = false;
+	svm->look_again = false;
 	svm->watching = svm->iret_pending;
 	/* Breakpoints of the guest must not fire in the core: not every machine turns them off. */
 	if (v->dr7 & DR7_ENABLES)

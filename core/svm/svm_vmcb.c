@@ -189,7 +189,7 @@ void svm_vcpu_reset(struct vcpu *vcpu, bool init)
 	v->interrupt = VINT_MASKING;
 	v->intercept1 &= ~(uint32_t)(INTERCEPT_VINTR | INTERCEPT_IRET);
 	svm->nmi_blocked = svm->nmi_wanted = svm->watching = false;
-	svm->shadow_pending = svm->iret_pending = svm->stepping = false;
+	svm->look_again = svm->iret_pending = svm->stepping = false;
 	svm->task_priority = 0;
 	if (init)
 		return;
@@ -341,8 +341,9 @@ bool svm_nmi_blocked(const struct vcpu *vcpu)
 
 /*
  * Interrupts: a virtual one of the highest priority is made pending, and exits the moment before it would be taken. NMIs: IRET ends
- * the block (svm_exit.c); a shadow ends with one instruction, after which the kick of this CPU itself is taken, and whatever
- * exit comes first looks again.
+ * the block (svm_exit.c); a shadow ends with one instruction, after which the kick of this CPU itself is taken. Whatever exit
+ * comes first looks again: the guest may have opened itself up since, and a virtual interrupt that it could take at VMRUN is
+ * one that Bochs never delivers.
  */
 void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
 {
@@ -357,10 +358,10 @@ void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
 		v->intercept1 &= ~(uint32_t)INTERCEPT_VINTR;
 	}
 	svm->nmi_wanted = nmi;
-	if (likely(!nmi || svm->nmi_blocked))
-		return;
-	svm->watching = svm->shadow_pending = true;
-	cpu_kick(this_cpu());
+	svm->look_again = interrupt || (nmi && !svm->nmi_blocked);
+	svm->watching |= svm->look_again;
+	if (unlikely(nmi && !svm->nmi_blocked))
+		cpu_kick(this_cpu());
 }
 
 void svm_task_priority_changed(struct vcpu *vcpu, struct svm_vcpu *svm)
