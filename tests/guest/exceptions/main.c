@@ -202,6 +202,16 @@ static void take_debug(struct frame *frame)
 	frame->rflags &= ~0x100ull;
 }
 
+/* Under a hypervisor that intercepts #DB, as it must (a #DB in the delivery of #DB would hold the CPU for ever), Bochs loses
+ * what DR6 would have said. */
+static void check_dr6(const char *name, uint64_t got, uint64_t want)
+{
+	if (has_argument("deaf") && !on_bare())
+		skip(name, "Bochs leaves DR6 out of an intercepted #DB");
+	else
+		check_value(name, got, want);
+}
+
 /* Runs `instruction` with TF set; the trap must come right behind it. */
 #define STEP(name, instruction)                                                                                     \
 	do {                                                                                                        \
@@ -212,7 +222,8 @@ static void take_debug(struct frame *frame)
 		__asm__ volatile("pushfq; orl $0x100, (%%rsp); lea 1f(%%rip), %0; popfq; " instruction "; 1: nop" \
 				 : "=&r"(behind) : : "rax", "rbx", "rcx", "rdx", "memory", "cc");           \
 		check_value(name, trap_rip - behind, 0);                                                            \
-		check_value("... with DR6.BS, once", (trap_dr6 >> 14 & 1) + traps, 2);                             \
+		check_value("... once", traps, 1);                                                                  \
+		check_dr6("... with DR6.BS", trap_dr6 >> 14 & 1, 1);                                                \
 	} while (0)
 
 static void check_single_step(void)
@@ -268,7 +279,8 @@ static void check_breakpoints(void)
 	__asm__ volatile("lea 1f(%%rip), %0; movl $1, %1; 1: nop" : "=r"(behind), "=m"(word));
 	write_dr7(0x400);
 	check_value("a write breakpoint traps behind the write", trap_rip - behind, 0);
-	check_value("... and says which", (trap_dr6 & 0xf) << 4 | traps, 0x11);
+	check_value("... once", traps, 1);
+	check_dr6("... and says which", trap_dr6 & 0xf, 1);
 }
 
 /* ------------------------------------------------------------------------------- nested faults */
