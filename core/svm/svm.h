@@ -34,7 +34,8 @@ struct svm_vcpu {
 	bool watching;	   /* the next exits have to be looked at for the two below */
 	bool look_again;   /* an event waits for a window: any exit may be one */
 	bool iret_pending; /* the IRET at iret_rip ends the block when it has been executed */
-	bool stepping;	   /* over that IRET, by TF */
+	bool stepping;	   /* over that IRET, or out of that shadow, by TF */
+	bool shadow_step;  /* it is out of the shadow */
 	uint64_t iret_rip;
 	uint8_t task_priority; /* V_TPR as the local APIC knows it */
 };

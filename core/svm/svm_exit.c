@@ -236,6 +236,11 @@ static COLD void take_side_effects(struct vcpu *vcpu, struct svm_vcpu *svm)
 	if (svm->look_again)
 		vcpu_mark(vcpu, VCPU_REQUEST_EVENT);
 	svm->look_again = false;
+	if (svm->shadow_step) { /* whatever ended the run, the guest's flag was clear */
+		*vcpu->rflags &= ~RFLAGS_TF;
+		svm->stepping = v->exit_code == VMEXIT_EXCEPTION + VECTOR_DB;
+		svm->shadow_step = false;
+	}
 	svm->watching = svm->iret_pending;
 	/* Breakpoints of the guest must not fire in the core: not every machine turns them off. */
 	if (v->dr7 & DR7_ENABLES)

@@ -189,7 +189,7 @@ void svm_vcpu_reset(struct vcpu *vcpu, bool init)
 	v->interrupt = VINT_MASKING;
 	v->intercept1 &= ~(uint32_t)(INTERCEPT_VINTR | INTERCEPT_IRET);
 	svm->nmi_blocked = svm->nmi_wanted = svm->watching = false;
-	svm->look_again = svm->iret_pending = svm->stepping = false;
+	svm->look_again = svm->iret_pending = svm->stepping = svm->shadow_step = false;
 	svm->task_priority = 0;
 	if (init)
 		return;
@@ -339,10 +339,19 @@ bool svm_nmi_blocked(const struct vcpu *vcpu)
 	return svm_of(vcpu)->nmi_blocked;
 }
 
+/* A kick would end the run before it had begun, with the shadow still there. The guest's own single step does as well. */
+static COLD void step_out_of_shadow(struct vcpu *vcpu, struct svm_vcpu *svm)
+{
+	if (*vcpu->rflags & RFLAGS_TF)
+		return;
+	*vcpu->rflags |= RFLAGS_TF;
+	svm->stepping = svm->shadow_step = true;
+}
+
 /*
  * Interrupts: a virtual one of the highest priority is made pending, and exits the moment before it would be taken. NMIs: IRET ends
- * the block (svm_exit.c); a shadow ends with one instruction, after which the kick of this CPU itself is taken. Whatever exit
- * comes first looks again: the guest may have opened itself up since, and a virtual interrupt that it could take at VMRUN is
+ * the block (svm_exit.c); a shadow ends with one instruction, which is stepped over; behind another event the kick of this CPU
+ * itself is taken. Whatever exit comes first looks again: the guest may have opened itself up since, and a virtual interrupt that it could take at VMRUN is
  * one that Bochs never delivers.
  */
 void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
@@ -360,7 +369,11 @@ void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
 	svm->nmi_wanted = nmi;
 	svm->look_again = interrupt || (nmi && !svm->nmi_blocked);
 	svm->watching |= svm->look_again;
-	if (unlikely(nmi && !svm->nmi_blocked))
+	if (likely(!nmi || svm->nmi_blocked))
+		return;
+	if (*vcpu->shadow & 1)
+		step_out_of_shadow(vcpu, svm);
+	else
 		cpu_kick(this_cpu());
 }
 
