@@ -171,6 +171,12 @@ unit_vuart := core/dev/vuart.c $(shim)
 unit_acpi_pm := core/dev/acpi_pm.c core/dev/debug_exit.c $(shim)
 unit_pci_host := core/pci/ecam.c core/pci/config_space.c $(shim)
 unit_kvm := core/pv/kvm_features.c core/pv/kvm_clock.c core/pv/kvm_eoi.c $(unit_vlapic)
+# Guest memory, its page walk, its buses.
+units_core += bus memory guest_walk
+space_sources := core/space/memory.c core/space/write_guard.c core/mm/ptab.c core/lib/status.c tests/core/unit/shim/guest_ram.c
+unit_bus := core/space/bus.c core/lib/status.c
+unit_memory := core/space/dma.c $(space_sources)
+unit_guest_walk := core/space/guest_walk.c $(space_sources)
 units_contract :=
 # From bytes to a checked model.
 front_sources := $(foreach f,base diag yaml validate policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
