@@ -178,12 +178,14 @@ unit_bus := core/space/bus.c core/lib/status.c
 unit_memory := core/space/dma.c $(space_sources)
 unit_guest_walk := core/space/guest_walk.c $(space_sources)
 # The common half of a vCPU against a backend without a processor.
-units_contract := events exits
+units_contract := events exits irq_routing policy
 vcpu_sources := $(addprefix core/vcpu/,vcpu.c inject.c exit.c exit_cpuid.c exit_cr.c exit_halt.c exit_hypercall.c exit_mmio.c \
 	exit_msr.c exit_pio.c cpuid.c msr.c) core/space/bus.c core/space/guest_walk.c core/lib/format.c \
 	$(emul_sources) $(space_sources) $(addprefix tests/core/unit/shim/,fake_backend.c quiet_log.c)
 unit_events := $(vcpu_sources)
 unit_exits := $(vcpu_sources)
+unit_irq_routing := core/vm/irq.c $(vcpu_sources)
+unit_policy := core/vcpu/policy.c $(vcpu_sources)
 # From bytes to a checked model.
 front_sources := $(foreach f,base diag yaml validate policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
 	$(patsubst %.o,$(B)/generated/%.c,$(compiler_generated))
