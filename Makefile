@@ -43,7 +43,10 @@ core_pci      := ecam.o config_space.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
 core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vm sched dev pv pci boot
-core_objects := $(foreach f,$(core_folders),$(addprefix $(B)/core/$(f)/,$(core_$(f))))
+# A backend is one object that shows its table of functions and nothing else.
+core_backends := svm
+core_objects := $(foreach f,$(filter-out $(core_backends),$(core_folders)),$(addprefix $(B)/core/$(f)/,$(core_$(f)))) \
+	$(patsubst %,$(B)/core/%.o,$(core_backends))
 
 # --------------------------------------------------------------------------------- the compiler
 hvcc_cflags := -std=gnu11 -O2 -g $(warnings) $(reproducible) -D_GNU_SOURCE -Icompiler -I. -I$(B)/generated
@@ -87,6 +90,9 @@ $(B)/core/%.o: core/%.S
 	$(CC) $(core_cflags) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
 # These are what the compiler makes of loops: they must not become calls of themselves.
 $(B)/core/lib/string.o: core_cflags += -fno-builtin -fno-tree-loop-distribute-patterns
+$(B)/core/svm.o: $(addprefix $(B)/core/svm/,$(core_svm))
+	$(LD) -r -o $@ $^
+	objcopy --keep-global-symbol=svm_backend $@
 # An archive, so that only what boot reaches is in the image.
 $(B)/core/core.a: $(core_objects)
 	rm -f $@

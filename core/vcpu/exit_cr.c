@@ -142,6 +142,11 @@ enum verdict exit_xsetbv(struct vcpu *vcpu)
 	struct vcpu_paging paging;
 
 	vcpu->backend->get_paging(vcpu, &paging);
+	/* The processor looks at this before it exits; QEMU 10 does not. */
+	if (!(paging.cr4 & CR4_OSXSAVE)) {
+		vcpu_raise(vcpu, VECTOR_UD);
+		return VERDICT_RESUME;
+	}
 	if (paging.cpl || (uint32_t)vcpu->gpr[RCX] || !xcr0_is_valid(vcpu->guest, value) || !xsetbv_safe(0, value)) {
 		vcpu_raise_error(vcpu, VECTOR_GP, 0);
 		return VERDICT_RESUME;

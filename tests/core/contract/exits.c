@@ -561,6 +561,7 @@ static void test_xsetbv(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		setup(state);
 		fake_guest.xcr0 = 0xe7;
+		arch->cr[4] = CR4_OSXSAVE;
 		vcpu->gpr[RAX] = rows[i].xcr0;
 		vcpu->gpr[RDX] = rows[i].xcr0 >> 32;
 		vcpu->gpr[RCX] = rows[i].index;
@@ -573,6 +574,10 @@ static void test_xsetbv(void **state)
 	setup(state);
 	fake_guest.xcr0 = 7;
 	vcpu->gpr[RAX] = 7;
+	run((struct vcpu_exit){.reason = EXIT_XSETBV, .length = 3});
+	expect_exception(VECTOR_UD);
+	vcpu->exception.valid = false;
+	arch->cr[4] = CR4_OSXSAVE;
 	arch->segments[EMUL_SS].attributes = 0xcf3; /* user mode */
 	run((struct vcpu_exit){.reason = EXIT_XSETBV, .length = 3});
 	expect_exception(VECTOR_GP);
