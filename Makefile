@@ -66,10 +66,11 @@ compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcf
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_cmd      := check.o codes.o completion.o config.o explain.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
 # Looking into images: from the bytes back.
-compiler_audit    := audit.o boot.o claim.o decompile.o image.o kernel_file.o policy_text.o recover.o same.o
-compiler_cmd      += open.o audit.o decompile.o
+compiler_audit    := audit.o boot.o claim.o compare.o decompile.o facts.o image.o kernel_file.o policy_text.o recover.o same.o shape.o
+compiler_picture  := devices.o dot.o links.o memory_map.o outline.o scene.o svg.o topology.o
+compiler_cmd      += open.o audit.o decompile.o diff.o graph.o
 
-compiler_folders := base diag yaml validate policy model check kernel lower acpi emit audit cmd
+compiler_folders := base diag yaml validate policy model check kernel lower acpi emit audit picture cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))
 # Made when hvcc is built: C in build/generated, and the headers that must be there before anything is compiled.
 compiler_generated := schema_tables.o policy_parser.o policy_lexer.o
@@ -305,7 +306,7 @@ check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full'
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
 check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
-check_always += tests/compiler/audit.py tests/compiler/decompile.py
+check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py
 
 .PHONY: run check check-now check-full check-full-now boots bench style install
 $(B)/setup-%: tests/emulators/setup.sh

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/kernel_file.h"
+#include "audit/shape.h"
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/units.h"
@@ -62,41 +62,16 @@ static struct bytes finish(struct yaml *yaml)
 
 /* --------------------------------------------------------------------------------------------- vCPUs */
 
-/* How many vCPUs from the first one on share its ids. */
-static uint32_t run_of(const struct image *image, struct hv_run vcpus, bool core)
-{
-	const struct hv_vcpu *first = &image->vcpus[vcpus.first];
-	uint32_t count = 1;
-
-	while (count < vcpus.count && first[count].node_id == first->node_id &&
-	       (!core || first[count].core_id == first->core_id))
-		count++;
-	return count;
-}
-
-/* Leaf 0xB says how many there are in a package. */
-static uint32_t package_of(const struct image *image, const struct hv_guest *guest)
-{
-	const struct hv_cpu_policy *policy = image_any_policy(image, guest);
-	const struct hv_cpuid *row = policy ? image_cpuid(image, policy, 0xb, 1) : NULL;
-
-	return row && row->value[1] ? row->value[1] : guest->vcpus.count;
-}
-
 static void put_vcpus(struct yaml *yaml, const struct hv_guest *guest)
 {
 	const struct image *image = yaml->image;
-	uint32_t count = guest->vcpus.count, package = package_of(image, guest);
-	uint32_t die = run_of(image, guest->vcpus, false), threads = run_of(image, guest->vcpus, true);
+	struct shape shape = shape_of(image, guest);
 	const char *join = "";
 
-	put(yaml, "vcpus:\n  count: %u\n", count);
-	/* A die with more than 256 cores, or ids by hand: the shape cannot be told from the ids. */
-	if (count % package || package % die || die % threads)
-		die = package = count, threads = 1;
-	put(yaml, "  topology: { sockets: %u, dies: %u, cores: %u, threads: %u }\n", count / package,
-	    package / die, die / threads, threads);
-	for (uint32_t i = 0; i < count; i++) {
+	put(yaml, "vcpus:\n  count: %u\n", guest->vcpus.count);
+	put(yaml, "  topology: { sockets: %u, dies: %u, cores: %u, threads: %u }\n", shape.sockets,
+	    shape.dies, shape.cores, shape.threads);
+	for (uint32_t i = 0; i < guest->vcpus.count; i++) {
 		const struct hv_vcpu *vcpu = &image->vcpus[guest->vcpus.first + i];
 
 		if (vcpu->host_cpu == HV_NONE)

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""hvcc diff, graph and inspect --listing: what differs is said, rights first; pictures hold what is there. TAP."""
+import json
+import os
+import subprocess
+import tempfile
+import xml.etree.ElementTree as tree
+
+top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+hvcc = os.environ.get("HVCC", os.path.join(top, "build/asan/hvcc"))
+BASE = """schema: hvcc/guest/v1
+name: g
+vcpus: { topology: { sockets: 2, cores: 2, threads: 2 }, pin: { 0: 4 } }
+cpu:
+  model: x86-64-v3
+  cpuid: |
+    require aes;
+    optional spec-ctrl;
+memory: { size: 4MiB }
+boot: { kernel: kernel, protocol: raw, raw: { load-address: 0x8000, entry: 0x8000 } }
+devices: { serial: [ { id: com1 } ] }
+"""
+# (what is replaced, by what, how the change shows: rights or other, sign, words, place on either side)
+CHANGES = [
+    ("require aes;", "", "rights", "lost", "cpuid", "aes", None),
+    ("optional spec-ctrl;", "", "rights", "lost", "msr", "0x48 IA32_SPEC_CTRL", None),
+    ("require aes;", "require aes; optional rdseed;", "rights", "gained", "cpuid", "rdseed", None),
+    ("require aes;", "optional aes;", "rights", "changed", "cpuid", "aes", "b.yaml:6"),
+    ("model: x86-64-v3", "model: x86-64-v2", "rights", "lost", "cpuid", "avx2", None),
+    ("4MiB", "8MiB", "rights", "gained", "memory", "0x000000000000", "b.yaml:9:17"),
+    ("0: 4", "0: 5", "rights", "changed", "cpus", "vCPU 0", "b.yaml:3"),
+    ("sockets: 2", "sockets: 1", "rights", "lost", "cpus", "vCPUs", "b.yaml:3"),
+    ("{ id: com1 }", "{ id: com1, io: 0x2f8, irq: 3 }", "rights", "gained", "ports", "0x2f8-0x2ff", "b.yaml:11"),
+    ("{ id: com1 }", "{ id: com1, backend: none }", "other", "changed", "device", "com1", "b.yaml:11"),
+    ("entry: 0x8000", "entry: 0x8010", "other", "changed", "boot", "entry", None),
+    ("name: g\n", "name: g\nevents: { on-crash: restart }\n", "other", "changed", "event", "on-crash", None),
+    ("name: g\n", "name: h\n", "rights", "gained", "guest", "", "b.yaml:2"),
+]
+number = 0
+
+
+def ok(good, what, detail=""):
+    global number
+    number += 1
+    print(("ok" if good else "not ok") + f" {number} - {what}")
+    if not good:
+        print("# " + detail.replace("\n", "\n# "))
+
+
+def run(*command):
+    return subprocess.run([hvcc, *command], capture_output=True, text=True)
+
+
+def write(name, text):
+    with open(name, "w") as file:
+        file.write(text)
+
+
+def differences():
+    for old, new, part, change, kind, key, place in CHANGES:
+        assert old in BASE
+        write("b.yaml", BASE.replace(old, new, 1))
+        result = run("diff", "--json", "a.yaml", "b.yaml")
+        rows = json.loads(result.stdout)[part] if result.returncode == 0 else []
+        found = [r for r in rows if (r["change"], r["kind"], r["key"]) == (change, kind, key)]
+        good = found and (not place or (found[0]["new"]["position"] or "").startswith(place))
+        ok(bool(good), f"diff: {old.strip()} -> {new.strip() or 'nothing'}: {change} {kind} {key}",
+           result.stderr + result.stdout[:2000])
+        back = run("diff", "--json", "b.yaml", "a.yaml")
+        other = {"gained": "lost", "lost": "gained", "changed": "changed"}[change]
+        rows = json.loads(back.stdout)[part]
+        ok(any((r["change"], r["kind"], r["key"]) == (other, kind, key) for r in rows), f"... and back: {other}",
+           back.stdout[:2000])
+    text = run("diff", "--exit-code", "a.yaml", "b.yaml")
+    ok(text.returncode == 1 and text.stdout.startswith("rights gained\n  + h: guest"), "diff: rights come first", text.stdout)
+    ok(run("diff", "a.yaml", "b.yaml").returncode == 0, "diff: exit 0 without --exit-code")
+    same = run("diff", "--exit-code", "a.yaml", "a.blob")
+    ok(same.returncode == 0 and same.stdout == "no difference\n", "diff: a file and its image", same.stdout + same.stderr)
+    write("bad.yaml", BASE.replace("4MiB", "4MiBs"))
+    bad = run("diff", "a.yaml", "bad.yaml")
+    ok(bad.returncode == 1 and "bad.yaml:9" in bad.stderr, "diff: errors of the second file have their places", bad.stderr)
+    ok(run("diff", "a.yaml", "nothing").returncode == 3, "diff: a file that is not there")
+
+
+def texts(svg):
+    return [t.text for t in tree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def inside(svg):
+    """Every box and text lies in the picture."""
+    root = tree.fromstring(svg)
+    width, height = float(root.get("width")), float(root.get("height"))
+    rects = list(root.iter("{http://www.w3.org/2000/svg}rect"))
+    return rects and all(float(r.get("x")) + float(r.get("width")) <= width + 1 and
+                         float(r.get("y")) + float(r.get("height")) <= height + 1 for r in rects)
+
+
+def pictures():
+    want = {
+        "topology": ["socket 1", "core 1", "vCPU 7", "APIC 0 → CPU 4"],
+        "memory": ["0xfee00000", "lapic registers  ·  4 KiB", "RAM  ·  4 MiB", "0x00008000", "ACPI tables"],
+        "devices": ["com1 (uart)", "ports 0x3f8-0x3ff, console of the core", "interrupt 4", "00:00.0 host-bridge"],
+        "shares": ["host CPU 4", "console of the core", "file kernel", "host CPUs that are free"],
+    }
+    for view, words in want.items():
+        svg = run("graph", "a.yaml", "--view", view).stdout
+        have = texts(svg)
+        missing = [w for w in words if not any(w in t for t in have)]
+        ok(not missing and inside(svg), f"graph: {view} as SVG", f"missing {missing} in {have}")
+        outline = run("graph", "a.yaml", "--view", view, "--type", "text").stdout
+        missing = [w for w in words if w not in outline]
+        ok(not missing, f"graph: {view} as text", f"missing {missing} in {outline}")
+        dot = run("graph", "a.yaml", "--view", view, "--type", "dot").stdout
+        ok(dot.startswith("digraph") and dot.count("{") == dot.count("}") and words[0] in dot, f"graph: {view} as DOT", dot)
+    ok(run("graph", "a.blob").stdout == run("graph", "a.yaml").stdout, "graph: an image gives the same picture")
+    ok(run("graph", "a.yaml", "-o", "a.svg").returncode == 0 and open("a.svg").read() == run("graph", "a.yaml").stdout,
+       "graph: -o writes a file")
+    ok(run("graph", "a.yaml", "--guest", "g").returncode == 0, "graph: one guest")
+    for wrong in (["--guest", "other"], ["--view", "nothing"], ["--type", "png"]):
+        ok(run("graph", "a.yaml", *wrong).returncode == 2, f"graph: {' '.join(wrong)} is a usage error")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as work:
+        os.chdir(work)
+        with open("kernel", "wb") as file:
+            file.write(b"\xeb\xfe" * 64)
+        write("a.yaml", BASE)
+        built = run("build", "a.yaml", "--format", "blob", "-o", "a.blob")
+        ok(built.returncode == 0, "the sample builds", built.stderr)
+        differences()
+        pictures()
+        print(f"1..{number}")
+
+
+main()
