@@ -39,7 +39,7 @@ core_vm       := irq.o vm.o
 core_sched    := sched.o
 core_dev      := vlapic.o vlapic_timer.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
-core_pci      := ecam.o config_space.o
+core_pci      := ecam.o config_space.o bar.o msi.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
 core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vm sched dev pv pci boot
@@ -176,7 +176,7 @@ unit_vhpet := core/dev/vhpet.c $(shim)
 unit_vrtc := core/dev/vrtc.c $(shim)
 unit_vuart := core/dev/vuart.c $(shim)
 unit_acpi_pm := core/dev/acpi_pm.c core/dev/debug_exit.c $(shim)
-unit_pci_host := core/pci/ecam.c core/pci/config_space.c $(shim)
+unit_pci_host := $(patsubst %.o,core/pci/%.c,$(core_pci)) $(shim)
 unit_kvm := core/pv/kvm_features.c core/pv/kvm_clock.c core/pv/kvm_eoi.c $(unit_vlapic)
 # Guest memory, its page walk, its buses.
 units_core += bus memory guest_walk

@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include "lib/bits.h"
+#include "pci/bar.h"
 #include "pci/config_space.h"
+#include "pci/msi.h"
 #include "pci/pci.h"
 #include "tests/core/unit/shim/machine.h"
 
@@ -123,12 +125,113 @@ static void config_spaces(void **state)
 	assert_int_equal(config_capability(&space, 0x05), 0);
 }
 
+/* Sets registers at reset and their masks, 32 bits each. */
+static void put(unsigned int offset, uint32_t value, uint32_t mask)
+{
+	memcpy(machine.config[0] + offset, &value, 4);
+	memcpy(machine.mask[0] + offset, &mask, 4);
+}
+
+static void windows(void **state)
+{
+	struct config_space space = { .reset = machine.config[0], .mask = machine.mask[0] };
+	static const struct {
+		uint64_t base, size;
+		bool port, wide;
+	} expected[PCI_BARS] = {
+		{ 0xc040, 0x20, true, false },	       /* ports */
+		{ 0xfebd1000, 0x1000, false, false },  /* memory */
+		{ 0x4600000000, 0x200000000, false, true }, /* 64 bits, 8 GiB */
+		{ 0 },				       /* its upper half */
+		{ 0 },				       /* not there */
+		{ 0xfe000000, 0x1000000, false, false }, /* says 64 bits but is the last: 32 */
+	};
+
+	(void)state;
+	put(0x10, 1, 0xffffffe0);
+	put(0x14, 0, 0xfffff000);
+	put(0x18, 0xc, 0);
+	put(0x1c, 0, 0xfffffffe);
+	put(0x20, 0, 0);
+	put(0x24, 4, 0xff000000);
+	config_reset(&space);
+	config_write(&space, 0x10, 4, 0xc05f);
+	config_write(&space, 0x14, 4, 0xfebd1234);
+	config_write(&space, 0x18, 4, 0xffffffff);
+	config_write(&space, 0x1c, 4, 0x47);
+	config_write(&space, 0x24, 4, 0xfe123456);
+	for (unsigned int i = 0; i < PCI_BARS; i++) {
+		struct bar_window w = bar_window(&space, i);
+
+		assert_int_equal(w.size, expected[i].size);
+		assert_int_equal(w.base, expected[i].base);
+		assert_int_equal(w.port, expected[i].port);
+		assert_int_equal(w.wide, expected[i].wide);
+		assert_false(w.decoded);
+	}
+	config_write(&space, PCI_COMMAND, 2, PCI_COMMAND_IO);
+	assert_true(bar_window(&space, 0).decoded);
+	assert_false(bar_window(&space, 1).decoded);
+	config_write(&space, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	assert_false(bar_window(&space, 0).decoded);
+	assert_true(bar_window(&space, 2).decoded);
+	assert_false(bar_window(&space, 4).decoded);
+	assert_int_equal(bar_window(&space, 6).size, 0);
+}
+
+static void expect_message(uint64_t address, uint32_t data)
+{
+	assert_true(machine.messages_read < machine.messages);
+	assert_int_equal(machine.message[machine.messages_read].address, address);
+	assert_int_equal(machine.message[machine.messages_read].data, data);
+	assert_int_equal(machine.message[machine.messages_read++].requester, 0x18);
+}
+
+static void messages(void **state)
+{
+	struct config_space space = { .reset = machine.config[0], .mask = machine.mask[0], .bdf = 0x18 };
+
+	(void)state;
+	put(0x40, 0x01860005 | 0x50 << 8, 0x00710000); /* 64 bits, masks, eight messages */
+	put(0x44, 0, 0xfffffffc);
+	put(0x48, 0, 0xffffffff);
+	put(0x4c, 0, 0xffff);
+	put(0x50, 0, 0xff);
+	put(0x54, 0, 0);
+	config_reset(&space);
+	assert_false(msi_raise(&machine, &space, 0)); /* not enabled: the pin's */
+	config_write(&space, 0x44, 4, 0xfee01000);
+	config_write(&space, 0x48, 4, 1);
+	config_write(&space, 0x4c, 2, 0x4049);
+	config_write(&space, 0x42, 2, 0x0071); /* it asks for 128: eight */
+	assert_true(msi_raise(&machine, &space, 3));
+	expect_message(0x1fee01000, 0x404b);
+	assert_true(msi_raise(&machine, &space, 9));
+	expect_message(0x1fee01000, 0x4049);
+	config_write(&space, 0x42, 2, 0x0011); /* two */
+	assert_true(msi_raise(&machine, &space, 3));
+	expect_message(0x1fee01000, 0x4049);
+	config_write(&space, 0x50, 4, 0x3);
+	assert_true(msi_raise(&machine, &space, 0));
+	assert_true(msi_raise(&machine, &space, 1));
+	assert_int_equal(machine.messages_read, machine.messages);
+	assert_int_equal(config_read(&space, 0x54, 4), 3);
+	config_write(&space, 0x50, 4, 0x1);
+	msi_written(&machine, &space);
+	expect_message(0x1fee01000, 0x4049);
+	assert_int_equal(config_read(&space, 0x54, 4), 1);
+	msi_written(&machine, &space);
+	assert_int_equal(machine.messages_read, machine.messages);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ecam, start, end),
 		cmocka_unit_test_setup_teardown(ports, start, end),
 		cmocka_unit_test_setup_teardown(config_spaces, start, end),
+		cmocka_unit_test_setup_teardown(windows, start, end),
+		cmocka_unit_test_setup_teardown(messages, start, end),
 	};
 
 	return cmocka_run_group_tests_name("pci_host", tests, NULL, NULL);
