@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the blob's records to VMs that can be started: memory, policy, devices, vCPUs, CPUs. Everything is taken from the pool here. */
+/* From the blob's records to VMs that can be started: memory, policy, devices, vCPUs, CPUs.
+ * Everything is taken from the pool here. */
 #include "boot/build_vm.h"
 
 #include "blob/blob.h"
@@ -19,8 +20,8 @@
 #include "x86/insn.h"
 
 static const struct device_ops *const device_kinds[] = {
-	&vlapic_ops,  &vioapic_ops, &vpic_ops,	     &vpit_ops,	      &vhpet_ops, &vrtc_ops,
-	&vuart_ops,   &acpi_pm_ops, &debug_exit_ops, &pci_host_ops,   &kvm_ops,
+	&vlapic_ops, &vioapic_ops, &vpic_ops,       &vpit_ops,     &vhpet_ops, &vrtc_ops,
+	&vuart_ops,  &acpi_pm_ops, &debug_exit_ops, &pci_host_ops, &kvm_ops,
 };
 
 /* ---- memory */
@@ -52,7 +53,8 @@ static bool wants_frames(const struct hv_region *r)
 	return r->backing == HV_BACKING_ANY || r->backing == HV_BACKING_PAYLOAD;
 }
 
-/* How much from gpa on can lie in pages of the largest size: up to the next boundary of a size that gpa is not on. */
+/* How much from gpa on can lie in pages of the largest size: up to the next boundary of a size that
+ * gpa is not on. */
 static uint64_t aligned_part(uint64_t gpa, uint64_t size)
 {
 	static const uint64_t sizes[] = {PAGE_SIZE_2M, PAGE_SIZE_1G};
@@ -63,7 +65,8 @@ static uint64_t aligned_part(uint64_t gpa, uint64_t size)
 	return size;
 }
 
-static enum status place_part(struct memory *memory, const struct hv_region *r, uint64_t gpa, uint64_t size)
+static enum status place_part(struct memory *memory, const struct hv_region *r, uint64_t gpa,
+			      uint64_t size)
 {
 	while (size) {
 		struct memory_extent e = {.gpa = gpa, .region = r};
@@ -151,7 +154,8 @@ static enum status build_memory(struct vm *vm, const struct vcpu_backend *backen
 	memory->capacity = extent_capacity(g);
 	vm->guest.memory = memory;
 	reserve_init(&memory->reserve, phys_to_virt);
-	s = ptab_init(&memory->nested, backend->nested, &table_effects, memory, 4, cpu_features.page_1g ? 3 : 2);
+	s = ptab_init(&memory->nested, backend->nested, &table_effects, memory, 4,
+		      cpu_features.page_1g ? 3 : 2);
 	if (s == STATUS_OK)
 		s = build_regions(vm, memory);
 	if (s == STATUS_OK)
@@ -202,8 +206,9 @@ static enum status build_devices(struct vm *vm)
 
 		if (s == STATUS_OK)
 			continue;
-		log_guest(LOG_ERROR, vm->guest.name, "device %s: %s%s", blob_string(vm->blob, record->name),
-			  status_name(s), blob_place(vm->blob, record->position, place));
+		log_guest(LOG_ERROR, vm->guest.name, "device %s: %s%s",
+			  blob_string(vm->blob, record->name), status_name(s),
+			  blob_place(vm->blob, record->position, place));
 		return s;
 	}
 	return STATUS_OK;
@@ -225,7 +230,8 @@ static enum status build_buses(struct vm *vm)
 
 /* ---- vCPUs */
 
-/* Those that the records pin come first, at their own turn; the others take the free CPUs in order. */
+/* Those that the records pin come first, at their own turn; the others take the free CPUs in order.
+ */
 static enum status assign_cpu(struct vcpu *vcpu)
 {
 	enum status s = STATUS_RANGE;
@@ -317,8 +323,8 @@ static enum status choose_policy(struct vm *vm, const struct vcpu_backend *backe
 	char place[BLOB_PLACE_SIZE];
 
 	if (index == HV_NONE) {
-		log_guest(LOG_ERROR, vm->guest.name, "its CPU policy is not for %s%s", backend->name,
-			  blob_place(vm->blob, vm->guest.record->position, place));
+		log_guest(LOG_ERROR, vm->guest.name, "its CPU policy is not for %s%s",
+			  backend->name, blob_place(vm->blob, vm->guest.record->position, place));
 		return STATUS_MISMATCH;
 	}
 	vm->guest.policy = &vm->blob->policies[index];
@@ -355,7 +361,8 @@ static enum status fill_vm(struct vm *vm, const struct vcpu_backend *backend)
 	return build_backend(vm, backend);
 }
 
-static enum status build_vm(const struct blob *blob, uint32_t index, const struct vcpu_backend *backend)
+static enum status build_vm(const struct blob *blob, uint32_t index,
+			    const struct vcpu_backend *backend)
 {
 	struct vm *vm;
 	void *p;

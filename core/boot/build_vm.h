@@ -8,8 +8,9 @@
 struct blob;
 struct vcpu_backend;
 
-/* Builds every guest of the blob, takes its memory from the frame pool and gives its vCPUs to CPUs. Run on the boot CPU after all
- * CPUs are known and before the pool is frozen. A guest that does not fit this machine is logged and the status returned. */
+/* Builds every guest of the blob, takes its memory from the frame pool and gives its vCPUs to CPUs.
+ * Run on the boot CPU after all CPUs are known and before the pool is frozen. A guest that does not
+ * fit this machine is logged and the status returned. */
 MUST_USE enum status build_vms(const struct blob *blob, const struct vcpu_backend *backend);
 
 /* Starts every guest that was built; then each CPU may call sched_run(). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exclusive CPUs: each CPU runs the vCPUs of its list in turn until they sleep, and lists have one entry. Live state is switched
- * only when another vCPU takes the CPU.
+ * Exclusive CPUs: each CPU runs the vCPUs of its list in turn until they sleep, and lists have one
+ * entry. Live state is switched only when another vCPU takes the CPU.
  */
 #include "sched/sched.h"
 

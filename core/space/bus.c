@@ -34,7 +34,8 @@ void bus_seal(struct bus *bus)
 
 static bool range_holds(const struct bus_range *range, uint64_t address, uint32_t size)
 {
-	return address >= range->first && address <= range->last && size - 1 <= range->last - address;
+	return address >= range->first && address <= range->last &&
+	       size - 1 <= range->last - address;
 }
 
 /* The index of the last range that starts at or below the address; count when there is none. */
@@ -57,10 +58,12 @@ const struct bus_range *bus_find(const struct bus *bus, uint64_t address, uint32
 {
 	uint32_t i = bus_search(bus, address);
 
-	return i < bus->count && range_holds(&bus->ranges[i], address, size) ? &bus->ranges[i] : NULL;
+	return i < bus->count && range_holds(&bus->ranges[i], address, size) ? &bus->ranges[i]
+									     : NULL;
 }
 
-const struct bus_range *bus_find_near(const struct bus *bus, uint64_t address, uint32_t size, uint32_t *hint)
+const struct bus_range *bus_find_near(const struct bus *bus, uint64_t address, uint32_t size,
+				      uint32_t *hint)
 {
 	uint32_t i = *hint;
 

@@ -5,7 +5,8 @@
 #include "lib/bits.h"
 
 /* Translates the start of [address, address + *size), and bounds *size. */
-static enum status dma_piece(const struct dma_space *space, uint64_t address, bool write, uint64_t *gpa, uint64_t *size)
+static enum status dma_piece(const struct dma_space *space, uint64_t address, bool write,
+			     uint64_t *gpa, uint64_t *size)
 {
 	if (!space->translate) {
 		*gpa = address;
@@ -14,7 +15,8 @@ static enum status dma_piece(const struct dma_space *space, uint64_t address, bo
 	return space->translate(space->context, address, write, gpa, size);
 }
 
-static enum status dma_copy(const struct dma_space *space, uint64_t address, uint8_t *to, const uint8_t *from, size_t size)
+static enum status dma_copy(const struct dma_space *space, uint64_t address, uint8_t *to,
+			    const uint8_t *from, size_t size)
 {
 	while (size) {
 		uint64_t piece = size, gpa;
@@ -25,7 +27,8 @@ static enum status dma_copy(const struct dma_space *space, uint64_t address, uin
 		piece = min_of(piece, (uint64_t)size);
 		if (!piece)
 			return STATUS_FAULT;
-		s = from ? memory_write(space->memory, gpa, from, piece) : memory_read(space->memory, gpa, to, piece);
+		s = from ? memory_write(space->memory, gpa, from, piece)
+			 : memory_read(space->memory, gpa, to, piece);
 		if (s != STATUS_OK)
 			return s;
 		if (from)
@@ -38,12 +41,14 @@ static enum status dma_copy(const struct dma_space *space, uint64_t address, uin
 	return STATUS_OK;
 }
 
-MUST_USE enum status dma_read(const struct dma_space *space, uint64_t address, void *buffer, size_t size)
+MUST_USE enum status dma_read(const struct dma_space *space, uint64_t address, void *buffer,
+			      size_t size)
 {
 	return dma_copy(space, address, buffer, NULL, size);
 }
 
-MUST_USE enum status dma_write(const struct dma_space *space, uint64_t address, const void *buffer, size_t size)
+MUST_USE enum status dma_write(const struct dma_space *space, uint64_t address, const void *buffer,
+			       size_t size)
 {
 	return dma_copy(space, address, NULL, buffer, size);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest's page tables, all four modes of paging (SDM v3 4.3 to 4.5) as one loop over a row of numbers:
+ * The guest's page tables, all four modes of paging (SDM v3 4.3 to 4.5) as one loop over a row of
+ * numbers:
  *
  *	mode     levels  bits a level  entry   a leaf above level 1
- *	32-bit        2            10      4   level 2 with CR4.PSE: 4 MiB (bits 20:13 are address bits 39:32)
+ *	32-bit        2            10      4   level 2 with CR4.PSE: 4 MiB
  *	PAE           3       9 (top 2)    8   level 2
  *	4-level       4             9      8   levels 2, 3
  *	5-level       5             9      8   levels 2, 3
+ *
+ * In a leaf of 4 MiB the bits 20:13 are the bits 39:32 of the address.
  */
 #include "space/guest_walk.h"
 
@@ -38,9 +41,9 @@ struct walk {
 	uint64_t linear;
 	uint32_t access;
 	bool user;
-	uint64_t rights; /* PTE_WRITE, PTE_USER of all levels ANDed */
-	bool no_execute; /* of any level */
-	uint32_t error;	 /* of the page fault */
+	uint64_t rights;           /* PTE_WRITE, PTE_USER of all levels ANDed */
+	bool no_execute;           /* of any level */
+	uint32_t error;            /* of the page fault */
 	struct fetch_trail *trail; /* to be filled in; NULL: none */
 };
 
@@ -119,12 +122,15 @@ static bool permitted(const struct walk *w)
 	}
 	if (w->user && !user_page)
 		return false;
-	if (!w->user && user_page && p->cr4 & CR4_SMAP && (w->access & GUEST_IMPLICIT || !(p->rflags & RFLAGS_AC)))
+	if (!w->user && user_page && p->cr4 & CR4_SMAP &&
+	    (w->access & GUEST_IMPLICIT || !(p->rflags & RFLAGS_AC)))
 		return false;
-	return !(w->access & GUEST_WRITE) || w->rights & PTE_WRITE || (!w->user && !(p->cr0 & CR0_WP));
+	return !(w->access & GUEST_WRITE) || w->rights & PTE_WRITE ||
+	       (!w->user && !(p->cr0 & CR0_WP));
 }
 
-/* Sets accessed and dirty where the processor would; a lost race is harmless, the winner set them or the entry is stale. */
+/* Sets accessed and dirty where the processor would; a lost race is harmless, the winner set them
+ * or the entry is stale. */
 static enum status mark(struct walk *w, uint64_t address, uint64_t entry, bool leaf)
 {
 	uint64_t wanted = entry | PTE_ACCESSED;
@@ -133,9 +139,10 @@ static enum status mark(struct walk *w, uint64_t address, uint64_t entry, bool l
 		wanted |= PTE_DIRTY;
 	if (wanted == entry || w->access & GUEST_PROBE)
 		return STATUS_OK;
-	return memory_compare_exchange(w->memory, address, w->mode->entry_size, &entry, wanted) == STATUS_OK ?
-		       STATUS_OK :
-		       STATUS_NOT_FOUND;
+	return memory_compare_exchange(w->memory, address, w->mode->entry_size, &entry, wanted) ==
+			       STATUS_OK
+		       ? STATUS_OK
+		       : STATUS_NOT_FOUND;
 }
 
 static uint64_t leaf_address(const struct walk *w, uint64_t entry, unsigned int level)
@@ -202,8 +209,9 @@ static enum status walk_tables(struct walk *w, uint64_t *gpa)
 	return STATUS_OK;
 }
 
-static enum status walk_noting(struct memory *memory, const struct guest_paging *paging, uint64_t linear, uint32_t access,
-			       struct fetch_trail *trail, uint64_t *gpa, uint32_t *error)
+static enum status walk_noting(struct memory *memory, const struct guest_paging *paging,
+			       uint64_t linear, uint32_t access, struct fetch_trail *trail,
+			       uint64_t *gpa, uint32_t *error)
 {
 	struct walk w = {
 		.memory = memory,
@@ -227,15 +235,15 @@ static enum status walk_noting(struct memory *memory, const struct guest_paging 
 	return s;
 }
 
-MUST_USE enum status guest_walk(struct memory *memory, const struct guest_paging *paging, uint64_t linear,
-				uint32_t access, uint64_t *gpa, uint32_t *error)
+MUST_USE enum status guest_walk(struct memory *memory, const struct guest_paging *paging,
+				uint64_t linear, uint32_t access, uint64_t *gpa, uint32_t *error)
 {
 	return walk_noting(memory, paging, linear, access, NULL, gpa, error);
 }
 
 /* Enters the page of a fetched instruction, when all of it is RAM. */
-static void fetch_enter(struct memory *memory, struct fetch_cache *cache, struct fetch_line line, uint64_t gpa,
-			const struct fetch_trail *trail)
+static void fetch_enter(struct memory *memory, struct fetch_cache *cache, struct fetch_line line,
+			uint64_t gpa, const struct fetch_trail *trail)
 {
 	const struct memory_extent *e = memory_find(memory, gpa);
 
@@ -246,9 +254,9 @@ static void fetch_enter(struct memory *memory, struct fetch_cache *cache, struct
 	cache->trails[line.page % FETCH_LINES] = *trail;
 }
 
-uint32_t guest_fetch(struct memory *memory, const struct guest_paging *paging, uint64_t linear, uint8_t *bytes,
-		     uint32_t size, struct fetch_cache *cache, uint32_t context, uint32_t *error,
-		     uint64_t *fault_address)
+uint32_t guest_fetch(struct memory *memory, const struct guest_paging *paging, uint64_t linear,
+		     uint8_t *bytes, uint32_t size, struct fetch_cache *cache, uint32_t context,
+		     uint32_t *error, uint64_t *fault_address)
 {
 	uint32_t done = 0;
 
@@ -256,11 +264,14 @@ uint32_t guest_fetch(struct memory *memory, const struct guest_paging *paging, u
 	*fault_address = 0;
 	while (done < size) {
 		uint64_t at = linear + done, gpa;
-		uint32_t piece = (uint32_t)min_of((uint64_t)(size - done), PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-		const struct fetch_line line = {.page = at >> PAGE_SHIFT, .cr3 = paging->cr3, .context = context};
+		uint32_t piece = (uint32_t)min_of((uint64_t)(size - done),
+						  PAGE_SIZE - (at & (PAGE_SIZE - 1)));
+		const struct fetch_line line = {
+			.page = at >> PAGE_SHIFT, .cr3 = paging->cr3, .context = context};
 		struct fetch_trail trail = {0};
 
-		if (walk_noting(memory, paging, at, GUEST_FETCH, &trail, &gpa, error) != STATUS_OK) {
+		if (walk_noting(memory, paging, at, GUEST_FETCH, &trail, &gpa, error) !=
+		    STATUS_OK) {
 			*fault_address = at;
 			break;
 		}
@@ -280,10 +291,12 @@ static uint64_t entry_now(const struct fetch_trail *trail, uint32_t step)
 
 	if (!entry)
 		return 0;
-	return trail->entry_size == 8 ? READ_ONCE(*(const uint64_t *)entry) : READ_ONCE(*(const uint32_t *)entry);
+	return trail->entry_size == 8 ? READ_ONCE(*(const uint64_t *)entry)
+				      : READ_ONCE(*(const uint32_t *)entry);
 }
 
-const uint8_t *fetch_exact(const struct fetch_cache *cache, uint64_t linear, uint64_t cr3, uint32_t context)
+const uint8_t *fetch_exact(const struct fetch_cache *cache, uint64_t linear, uint64_t cr3,
+			   uint32_t context)
 {
 	uint64_t index = (linear >> PAGE_SHIFT) % FETCH_LINES;
 	const struct fetch_trail *trail = &cache->trails[index];

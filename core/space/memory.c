@@ -86,8 +86,10 @@ static bool extent_allows(const struct memory_extent *e, enum memory_use use)
 	return e->region->rights & HV_READ;
 }
 
-/* The host's view of gpa, and in *size how much of it is contiguous; NULL when the use is not allowed. */
-static uint8_t *memory_piece(struct memory *memory, uint64_t gpa, enum memory_use use, uint64_t *size)
+/* The host's view of gpa, and in *size how much of it is contiguous; NULL when the use is not
+ * allowed. */
+static uint8_t *memory_piece(struct memory *memory, uint64_t gpa, enum memory_use use,
+			     uint64_t *size)
 {
 	const struct memory_extent *e = memory_find(memory, gpa);
 
@@ -134,8 +136,8 @@ MUST_USE enum status memory_read(struct memory *memory, uint64_t gpa, void *buff
 }
 
 /* Copies, or zeroes when `bytes` is NULL. */
-static enum status memory_store(struct memory *memory, uint64_t gpa, const uint8_t *bytes, uint64_t size,
-				enum memory_use use)
+static enum status memory_store(struct memory *memory, uint64_t gpa, const uint8_t *bytes,
+				uint64_t size, enum memory_use use)
 {
 	if (!memory_allows(memory, gpa, size, use))
 		return STATUS_FAULT;
@@ -155,12 +157,14 @@ static enum status memory_store(struct memory *memory, uint64_t gpa, const uint8
 	return STATUS_OK;
 }
 
-MUST_USE enum status memory_write(struct memory *memory, uint64_t gpa, const void *buffer, size_t size)
+MUST_USE enum status memory_write(struct memory *memory, uint64_t gpa, const void *buffer,
+				  size_t size)
 {
 	return memory_store(memory, gpa, buffer, size, USE_WRITE);
 }
 
-MUST_USE enum status memory_load(struct memory *memory, uint64_t gpa, const void *bytes, uint64_t size)
+MUST_USE enum status memory_load(struct memory *memory, uint64_t gpa, const void *bytes,
+				 uint64_t size)
 {
 	return memory_store(memory, gpa, bytes, size, USE_LOAD);
 }
@@ -174,8 +178,8 @@ MUST_USE enum status memory_load(struct memory *memory, uint64_t gpa, const void
 		*expected = expected_;                                                             \
 	} while (0)
 
-MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa, uint32_t size, uint64_t *expected,
-					     uint64_t desired)
+MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa, uint32_t size,
+					     uint64_t *expected, uint64_t desired)
 {
 	uint64_t piece = size;
 	uint8_t *p;
@@ -204,8 +208,8 @@ MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa
 	return STATUS_OK;
 }
 
-MUST_USE enum status memory_compare_exchange32(struct memory *memory, uint64_t gpa, uint32_t expected,
-					       uint32_t desired, uint32_t *found)
+MUST_USE enum status memory_compare_exchange32(struct memory *memory, uint64_t gpa,
+					       uint32_t expected, uint32_t desired, uint32_t *found)
 {
 	uint64_t value = expected;
 	enum status s = memory_compare_exchange(memory, gpa, 4, &value, desired);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * space/ is what a guest reaches by address: its memory, its own page tables, its buses, its DMA. It knows no vCPU and no
- * device; a bus range is a function to call.
+ * space/ is what a guest reaches by address: its memory, its own page tables, its buses, its DMA.
+ * It knows no vCPU and no device; a bus range is a function to call.
  *
- * memory.h: guest physical memory, what lies at each address, and bounded copies in and out. No host pointer into guest memory
- * outlives a call; every write of the core into a guest goes through memory_write() (or memory_compare_exchange()) and so past
- * the write guard.
+ * memory.h: guest physical memory, what lies at each address, and bounded copies in and out. No
+ * host pointer into guest memory outlives a call; every write of the core into a guest goes through
+ * memory_write() (or memory_compare_exchange()) and so past the write guard.
  */
 #ifndef CORE_SPACE_MEMORY_H
 #define CORE_SPACE_MEMORY_H
@@ -20,13 +20,13 @@
 /* A piece of a region that is contiguous in the host; a region without backing is one piece. */
 struct memory_extent {
 	uint64_t gpa, size;
-	uint64_t phys;	/* host physical; meaningless without `host` */
-	uint8_t *host;	/* in the direct map; NULL: nothing behind it, or host device memory */
+	uint64_t phys; /* host physical; meaningless without `host` */
+	uint8_t *host; /* in the direct map; NULL: nothing behind it, or host device memory */
 	const struct hv_region *region;
 };
 
 struct memory {
-	const char *name; /* of the guest */
+	const char *name;              /* of the guest */
 	struct memory_extent *extents; /* sorted by gpa, disjoint */
 	uint32_t count, capacity;
 	uint32_t recent; /* index of the extent found last: only a hint */
@@ -44,21 +44,27 @@ MUST_USE enum status memory_map_all(struct memory *memory);
 /* The piece that holds gpa, or NULL. */
 const struct memory_extent *memory_find(struct memory *memory, uint64_t gpa);
 
-/* Copies between [gpa, gpa + size) and a buffer of the core. STATUS_FAULT when any byte is not RAM of this guest
- * (memory_write: or not writable), with nothing copied. May cross pages and regions. */
+/* Copies between [gpa, gpa + size) and a buffer of the core. STATUS_FAULT when any byte is not RAM
+ * of this guest (memory_write: or not writable), with nothing copied. May cross pages and regions.
+ */
 MUST_USE enum status memory_read(struct memory *memory, uint64_t gpa, void *buffer, size_t size);
-MUST_USE enum status memory_write(struct memory *memory, uint64_t gpa, const void *buffer, size_t size);
+MUST_USE enum status memory_write(struct memory *memory, uint64_t gpa, const void *buffer,
+				  size_t size);
 
-/* Atomically replaces the naturally aligned 1, 2, 4 or 8 bytes at gpa if they are *expected; *expected becomes what was there, and
- * the exchange took place if that is unchanged. STATUS_FAULT as above, STATUS_INVALID for another size or alignment. */
-MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa, uint32_t size, uint64_t *expected,
-					     uint64_t desired);
+/* Atomically replaces the naturally aligned 1, 2, 4 or 8 bytes at gpa if they are *expected;
+ * *expected becomes what was there, and the exchange took place if that is unchanged. STATUS_FAULT
+ * as above, STATUS_INVALID for another size or alignment. */
+MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa, uint32_t size,
+					     uint64_t *expected, uint64_t desired);
 /* The same for 32 bits: *found is what was there. */
-MUST_USE enum status memory_compare_exchange32(struct memory *memory, uint64_t gpa, uint32_t expected,
-					       uint32_t desired, uint32_t *found);
+MUST_USE enum status memory_compare_exchange32(struct memory *memory, uint64_t gpa,
+					       uint32_t expected, uint32_t desired,
+					       uint32_t *found);
 
-/* The start of a guest: copies `bytes` (NULL: zeroes) to [gpa, gpa + size), read-only regions included. */
-MUST_USE enum status memory_load(struct memory *memory, uint64_t gpa, const void *bytes, uint64_t size);
+/* The start of a guest: copies `bytes` (NULL: zeroes) to [gpa, gpa + size), read-only regions
+ * included. */
+MUST_USE enum status memory_load(struct memory *memory, uint64_t gpa, const void *bytes,
+				 uint64_t size);
 
 /* Zeroes all RAM: the guest before this one left its data there. */
 void memory_clear(struct memory *memory);

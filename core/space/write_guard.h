@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may write which 128 bytes of a guest. Asked by every write of the core into guest memory (memory.c), so that the core
- * cannot be made to write for a guest what the guest itself may not.
+ * Who may write which 128 bytes of a guest. Asked by every write of the core into guest memory
+ * (memory.c), so that the core cannot be made to write for a guest what the guest itself may not.
  */
 #ifndef CORE_SPACE_WRITE_GUARD_H
 #define CORE_SPACE_WRITE_GUARD_H

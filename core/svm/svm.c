@@ -25,7 +25,8 @@ static bool disabled_by_firmware(void)
 
 static const char *missing(void)
 {
-	if (cpuid(CPUID_EXTENDED, 0).eax < CPUID_SVM || !(cpuid(CPUID_EXT_FEATURES, 0).ecx & CPUID_81_ECX_SVM))
+	if (cpuid(CPUID_EXTENDED, 0).eax < CPUID_SVM ||
+	    !(cpuid(CPUID_EXT_FEATURES, 0).ecx & CPUID_81_ECX_SVM))
 		return "the CPU has no AMD-V";
 	if (disabled_by_firmware())
 		return "AMD-V is switched off by firmware";

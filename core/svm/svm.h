@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * svm/ is AMD-V with nested paging, behind vcpu/backend.h; it exports svm_backend and nothing else. It knows no device, no policy and no
- * other guest: what an exit means is decided by the table it calls.
+ * svm/ is AMD-V with nested paging, behind vcpu/backend.h; it exports svm_backend and nothing else.
+ * It knows no device, no policy and no other guest: what an exit means is decided by the table it
+ * calls.
  *
  *	svm.c        the machine: probe, a CPU's host state and ASIDs
  *	svm_entry.S  the run loop: in and out of the guest
@@ -17,24 +18,25 @@
 #include "svm/vmcb.h"
 #include "vcpu/backend.h"
 
-struct ALIGNED(4096) svm_cpu { /* one a CPU of the machine */
+struct ALIGNED(4096) svm_cpu {   /* one a CPU of the machine */
 	uint8_t host_save[4096]; /* VM_HSAVE_PA */
-	struct vmcb host;	 /* VMSAVE of the host's own FS, GS, TR, system-call MSRs */
+	struct vmcb host;        /* VMSAVE of the host's own FS, GS, TR, system-call MSRs */
 	uint64_t host_phys;
-	uint64_t generation; /* of ASIDs, another one on each CPU; changes when they are used up and the TLB was flushed */
+	uint64_t generation; /* of ASIDs, another one on each CPU; changes when they are used up and
+				the TLB was flushed */
 	uint32_t next_asid;
 };
 
 struct svm_vcpu {
 	struct vmcb vmcb;
-	uint64_t phys;	     /* of the VMCB */
+	uint64_t phys;       /* of the VMCB */
 	uint64_t generation; /* of a CPU, whose ASID this is; 0: wants a new one */
 	bool nmi_blocked;
 	bool nmi_wanted;   /* an NMI waits for the end of the block or of a shadow */
-	bool watching;	   /* the next exits have to be looked at for the two below */
+	bool watching;     /* the next exits have to be looked at for the two below */
 	bool look_again;   /* an event waits for a window: any exit may be one */
 	bool iret_pending; /* the IRET at iret_rip ends the block when it has been executed */
-	bool stepping;	   /* over that IRET, or out of that shadow, by TF */
+	bool stepping;     /* over that IRET, or out of that shadow, by TF */
 	bool shadow_step;  /* it is out of the shadow */
 	uint64_t iret_rip;
 	uint8_t task_priority; /* V_TPR as the local APIC knows it */
@@ -46,7 +48,7 @@ struct svm_guest {
 
 struct svm_machine {
 	uint32_t asids;
-	bool next_rip;	     /* NRIP save */
+	bool next_rip; /* NRIP save */
 	uint64_t iopm_phys;
 	struct svm_cpu *cpus;
 };
@@ -85,19 +87,23 @@ enum status svm_set_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 void svm_inject(struct vcpu *vcpu, const struct vcpu_event *event);
 bool svm_nmi_blocked(const struct vcpu *vcpu);
 void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi);
-void svm_task_priority_changed(struct vcpu *vcpu, struct svm_vcpu *svm); /* by the guest's MOV CR8 */
+void svm_task_priority_changed(struct vcpu *vcpu,
+			       struct svm_vcpu *svm); /* by the guest's MOV CR8 */
 void svm_set_task_priority(struct vcpu *vcpu, uint8_t cr8);
 void svm_set_tsc_offset(struct vcpu *vcpu, uint64_t offset);
 void svm_flush(struct vcpu *vcpu);
 
-/* See vcpu_backend.fetch_context. The code segment's L and D are bits 9 and 10 of its attributes. */
+/* See vcpu_backend.fetch_context. The code segment's L and D are bits 9 and 10 of its attributes.
+ */
 static inline uint32_t svm_context(const struct vmcb *v)
 {
-	return v->cpl | (uint32_t)(v->efer >> 8 & CONTEXT_LMA) | (uint32_t)(v->cr0 >> 28 & CONTEXT_PG) |
+	return v->cpl | (uint32_t)(v->efer >> 8 & CONTEXT_LMA) |
+	       (uint32_t)(v->cr0 >> 28 & CONTEXT_PG) |
 	       (v->cs.attributes & (CONTEXT_CS_L | CONTEXT_CS_D));
 }
 
-#define SVM_OFFSET(type, field, offset) static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+#define SVM_OFFSET(type, field, offset)                                                            \
+	static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 SVM_OFFSET(vcpu, gpr, VCPU_GPR);
 SVM_OFFSET(vcpu, request, VCPU_REQUEST);
 SVM_OFFSET(vcpu, inside, VCPU_INSIDE);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exit codes become neutral records by a table: reason, the instruction's bytes, and what else is to be filled in.
+ * Exit codes become neutral records by a table: reason, the instruction's bytes, and what else is
+ * to be filled in.
  *
- * Length of the instruction: from the processor where it saves the next RIP; else the bytes at a cached translation of RIP are
- * compared with those of the bare instruction; else the instruction is fetched by a walk and decoded (prefixes); and when it is
- * another one by then (the guest changed it), the guest is resumed where it is, and the exit repeats or not.
+ * Length of the instruction: from the processor where it saves the next RIP; else the bytes at a
+ * cached translation of RIP are compared with those of the bare instruction; else the instruction
+ * is fetched by a walk and decoded (prefixes); and when it is another one by then (the guest
+ * changed it), the guest is resumed where it is, and the exit repeats or not.
  */
 #include "cpu/idt.h"
 #include "svm/svm.h"
@@ -17,15 +19,24 @@ typedef bool exit_filler(struct vcpu *vcpu, struct vmcb *v);
 struct ALIGNED(32) exit_row {
 	exit_filler *fill; /* false: the exit is done with */
 	uint32_t bytes, mask;
-	uint8_t reason; /* enum exit_reason */
-	uint8_t length; /* of the bare instruction; 0: none is needed */
+	uint8_t reason;        /* enum exit_reason */
+	uint8_t length;        /* of the bare instruction; 0: none is needed */
 	uint16_t op, other_op; /* enum emul_op; some exits are of two instructions */
 };
 
-#define PLAIN(r)	   {.reason = r}
-#define FILLED(r, f)	   {.reason = r, .fill = f}
-#define INSNS(r, o, o2, l, b, m) \
-	{.reason = r, .length = l, .op = EMUL_OP_##o, .other_op = EMUL_OP_##o2, .bytes = b, .mask = m}
+#define PLAIN(r)                                                                                   \
+	{                                                                                          \
+		.reason = r                                                                        \
+	}
+#define FILLED(r, f)                                                                               \
+	{                                                                                          \
+		.reason = r, .fill = f                                                             \
+	}
+#define INSNS(r, o, o2, l, b, m)                                                                   \
+	{                                                                                          \
+		.reason = r, .length = l, .op = EMUL_OP_##o, .other_op = EMUL_OP_##o2, .bytes = b, \
+		.mask = m                                                                          \
+	}
 #define INSN(r, o, l, b, m) INSNS(r, o, o, l, b, m)
 
 /* ---- instruction lengths */
@@ -47,10 +58,13 @@ static COLD uint32_t decoded_length(struct vcpu *vcpu, const struct exit_row *ro
 {
 	struct emul_insn insn;
 
-	return vcpu_decode(vcpu, &insn) && (insn.op == row->op || insn.op == row->other_op) ? insn.length : 0;
+	return vcpu_decode(vcpu, &insn) && (insn.op == row->op || insn.op == row->other_op)
+		       ? insn.length
+		       : 0;
 }
 
-static inline uint32_t length_of(struct vcpu *vcpu, const struct vmcb *v, const struct exit_row *row)
+static inline uint32_t length_of(struct vcpu *vcpu, const struct vmcb *v,
+				 const struct exit_row *row)
 {
 	const uint8_t *bytes;
 
@@ -78,7 +92,8 @@ static bool fill_port(struct vcpu *vcpu, struct vmcb *v)
 
 static bool fill_cr(struct vcpu *vcpu, struct vmcb *v)
 {
-	vcpu->exit.cr.number = v->exit_code == VMEXIT_CR0 ? 0 : (uint8_t)(v->exit_code - VMEXIT_CR_WRITE);
+	vcpu->exit.cr.number =
+		v->exit_code == VMEXIT_CR0 ? 0 : (uint8_t)(v->exit_code - VMEXIT_CR_WRITE);
 	vcpu->exit.cr.write = true;
 	vcpu->exit.cr.decoded = false;
 	return true;
@@ -119,8 +134,8 @@ static bool fill_vintr(struct vcpu *vcpu, struct vmcb *v)
 }
 
 /*
- * The IRET has not been executed yet, but it will be: NMIs are unblocked at the first exit that finds RIP elsewhere. When one waits,
- * the IRET is stepped over, so that this exit comes at once.
+ * The IRET has not been executed yet, but it will be: NMIs are unblocked at the first exit that
+ * finds RIP elsewhere. When one waits, the IRET is stepped over, so that this exit comes at once.
  */
 static bool fill_iret(struct vcpu *vcpu, struct vmcb *v)
 {
@@ -264,7 +279,8 @@ enum verdict svm_exit(struct vcpu *vcpu, struct svm_vcpu *svm)
 	if (unlikely((uint8_t)v->interrupt != svm->task_priority))
 		svm_task_priority_changed(vcpu, svm);
 	if (v->exit_code >= VMEXIT_CODES)
-		return likely(v->exit_code == VMEXIT_NPF) ? nested_fault(vcpu, v) : rare_exit(vcpu, v);
+		return likely(v->exit_code == VMEXIT_NPF) ? nested_fault(vcpu, v)
+							  : rare_exit(vcpu, v);
 	row = &rows[v->exit_code];
 	vcpu->exit.reason = row->reason;
 	if (row->length) {

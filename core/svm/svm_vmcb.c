@@ -83,10 +83,11 @@ static void allow_msr(struct svm_guest *g, uint32_t msr, bool read, bool write)
 	uint8_t mask = (uint8_t)(read | write << 1);
 
 	if (bit >= 0)
-		g->msrpm[bit / 8] &= (uint8_t)~(mask << (bit & 7));
+		g->msrpm[bit / 8] &= (uint8_t) ~(mask << (bit & 7));
 }
 
-/* One row of the guest's table. An MSR that the machine does not have must not be passed: it would not be the guest's. */
+/* One row of the guest's table. An MSR that the machine does not have must not be passed: it would
+ * not be the guest's. */
 static enum status allow_entry(struct guest *guest, const struct msr_entry *e)
 {
 	bool read = e->read == HV_MSR_PASS, write = e->write == HV_MSR_PASS;
@@ -96,7 +97,8 @@ static enum status allow_entry(struct guest *guest, const struct msr_entry *e)
 		return STATUS_OK;
 	for (uint32_t msr = e->first; msr - e->first <= e->last - e->first; msr++) {
 		if (write && !is_carried(msr)) {
-			log_guest(LOG_ERROR, guest->name, "MSR 0x%x cannot be passed: nothing keeps its value apart%s", msr,
+			log_guest(LOG_ERROR, guest->name,
+				  "MSR 0x%x cannot be passed: nothing keeps its value apart%s", msr,
 				  blob_place(machine_blob, e->record->position, place));
 			return STATUS_UNSUPPORTED;
 		}
@@ -122,22 +124,25 @@ enum status svm_guest_create(struct guest *guest)
 /* ---- set-up */
 
 /*
- * CR0 but for TS and MP is looked at when it is written: what is not allowed must not reach VMRUN, which refuses it. Its cache bits
- * are the guest's own: with nested paging they slow down nobody else. CR4 is intercepted only when the machine would let the
- * guest set a bit that its policy does not. Exceptions: #MC is the machine's; #DB and #AC can repeat for ever without leaving
- * the guest.
+ * CR0 but for TS and MP is looked at when it is written: what is not allowed must not reach VMRUN,
+ * which refuses it. Its cache bits are the guest's own: with nested paging they slow down nobody
+ * else. CR4 is intercepted only when the machine would let the guest set a bit that its policy does
+ * not. Exceptions: #MC is the machine's; #DB and #AC can repeat for ever without leaving the guest.
  */
 static void set_intercepts(const struct guest *guest, struct vmcb *v)
 {
 	v->intercept_cr = guest->host_cr4 & ~guest->cr4 ? CR_WRITE(4) : 0;
 	v->intercept_exception = 1u << VECTOR_MC | 1u << VECTOR_DB | 1u << VECTOR_AC;
-	v->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_CR0 | INTERCEPT_RDPMC | INTERCEPT_CPUID |
-			INTERCEPT_RSM | INTERCEPT_INVD | INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO |
-			INTERCEPT_MSR | INTERCEPT_SHUTDOWN;
-	v->intercept2 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI |
-			INTERCEPT_CLGI | INTERCEPT_SKINIT | INTERCEPT_WBINVD | INTERCEPT_MONITOR | INTERCEPT_MWAIT |
-			INTERCEPT_MWAIT_ARMED | INTERCEPT_XSETBV | INTERCEPT_RDPRU;
-	v->intercept3 = INTERCEPT_INVLPGB | INTERCEPT_INVLPGB_ILLEGAL | INTERCEPT_MCOMMIT | INTERCEPT_TLBSYNC;
+	v->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_CR0 |
+			INTERCEPT_RDPMC | INTERCEPT_CPUID | INTERCEPT_RSM | INTERCEPT_INVD |
+			INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO | INTERCEPT_MSR |
+			INTERCEPT_SHUTDOWN;
+	v->intercept2 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE |
+			INTERCEPT_STGI | INTERCEPT_CLGI | INTERCEPT_SKINIT | INTERCEPT_WBINVD |
+			INTERCEPT_MONITOR | INTERCEPT_MWAIT | INTERCEPT_MWAIT_ARMED |
+			INTERCEPT_XSETBV | INTERCEPT_RDPRU;
+	v->intercept3 = INTERCEPT_INVLPGB | INTERCEPT_INVLPGB_ILLEGAL | INTERCEPT_MCOMMIT |
+			INTERCEPT_TLBSYNC;
 }
 
 enum status svm_vcpu_create(struct vcpu *vcpu)
@@ -275,7 +280,7 @@ void svm_set_segment(struct vcpu *vcpu, enum hv_segment_id id, const struct hv_s
 {
 	struct vmcb *v = &svm_of(vcpu)->vmcb;
 	struct emul_segment *const places[HV_SEGMENTS] = {
-		[HV_ES] = &v->es, [HV_CS] = &v->cs, [HV_SS] = &v->ss,	  [HV_DS] = &v->ds,
+		[HV_ES] = &v->es, [HV_CS] = &v->cs, [HV_SS] = &v->ss,     [HV_DS] = &v->ds,
 		[HV_FS] = &v->fs, [HV_GS] = &v->gs, [HV_LDTR] = &v->ldtr, [HV_TR] = &v->tr,
 	};
 
@@ -339,7 +344,8 @@ bool svm_nmi_blocked(const struct vcpu *vcpu)
 	return svm_of(vcpu)->nmi_blocked;
 }
 
-/* A kick would end the run before it had begun, with the shadow still there. The guest's own single step does as well. */
+/* A kick would end the run before it had begun, with the shadow still there. The guest's own single
+ * step does as well. */
 static COLD void step_out_of_shadow(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	if (*vcpu->rflags & RFLAGS_TF)
@@ -349,10 +355,11 @@ static COLD void step_out_of_shadow(struct vcpu *vcpu, struct svm_vcpu *svm)
 }
 
 /*
- * Interrupts: a virtual one of the highest priority is made pending, and exits the moment before it would be taken. NMIs: IRET ends
- * the block (svm_exit.c); a shadow ends with one instruction, which is stepped over; behind another event the kick of this CPU
- * itself is taken. Whatever exit comes first looks again: the guest may have opened itself up since, and a virtual interrupt that it could take at VMRUN is
- * one that Bochs never delivers.
+ * Interrupts: a virtual one of the highest priority is made pending, and exits the moment before it
+ * would be taken. NMIs: IRET ends the block (svm_exit.c); a shadow ends with one instruction, which
+ * is stepped over; behind another event the kick of this CPU itself is taken. Whatever exit comes
+ * first looks again: the guest may have opened itself up since, and a virtual interrupt that it
+ * could take at VMRUN is one that Bochs never delivers.
  */
 void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
 {

@@ -2,11 +2,14 @@
 /*
  * The contract between the common part and a vendor's virtualization extension. A backend
  *
- *  - turns each exit of the processor into struct vcpu_exit (neutral, filled in before exit_table[reason] is called from
- *    within its own loop), and always with the instruction's length where the reason's comment names it: where the processor
- *    does not tell, it compares the bytes at RIP, and resumes without advancing when they are not what the exit says;
- *  - keeps gpr[] of struct vcpu and what its pointers show (rip, rflags, shadow, cr4) valid outside the guest, and everything else behind the functions below;
- *  - injects the one event it is given, and reports one that was being delivered when the guest stopped (vcpu_vectoring());
+ *  - turns each exit of the processor into struct vcpu_exit (neutral, filled in before
+ * exit_table[reason] is called from within its own loop), and always with the instruction's length
+ * where the reason's comment names it: where the processor does not tell, it compares the bytes at
+ * RIP, and resumes without advancing when they are not what the exit says;
+ *  - keeps gpr[] of struct vcpu and what its pointers show (rip, rflags, shadow, cr4) valid outside
+ * the guest, and everything else behind the functions below;
+ *  - injects the one event it is given, and reports one that was being delivered when the guest
+ * stopped (vcpu_vectoring());
  *  - decides nothing: what an exit means, what is injected when, and what runs, is the caller's.
  *
  * boot/main.c picks one struct vcpu_backend; nothing else names a vendor.
@@ -18,7 +21,8 @@
 #include "mm/ptab.h"
 #include "vcpu/vcpu.h"
 
-enum vcpu_context { /* bits 1:0: CPL */
+/* bits 1:0: CPL */
+enum vcpu_context {
 	CONTEXT_CPL = 3u << 0,
 	CONTEXT_LMA = 1u << 2,
 	CONTEXT_PG = 1u << 3,
@@ -52,22 +56,26 @@ struct vcpu_backend {
 	uint32_t guest_size; /* the same for a VM */
 	const struct ptab_format *nested; /* format of nested page tables */
 
-	/* Whether this machine has the extension and firmware lets it be used; logs why not. Once, on the boot CPU. */
+	/* Whether this machine has the extension and firmware lets it be used; logs why not. Once,
+	 * on the boot CPU. */
 	MUST_USE enum status (*probe)(void);
 	/* Turns the extension on for the calling CPU; `index` is its number. */
 	MUST_USE enum status (*cpu_start)(uint32_t index);
 
-	/* guest->arch and vcpu->arch point to zeroed memory of the sizes above. Permission maps from guest->msr. */
+	/* guest->arch and vcpu->arch point to zeroed memory of the sizes above. Permission maps
+	 * from guest->msr. */
 	MUST_USE enum status (*guest_create)(struct guest *guest);
 	MUST_USE enum status (*vcpu_create)(struct vcpu *vcpu);
-	/* The state that RESET leaves, or INIT (which keeps MSRs), SDM v3 table 10-1; gpr, rip and rflags are there already. */
+	/* The state that RESET leaves, or INIT (which keeps MSRs), SDM v3 table 10-1; gpr, rip and
+	 * rflags are there already. */
 	void (*vcpu_reset)(struct vcpu *vcpu, bool init);
 
-	/* Enters the guest and stays in the loop until a verdict is not VERDICT_RESUME; interrupts are off on both sides. */
+	/* Enters the guest and stays in the loop until a verdict is not VERDICT_RESUME; interrupts
+	 * are off on both sides. */
 	enum verdict (*run)(struct vcpu *vcpu);
 
-	/* Registers outside gpr[], rip and rflags. Numbers of control registers: 0, 2, 3, 4. Writes are not checked;
-	 * set_efer keeps LMA in step with CR0.PG. */
+	/* Registers outside gpr[], rip and rflags. Numbers of control registers: 0, 2, 3, 4. Writes
+	 * are not checked; set_efer keeps LMA in step with CR0.PG. */
 	uint64_t (*get_cr)(const struct vcpu *vcpu, uint32_t number);
 	void (*set_cr)(struct vcpu *vcpu, uint32_t number, uint64_t value);
 	uint64_t (*get_efer)(const struct vcpu *vcpu);
@@ -76,21 +84,25 @@ struct vcpu_backend {
 	uint64_t (*get_dr)(const struct vcpu *vcpu, uint32_t number);
 	void (*set_dr)(struct vcpu *vcpu, uint32_t number, uint64_t value);
 	void (*get_paging)(const struct vcpu *vcpu, struct vcpu_paging *paging);
-	/* How instructions are read at RIP, enum vcpu_context: what the fetch cache hangs on besides CR3. */
+	/* How instructions are read at RIP, enum vcpu_context: what the fetch cache hangs on
+	 * besides CR3. */
 	uint32_t (*fetch_context)(const struct vcpu *vcpu);
 	/* ES CS SS DS FS GS as the emulator wants them; valid until the next entry. */
 	const struct emul_segment *(*segments)(const struct vcpu *vcpu);
-	void (*set_segment)(struct vcpu *vcpu, enum hv_segment_id id, const struct hv_segment *segment);
+	void (*set_segment)(struct vcpu *vcpu, enum hv_segment_id id,
+			    const struct hv_segment *segment);
 	void (*get_tables)(const struct vcpu *vcpu, struct vcpu_tables *tables);
 	void (*set_tables)(struct vcpu *vcpu, const struct vcpu_tables *tables);
-	/* MSRs that the extension switches with the guest (system-call, segment bases, PAT). STATUS_NOT_FOUND: not one. */
+	/* MSRs that the extension switches with the guest (system-call, segment bases, PAT).
+	 * STATUS_NOT_FOUND: not one. */
 	MUST_USE enum status (*get_msr)(const struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 	MUST_USE enum status (*set_msr)(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
 	/* Events. `inject` takes effect at the next entry; one at a time. */
 	void (*inject)(struct vcpu *vcpu, const struct vcpu_event *event);
 	bool (*nmi_blocked)(const struct vcpu *vcpu); /* since an NMI was delivered, until IRET */
-	/* Exit as soon as an interrupt, an NMI could go in; called with what is wanted from now on. */
+	/* Exit as soon as an interrupt, an NMI could go in; called with what is wanted from now on.
+	 */
 	void (*windows)(struct vcpu *vcpu, bool interrupt, bool nmi);
 	void (*set_task_priority)(struct vcpu *vcpu, uint8_t cr8);
 

@@ -22,14 +22,15 @@ static const struct cpuid_entry *past_limit(const struct cpuid_table *t)
 
 static const struct cpuid_entry *find_subleaf(const struct cpuid_entry *e, uint32_t subleaf)
 {
-	/* Past the last sub-leaf there is nothing, but for topology leaves, which always name the id: their last
-	 * record ends the list and is that answer. */
+	/* Past the last sub-leaf there is nothing, but for topology leaves, which always name the
+	 * id: their last record ends the list and is that answer. */
 	if (subleaf < e->subleaves)
 		return &e[subleaf];
 	return e->dynamic & HV_DYNAMIC_APIC_ID32 ? &e[e->subleaves - 1] : NULL;
 }
 
-const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t leaf, uint32_t subleaf)
+const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t leaf,
+				     uint32_t subleaf)
 {
 	uint32_t range = leaf >> 30, offset = leaf & (uint32_t)BITS(29, 0);
 	const struct cpuid_entry *e;
@@ -68,7 +69,8 @@ void xsave_layout_read(struct xsave_layout *layout, cpuid_source *host)
 {
 	struct cpuid_regs main = host(CPUID_XSAVE, 0), ext = host(CPUID_XSAVE, 1);
 
-	*layout = (struct xsave_layout){.supported = join32(main.eax, main.edx), .supervisor = join32(ext.ecx, ext.edx)};
+	*layout = (struct xsave_layout){.supported = join32(main.eax, main.edx),
+					.supervisor = join32(ext.ecx, ext.edx)};
 	for (uint32_t i = 2; i < XSAVE_COMPONENTS; i++) {
 		struct cpuid_regs r;
 
@@ -88,7 +90,8 @@ uint32_t xsave_size(const struct xsave_layout *layout, uint64_t components, bool
 {
 	uint32_t size = XSAVE_LEGACY_AND_HEADER;
 
-	for (uint64_t rest = components & ~(XCR0_X87 | XCR0_SSE) & ~BIT(63); rest; rest &= rest - 1) {
+	for (uint64_t rest = components & ~(XCR0_X87 | XCR0_SSE) & ~BIT(63); rest;
+	     rest &= rest - 1) {
 		unsigned int i = (unsigned int)lowest_bit(rest);
 
 		if (!compacted) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a guest finds in CPUID and MSRs: built once from its policy, the host and the closure of features that the host
- * lacks; read-only afterwards.
+ * What a guest finds in CPUID and MSRs: built once from its policy, the host and the closure of
+ * features that the host lacks; read-only afterwards.
  */
 #ifndef CORE_VCPU_CPUID_H
 #define CORE_VCPU_CPUID_H
@@ -17,16 +17,18 @@ typedef struct cpuid_regs cpuid_source(uint32_t leaf, uint32_t subleaf);
 typedef enum status cpuid_alloc(size_t size, void **p);
 
 /*
- * Fills in guest->cpuid, guest->msr (without ranges), xcr0, xss, cr4 and efer. STATUS_MISMATCH, logged with its YAML position,
- * when the host lacks what the policy requires.
+ * Fills in guest->cpuid, guest->msr (without ranges), xcr0, xss, cr4 and efer. STATUS_MISMATCH,
+ * logged with its YAML position, when the host lacks what the policy requires.
  */
-MUST_USE enum status policy_resolve(struct guest *guest, const struct blob *blob, cpuid_source *host, cpuid_alloc *alloc);
+MUST_USE enum status policy_resolve(struct guest *guest, const struct blob *blob,
+				    cpuid_source *host, cpuid_alloc *alloc);
 
-/* Connects HV_MSR_HANDLER entries with the ranges of the sealed MSR bus. An entry that no device of this guest answers becomes
- * #GP. */
+/* Connects HV_MSR_HANDLER entries with the ranges of the sealed MSR bus. An entry that no device of
+ * this guest answers becomes #GP. */
 void policy_connect_msrs(struct guest *guest);
 
-/* Adds the MSRs that the core itself answers to the guest's MSR bus: EFER, TSC. Before bus_seal(). */
+/* Adds the MSRs that the core itself answers to the guest's MSR bus: EFER, TSC. Before bus_seal().
+ */
 MUST_USE enum status msr_add_own(struct guest *guest);
 
 /* What the machine's XSAVE looks like. */
@@ -36,17 +38,20 @@ void xsave_layout_read(struct xsave_layout *layout, cpuid_source *host);
 uint32_t xsave_size(const struct xsave_layout *layout, uint64_t components, bool compacted);
 
 /* The entry of a leaf; NULL: reads zero. */
-const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t leaf, uint32_t subleaf);
+const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t leaf,
+				     uint32_t subleaf);
 
 /* The entry of an MSR; NULL: unlisted. *hint becomes its index. */
 const struct msr_entry *msr_find(const struct msr_table *table, uint32_t msr, uint32_t *hint);
 
 /* The same, looking first at entries[*hint]. */
-static inline const struct msr_entry *msr_find_near(const struct msr_table *table, uint32_t msr, uint32_t *hint)
+static inline const struct msr_entry *msr_find_near(const struct msr_table *table, uint32_t msr,
+						    uint32_t *hint)
 {
 	const struct msr_entry *e = &table->entries[*hint];
 
-	/* A hint is 0 or was found: it is an entry wherever there are any; the table ends in an empty row. */
+	/* A hint is 0 or was found: it is an entry wherever there are any; the table ends in an
+	 * empty row. */
 	return likely(msr >= e->first && msr <= e->last) ? e : msr_find(table, msr, hint);
 }
 

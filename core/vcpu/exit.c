@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From exits to handlers: the one table, what every handler shares, and the exits that need no file of their own. */
+/* From exits to handlers: the one table, what every handler shares, and the exits that need no file
+ * of their own. */
 #include "console/log.h"
 #include "cpu/percpu.h"
 #include "lib/format.h"
@@ -41,10 +42,12 @@ void vcpu_guest_paging(const struct vcpu *vcpu, struct guest_paging *paging)
 
 static uint64_t linear_rip(const struct vcpu *vcpu, uint8_t mode)
 {
-	return mode == 8 ? *vcpu->rip : (uint32_t)(*vcpu->rip + vcpu->backend->segments(vcpu)[EMUL_CS].base);
+	return mode == 8 ? *vcpu->rip
+			 : (uint32_t)(*vcpu->rip + vcpu->backend->segments(vcpu)[EMUL_CS].base);
 }
 
-static uint32_t fetch(struct vcpu *vcpu, const struct guest_paging *paging, uint64_t linear, uint8_t *bytes, uint32_t size)
+static uint32_t fetch(struct vcpu *vcpu, const struct guest_paging *paging, uint64_t linear,
+		      uint8_t *bytes, uint32_t size)
 {
 	uint32_t error;
 	uint64_t at;
@@ -68,7 +71,8 @@ MUST_USE bool vcpu_decode(struct vcpu *vcpu, struct emul_insn *insn)
 int vcpu_next_byte(struct vcpu *vcpu, const struct guest_paging *paging)
 {
 	uint64_t linear = linear_rip(vcpu, vcpu_mode_bytes(vcpu));
-	const uint8_t *page = fetch_exact(&vcpu->fetch, linear, paging->cr3, vcpu->backend->fetch_context(vcpu));
+	const uint8_t *page =
+		fetch_exact(&vcpu->fetch, linear, paging->cr3, vcpu->backend->fetch_context(vcpu));
 	uint8_t byte;
 
 	if (page)
@@ -76,7 +80,8 @@ int vcpu_next_byte(struct vcpu *vcpu, const struct guest_paging *paging)
 	return fetch(vcpu, paging, linear, &byte, 1) ? byte : -1;
 }
 
-enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *range, struct bus_access *access)
+enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *range,
+				   struct bus_access *access)
 {
 	enum access_result result;
 
@@ -103,15 +108,17 @@ bool guest_log_once(struct guest *guest, enum guest_logged reason)
 
 static void dump_registers(const struct vcpu *vcpu)
 {
-	static const char *const names[GPRS] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-						"r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15"};
+	static const char *const names[GPRS] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",
+						"rsi", "rdi", "r8 ", "r9 ", "r10", "r11",
+						"r12", "r13", "r14", "r15"};
 	const char *guest = vcpu->guest->name;
 	const uint64_t *r = vcpu->gpr;
 
 	for (int i = 0; i < GPRS; i += 4)
-		log_guest(LOG_ERROR, guest, "  %s %016llx  %s %016llx  %s %016llx  %s %016llx", names[i],
-			  (unsigned long long)r[i], names[i + 1], (unsigned long long)r[i + 1], names[i + 2],
-			  (unsigned long long)r[i + 2], names[i + 3], (unsigned long long)r[i + 3]);
+		log_guest(LOG_ERROR, guest, "  %s %016llx  %s %016llx  %s %016llx  %s %016llx",
+			  names[i], (unsigned long long)r[i], names[i + 1],
+			  (unsigned long long)r[i + 1], names[i + 2], (unsigned long long)r[i + 2],
+			  names[i + 3], (unsigned long long)r[i + 3]);
 }
 
 static void dump_system(const struct vcpu *vcpu)
@@ -124,15 +131,18 @@ static void dump_system(const struct vcpu *vcpu)
 
 	vcpu->backend->get_paging(vcpu, &p);
 	vcpu->backend->get_tables(vcpu, &t);
-	log_guest(LOG_ERROR, guest, "  rip %016llx  rflags %llx  cr0 %llx  cr2 %llx  cr3 %llx  cr4 %llx  efer %llx",
-		  (unsigned long long)*vcpu->rip, (unsigned long long)*vcpu->rflags, (unsigned long long)p.cr0,
-		  (unsigned long long)vcpu->backend->get_cr(vcpu, 2), (unsigned long long)p.cr3,
-		  (unsigned long long)p.cr4, (unsigned long long)p.efer);
+	log_guest(LOG_ERROR, guest,
+		  "  rip %016llx  rflags %llx  cr0 %llx  cr2 %llx  cr3 %llx  cr4 %llx  efer %llx",
+		  (unsigned long long)*vcpu->rip, (unsigned long long)*vcpu->rflags,
+		  (unsigned long long)p.cr0, (unsigned long long)vcpu->backend->get_cr(vcpu, 2),
+		  (unsigned long long)p.cr3, (unsigned long long)p.cr4, (unsigned long long)p.efer);
 	for (int i = 0; i < EMUL_SEGMENTS; i++)
-		log_guest(LOG_ERROR, guest, "  %s %04x base %016llx limit %08x attributes %03x", names[i],
-			  s[i].selector, (unsigned long long)s[i].base, s[i].limit, s[i].attributes);
-	log_guest(LOG_ERROR, guest, "  gdtr %016llx+%x  idtr %016llx+%x", (unsigned long long)t.gdtr_base,
-		  t.gdtr_limit, (unsigned long long)t.idtr_base, t.idtr_limit);
+		log_guest(LOG_ERROR, guest, "  %s %04x base %016llx limit %08x attributes %03x",
+			  names[i], s[i].selector, (unsigned long long)s[i].base, s[i].limit,
+			  s[i].attributes);
+	log_guest(LOG_ERROR, guest, "  gdtr %016llx+%x  idtr %016llx+%x",
+		  (unsigned long long)t.gdtr_base, t.gdtr_limit, (unsigned long long)t.idtr_base,
+		  t.idtr_limit);
 }
 
 enum verdict vcpu_crash(struct vcpu *vcpu, const char *fmt, ...)
@@ -177,7 +187,8 @@ static enum verdict exit_undefined(struct vcpu *vcpu)
 	return VERDICT_RESUME;
 }
 
-/* WBINVD and INVD: no device of this guest bypasses the caches, and emptying them would slow all the others down. */
+/* WBINVD and INVD: no device of this guest bypasses the caches, and emptying them would slow all
+ * the others down. */
 static enum verdict exit_cache(struct vcpu *vcpu)
 {
 	vcpu_advance(vcpu, vcpu->exit.length);
@@ -198,8 +209,8 @@ static enum verdict exit_counter(struct vcpu *vcpu)
 	return VERDICT_RESUME;
 }
 
-/* Intercepted so that a guest whose handler of it faults the same way again does not keep the CPU for ever without an exit: it
- * gets what it raised. */
+/* Intercepted so that a guest whose handler of it faults the same way again does not keep the CPU
+ * for ever without an exit: it gets what it raised. */
 static enum verdict exit_exception(struct vcpu *vcpu)
 {
 	if (VECTORS_WITH_ERROR_CODE & BIT(vcpu->exit.exception.vector))
@@ -216,12 +227,14 @@ static enum verdict exit_triple_fault(struct vcpu *vcpu)
 
 static enum verdict exit_invalid(struct vcpu *vcpu)
 {
-	return vcpu_crash(vcpu, "the CPU refused its state (%#llx)", (unsigned long long)vcpu->exit.code);
+	return vcpu_crash(vcpu, "the CPU refused its state (%#llx)",
+			  (unsigned long long)vcpu->exit.code);
 }
 
 static enum verdict exit_unknown(struct vcpu *vcpu)
 {
-	return vcpu_crash(vcpu, "exit of an unknown kind, %#llx", (unsigned long long)vcpu->exit.code);
+	return vcpu_crash(vcpu, "exit of an unknown kind, %#llx",
+			  (unsigned long long)vcpu->exit.code);
 }
 
 exit_handler *const exit_table[EXIT_REASONS] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CPUID: an indexed entry, and on top what depends on the vCPU's state at this moment (enum hv_cpuid_dynamic). */
+/* CPUID: an indexed entry, and on top what depends on the vCPU's state at this moment (enum
+ * hv_cpuid_dynamic). */
 #include "console/log.h"
 #include "vcpu/cpuid.h"
 #include "vcpu/exits.h"
@@ -9,12 +10,14 @@
 
 enum { EAX, EBX, ECX, EDX };
 
-/* XCR0 is the guest's, also where its writes cannot be intercepted: then it may have more than its policy says. */
+/* XCR0 is the guest's, also where its writes cannot be intercepted: then it may have more than its
+ * policy says. */
 static COLD uint64_t live_xcr0(struct vcpu *vcpu)
 {
 	uint64_t xcr0 = vcpu->guest->xcr0 ? xgetbv(0) : XCR0_X87;
 
-	if (unlikely(xcr0 & ~vcpu->guest->xcr0) && vcpu->guest->xcr0 && guest_log_once(vcpu->guest, LOGGED_XCR0))
+	if (unlikely(xcr0 & ~vcpu->guest->xcr0) && vcpu->guest->xcr0 &&
+	    guest_log_once(vcpu->guest, LOGGED_XCR0))
 		log_guest(LOG_WARNING, vcpu->guest->name,
 			  "XCR0 is %#llx, its policy says %#llx: this CPU cannot intercept XSETBV",
 			  (unsigned long long)xcr0, (unsigned long long)vcpu->guest->xcr0);
@@ -65,7 +68,8 @@ static COLD void fill_rare(struct vcpu *vcpu, const struct cpuid_entry *e, uint3
 static inline void fill_dynamic(struct vcpu *vcpu, const struct cpuid_entry *e, uint32_t subleaf)
 {
 	if (e->dynamic & HV_DYNAMIC_APIC_ID8)
-		vcpu->gpr[RBX] = (vcpu->gpr[RBX] & 0x00ffffff) | (uint64_t)(vcpu->record->apic_id & 0xff) << 24;
+		vcpu->gpr[RBX] = (vcpu->gpr[RBX] & 0x00ffffff) |
+				 (uint64_t)(vcpu->record->apic_id & 0xff) << 24;
 	if (e->dynamic & HV_DYNAMIC_OSXSAVE && *vcpu->cr4 & CR4_OSXSAVE)
 		vcpu->gpr[RCX] |= CPUID_1_ECX_OSXSAVE;
 	if (e->dynamic & HV_DYNAMIC_APIC_ENABLE && vcpu->chip &&
@@ -79,7 +83,8 @@ enum verdict exit_cpuid(struct vcpu *vcpu)
 {
 	static const struct cpuid_entry nothing;
 	uint32_t subleaf = (uint32_t)vcpu->gpr[RCX];
-	const struct cpuid_entry *e = cpuid_find(&vcpu->guest->cpuid, (uint32_t)vcpu->gpr[RAX], subleaf);
+	const struct cpuid_entry *e =
+		cpuid_find(&vcpu->guest->cpuid, (uint32_t)vcpu->gpr[RAX], subleaf);
 
 	if (unlikely(!e))
 		e = &nothing;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control registers and XCR0, where the policy gives the guest less than the CPU would: writes are checked against what is
- * allowed and against the rules of the processor (SDM v2 MOV to CR, XSETBV; APM v2 3.1), and carried out.
+ * Control registers and XCR0, where the policy gives the guest less than the CPU would: writes are
+ * checked against what is allowed and against the rules of the processor (SDM v2 MOV to CR, XSETBV;
+ * APM v2 3.1), and carried out.
  */
 #include "cpu/extable.h"
 #include "vcpu/cpuid.h"
@@ -9,7 +10,8 @@
 #include "x86/cr.h"
 
 /* What a change of CR4 makes stale in the TLB (SDM v3 4.10.4.1). */
-#define CR4_FLUSHES (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_LA57)
+#define CR4_FLUSHES                                                                                \
+	(CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_LA57)
 
 static bool cr4_is_valid(const struct vcpu *vcpu, uint64_t value)
 {
@@ -45,7 +47,8 @@ static bool cr0_is_valid(const struct vcpu *vcpu, uint64_t value, uint64_t old)
 	uint64_t efer = vcpu->backend->get_efer(vcpu), cr4 = *vcpu->cr4;
 	bool code_is_64 = vcpu->backend->segments(vcpu)[EMUL_CS].attributes & BIT(9);
 
-	if (value >> 32 || (value & CR0_PG && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD)))
+	if (value >> 32 || (value & CR0_PG && !(value & CR0_PE)) ||
+	    (value & CR0_NW && !(value & CR0_CD)))
 		return false;
 	if (value & ~old & CR0_PG && efer & EFER_LME)
 		return cr4 & CR4_PAE && !code_is_64;
@@ -112,7 +115,8 @@ enum verdict exit_cr(struct vcpu *vcpu)
 	uint64_t value;
 
 	if (vcpu->exit.cr.decoded)
-		return write_cr(vcpu, number, vcpu->gpr[vcpu->exit.cr.reg % GPRS], vcpu->exit.length);
+		return write_cr(vcpu, number, vcpu->gpr[vcpu->exit.cr.reg % GPRS],
+				vcpu->exit.length);
 	/* Another instruction by now, or unreadable: executing it again tells. */
 	if (!vcpu_decode(vcpu, &insn))
 		return VERDICT_RESUME;
@@ -121,7 +125,8 @@ enum verdict exit_cr(struct vcpu *vcpu)
 	if (insn.op != EMUL_OP_MOV_TO_CR || insn.reg != number)
 		return VERDICT_RESUME;
 	value = vcpu->gpr[insn.rm % GPRS];
-	return write_cr(vcpu, number, vcpu_mode_bytes(vcpu) == 8 ? value : (uint32_t)value, insn.length);
+	return write_cr(vcpu, number, vcpu_mode_bytes(vcpu) == 8 ? value : (uint32_t)value,
+			insn.length);
 }
 
 /* SDM v1 13.3. */
@@ -133,7 +138,8 @@ static bool xcr0_is_valid(const struct guest *guest, uint64_t value)
 		return false;
 	if (value & XCR0_AVX512 && (value & (XCR0_AVX512 | XCR0_AVX)) != (XCR0_AVX512 | XCR0_AVX))
 		return false;
-	return !(value & XCR0_BNDREGS) == !(value & XCR0_BNDCSR) && !(value & XCR0_TILECFG) == !(value & XCR0_TILEDATA);
+	return !(value & XCR0_BNDREGS) == !(value & XCR0_BNDCSR) &&
+	       !(value & XCR0_TILECFG) == !(value & XCR0_TILEDATA);
 }
 
 enum verdict exit_xsetbv(struct vcpu *vcpu)
@@ -147,7 +153,8 @@ enum verdict exit_xsetbv(struct vcpu *vcpu)
 		vcpu_raise(vcpu, VECTOR_UD);
 		return VERDICT_RESUME;
 	}
-	if (paging.cpl || (uint32_t)vcpu->gpr[RCX] || !xcr0_is_valid(vcpu->guest, value) || !xsetbv_safe(0, value)) {
+	if (paging.cpl || (uint32_t)vcpu->gpr[RCX] || !xcr0_is_valid(vcpu->guest, value) ||
+	    !xsetbv_safe(0, value)) {
 		vcpu_raise_error(vcpu, VECTOR_GP, 0);
 		return VERDICT_RESUME;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * VMMCALL and VMCALL. The KVM interface answers unknown numbers with -KVM_ENOSYS (Linux,
- * include/uapi/linux/kvm_para.h); a guest without a paravirtual interface gets #UD, as on a bare machine.
+ * include/uapi/linux/kvm_para.h); a guest without a paravirtual interface gets #UD, as on a bare
+ * machine.
  */
 #include "vcpu/exits.h"
 #include "x86/cr.h"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Accesses to guest physical addresses that are not plain memory, and string I/O: the instruction at RIP is carried out by the
- * emulator, with these effects.
+ * Accesses to guest physical addresses that are not plain memory, and string I/O: the instruction
+ * at RIP is carried out by the emulator, with these effects.
  *
- *	linear ── exit's own address, or guest_walk() ──► gpa ──► RAM          memory_read(), memory_write()
- *	                                                          MMIO bus     one handler call for each 8 bytes at most
- *	                                                          ROM          reads; writes vanish, logged once
- *	                                                          else         all ones; writes vanish, logged once
+ *	linear ── exit's own address, or guest_walk() ──► gpa
+ *	gpa ──► RAM       memory_read(), memory_write()
+ *	    ──► MMIO bus  one handler call for each 8 bytes at most
+ *	    ──► ROM       reads; writes vanish, logged
+ *	    ──► else      all ones; writes vanish, logged
  *
  * Bytes of the instruction are read once, into a buffer, before anything looks at them.
  */
@@ -41,12 +42,14 @@ static const struct guest_paging *paging_of(struct emulation *e)
 
 static enum emul_outcome page_fault(struct emul_cpu *cpu, uint64_t linear, uint32_t error)
 {
-	cpu->fault = (struct emul_fault){.vector = VECTOR_PF, .has_error = true, .error = error, .cr2 = linear};
+	cpu->fault = (struct emul_fault){
+		.vector = VECTOR_PF, .has_error = true, .error = error, .cr2 = linear};
 	return EMUL_FAULT;
 }
 
 /* Whether this is the access that the exit reported. */
-static bool is_exit_access(const struct emulation *e, uint64_t linear, uint32_t size, uint32_t access)
+static bool is_exit_access(const struct emulation *e, uint64_t linear, uint32_t size,
+			   uint32_t access)
 {
 	const struct vcpu_exit *exit = &e->vcpu->exit;
 
@@ -61,7 +64,8 @@ static enum emul_outcome translate(struct emul_cpu *cpu, uint64_t linear, bool w
 	uint32_t error;
 	enum status s;
 
-	s = guest_walk(e->vcpu->guest->memory, paging_of(e), linear, write ? GUEST_WRITE : GUEST_READ, gpa, &error);
+	s = guest_walk(e->vcpu->guest->memory, paging_of(e), linear,
+		       write ? GUEST_WRITE : GUEST_READ, gpa, &error);
 	if (s == STATUS_OK)
 		return EMUL_DONE;
 	return s == STATUS_FAULT ? page_fault(cpu, linear, error) : EMUL_UNHANDLED;
@@ -70,23 +74,26 @@ static enum emul_outcome translate(struct emul_cpu *cpu, uint64_t linear, bool w
 /* ---- one piece of an access that lies within a page */
 
 /* The YAML meaning of an address where nothing answers. */
-static void log_unanswered(struct vcpu *vcpu, uint64_t gpa, bool write, const struct memory_extent *extent)
+static void log_unanswered(struct vcpu *vcpu, uint64_t gpa, bool write,
+			   const struct memory_extent *extent)
 {
 	char place[BLOB_PLACE_SIZE] = "";
 	const struct blob *b = machine_blob;
 	uint32_t position = extent ? extent->region->position : vcpu->guest->record->position;
-	const char *what = !extent ? "no memory or device of this guest" :
-			   extent->region->kind == HV_REGION_ROM ? "read-only memory" : "a reserved range";
+	const char *what = !extent ? "no memory or device of this guest"
+			   : extent->region->kind == HV_REGION_ROM ? "read-only memory"
+								   : "a reserved range";
 
 	if (vcpu->guest->unanswered >= GUEST_UNANSWERED_LOGGED)
 		return;
 	vcpu->guest->unanswered++;
-	log_guest(LOG_WARNING, vcpu->guest->name, "%s 0x%llx at rip 0x%llx: %s%s", write ? "write to" : "read of",
-		  (unsigned long long)gpa, (unsigned long long)*vcpu->rip, what,
-		  b ? blob_place(b, position, place) : "");
+	log_guest(LOG_WARNING, vcpu->guest->name, "%s 0x%llx at rip 0x%llx: %s%s",
+		  write ? "write to" : "read of", (unsigned long long)gpa,
+		  (unsigned long long)*vcpu->rip, what, b ? blob_place(b, position, place) : "");
 }
 
-/* Splits into handler calls of 1, 2, 4 or 8 bytes, none larger than what is left or its alignment allows. */
+/* Splits into handler calls of 1, 2, 4 or 8 bytes, none larger than what is left or its alignment
+ * allows. */
 static uint32_t bus_step(uint64_t gpa, uint32_t size)
 {
 	uint32_t step = 8;
@@ -125,8 +132,8 @@ static inline void put_number(uint8_t *data, uint32_t size, uint64_t value)
 }
 
 /* One handler call. */
-static inline enum emul_outcome bus_call(struct emulation *e, const struct bus_range *range, uint64_t gpa, uint8_t *data,
-					 uint32_t size, bool write)
+static inline enum emul_outcome bus_call(struct emulation *e, const struct bus_range *range,
+					 uint64_t gpa, uint8_t *data, uint32_t size, bool write)
 {
 	struct bus_access access; /* field by field: this is one of the paths that count */
 	enum access_result result;
@@ -146,7 +153,8 @@ static inline enum emul_outcome bus_call(struct emulation *e, const struct bus_r
 	return EMUL_DONE;
 }
 
-static COLD enum emul_outcome nothing_there(struct emulation *e, uint64_t gpa, uint8_t *data, uint32_t size, bool write)
+static COLD enum emul_outcome nothing_there(struct emulation *e, uint64_t gpa, uint8_t *data,
+					    uint32_t size, bool write)
 {
 	log_unanswered(e->vcpu, gpa, write, memory_find(e->vcpu->guest->memory, gpa));
 	if (!write)
@@ -154,18 +162,19 @@ static COLD enum emul_outcome nothing_there(struct emulation *e, uint64_t gpa, u
 	return EMUL_DONE;
 }
 
-static enum emul_outcome bus_piece(struct emulation *e, uint64_t gpa, uint8_t *data, uint32_t size, bool write)
+static enum emul_outcome bus_piece(struct emulation *e, uint64_t gpa, uint8_t *data, uint32_t size,
+				   bool write)
 {
 	struct vcpu *vcpu = e->vcpu;
 	enum emul_outcome outcome = EMUL_DONE;
 
 	while (size && outcome == EMUL_DONE) {
 		uint32_t step = bus_step(gpa, size);
-		const struct bus_range *range =
-			bus_find_near(&vcpu->guest->bus[GUEST_MMIO], gpa, step, &vcpu->bus_hint[GUEST_MMIO]);
+		const struct bus_range *range = bus_find_near(&vcpu->guest->bus[GUEST_MMIO], gpa,
+							      step, &vcpu->bus_hint[GUEST_MMIO]);
 
-		outcome = likely(range) ? bus_call(e, range, gpa, data, step, write) :
-					  nothing_there(e, gpa, data, step, write);
+		outcome = likely(range) ? bus_call(e, range, gpa, data, step, write)
+					: nothing_there(e, gpa, data, step, write);
 		data += step;
 		gpa += step;
 		size -= step;
@@ -173,7 +182,8 @@ static enum emul_outcome bus_piece(struct emulation *e, uint64_t gpa, uint8_t *d
 	return outcome;
 }
 
-static enum emul_outcome piece(struct emulation *e, uint64_t gpa, uint8_t *data, uint32_t size, bool write)
+static enum emul_outcome piece(struct emulation *e, uint64_t gpa, uint8_t *data, uint32_t size,
+			       bool write)
 {
 	struct memory *memory = e->vcpu->guest->memory;
 	const struct memory_extent *extent = memory_find(memory, gpa);
@@ -192,15 +202,16 @@ static enum emul_outcome exit_piece(struct emulation *e, uint8_t *data, uint32_t
 {
 	uint64_t gpa = e->vcpu->exit.memory.gpa;
 
-	if (likely(e->range && size <= 8 && !(gpa & (size - 1)) && size - 1 <= e->range->last - gpa))
+	if (likely(e->range && size <= 8 && !(gpa & (size - 1)) &&
+		   size - 1 <= e->range->last - gpa))
 		return bus_call(e, e->range, gpa, data, size, write);
 	return piece(e, gpa, data, size, write);
 }
 
 /* ---- the emulator's effects */
 
-static enum emul_outcome access_memory(struct emul_cpu *cpu, uint64_t linear, uint8_t *data, uint32_t size, uint32_t access,
-				       bool write)
+static enum emul_outcome access_memory(struct emul_cpu *cpu, uint64_t linear, uint8_t *data,
+				       uint32_t size, uint32_t access, bool write)
 {
 	struct emulation *e = emulation_of(cpu);
 	uint32_t first = (uint32_t)min_of((uint64_t)size, PAGE_SIZE - (linear & (PAGE_SIZE - 1)));
@@ -222,21 +233,22 @@ static enum emul_outcome access_memory(struct emul_cpu *cpu, uint64_t linear, ui
 	return outcome;
 }
 
-static enum emul_outcome op_read(struct emul_cpu *cpu, uint64_t linear, void *data, uint32_t size, uint32_t access)
+static enum emul_outcome op_read(struct emul_cpu *cpu, uint64_t linear, void *data, uint32_t size,
+				 uint32_t access)
 {
 	return access_memory(cpu, linear, data, size, access, false);
 }
 
-static enum emul_outcome op_write(struct emul_cpu *cpu, uint64_t linear, const void *data, uint32_t size,
-				  uint32_t access)
+static enum emul_outcome op_write(struct emul_cpu *cpu, uint64_t linear, const void *data,
+				  uint32_t size, uint32_t access)
 {
 	/* A write does not change it. */
 	return access_memory(cpu, linear, (uint8_t *)(uintptr_t)data, size, access, true);
 }
 
 /* RAM: atomic. Elsewhere a bus has no locked cycle that anyone could observe: a plain write. */
-static enum emul_outcome op_exchange(struct emul_cpu *cpu, uint64_t linear, const void *expected, const void *desired,
-				     uint32_t size, uint32_t access)
+static enum emul_outcome op_exchange(struct emul_cpu *cpu, uint64_t linear, const void *expected,
+				     const void *desired, uint32_t size, uint32_t access)
 {
 	struct emulation *e = emulation_of(cpu);
 	struct memory *memory = e->vcpu->guest->memory;
@@ -268,7 +280,8 @@ static enum emul_outcome port_outcome(struct emulation *e, enum access_result re
 	return EMUL_UNHANDLED;
 }
 
-static enum emul_outcome op_port_in(struct emul_cpu *cpu, uint16_t port, uint32_t *value, uint32_t size)
+static enum emul_outcome op_port_in(struct emul_cpu *cpu, uint16_t port, uint32_t *value,
+				    uint32_t size)
 {
 	struct emulation *e = emulation_of(cpu);
 	uint64_t wide = 0;
@@ -278,7 +291,8 @@ static enum emul_outcome op_port_in(struct emul_cpu *cpu, uint16_t port, uint32_
 	return port_outcome(e, result);
 }
 
-static enum emul_outcome op_port_out(struct emul_cpu *cpu, uint16_t port, uint32_t value, uint32_t size)
+static enum emul_outcome op_port_out(struct emul_cpu *cpu, uint16_t port, uint32_t value,
+				     uint32_t size)
 {
 	struct emulation *e = emulation_of(cpu);
 	uint64_t wide = value;
@@ -286,14 +300,15 @@ static enum emul_outcome op_port_out(struct emul_cpu *cpu, uint16_t port, uint32
 	return port_outcome(e, port_access(e->vcpu, port, size, true, &wide));
 }
 
-static enum emul_outcome op_vector_read(struct emul_cpu *cpu, uint32_t number, void *data, uint32_t size)
+static enum emul_outcome op_vector_read(struct emul_cpu *cpu, uint32_t number, void *data,
+					uint32_t size)
 {
 	(void)cpu, (void)number, (void)data, (void)size;
 	return EMUL_UNHANDLED;
 }
 
-static enum emul_outcome op_vector_write(struct emul_cpu *cpu, uint32_t number, const void *data, uint32_t size,
-					 uint32_t clear_to)
+static enum emul_outcome op_vector_write(struct emul_cpu *cpu, uint32_t number, const void *data,
+					 uint32_t size, uint32_t clear_to)
 {
 	(void)cpu, (void)number, (void)data, (void)size, (void)clear_to;
 	return EMUL_UNHANDLED;
@@ -311,9 +326,10 @@ static const struct emul_ops effects = {
 
 /* ---- one instruction */
 
-/* The instruction's bytes: from the cached page where it holds them all, else by a walk. Returns how many. */
-static uint32_t fetch(struct emulation *e, const struct emul_cpu *cpu, uint8_t bytes[EMUL_MAX_LENGTH + 1], uint32_t *error,
-		      uint64_t *at)
+/* The instruction's bytes: from the cached page where it holds them all, else by a walk. Returns
+ * how many. */
+static uint32_t fetch(struct emulation *e, const struct emul_cpu *cpu,
+		      uint8_t bytes[EMUL_MAX_LENGTH + 1], uint32_t *error, uint64_t *at)
 {
 	struct vcpu *vcpu = e->vcpu;
 	uint64_t linear = cpu->rip;
@@ -328,8 +344,8 @@ static uint32_t fetch(struct emulation *e, const struct emul_cpu *cpu, uint8_t b
 		memcpy(bytes, page + (linear & (PAGE_SIZE - 1)), EMUL_MAX_LENGTH + 1);
 		return EMUL_MAX_LENGTH;
 	}
-	return guest_fetch(vcpu->guest->memory, paging_of(e), linear, bytes, EMUL_MAX_LENGTH, &vcpu->fetch, e->context,
-			   error, at);
+	return guest_fetch(vcpu->guest->memory, paging_of(e), linear, bytes, EMUL_MAX_LENGTH,
+			   &vcpu->fetch, e->context, error, at);
 }
 
 static enum verdict take_fault(struct vcpu *vcpu, const struct emul_fault *fault)
@@ -358,8 +374,9 @@ static enum verdict not_emulated(struct emulation *e, const uint8_t *bytes, uint
 	}
 	return vcpu_crash(e->vcpu, "cannot emulate the instruction %s%s 0x%llx", text,
 			  e->vcpu->exit.reason == EXIT_MEMORY ? " on address" : " on port",
-			  (unsigned long long)(e->vcpu->exit.reason == EXIT_MEMORY ? e->vcpu->exit.memory.gpa :
-										     e->vcpu->exit.port.number));
+			  (unsigned long long)(e->vcpu->exit.reason == EXIT_MEMORY
+						       ? e->vcpu->exit.memory.gpa
+						       : e->vcpu->exit.port.number));
 }
 
 static enum verdict finish(struct vcpu *vcpu, const struct emul_cpu *cpu, bool stepping)
@@ -372,7 +389,8 @@ static enum verdict finish(struct vcpu *vcpu, const struct emul_cpu *cpu, bool s
 	return VERDICT_RESUME;
 }
 
-/* The fetch ended inside the instruction: the page behind faults, or is no memory and reads all ones: #UD. */
+/* The fetch ended inside the instruction: the page behind faults, or is no memory and reads all
+ * ones: #UD. */
 static enum verdict short_fetch(struct vcpu *vcpu, uint32_t error, uint64_t at)
 {
 	if (error)
@@ -427,22 +445,27 @@ static COLD enum verdict not_a_register(struct vcpu *vcpu)
 {
 	const struct memory_extent *extent;
 
-	/* The CPU itself was delivering an event, or walking the guest's tables, where the guest has no memory to write. */
+	/* The CPU itself was delivering an event, or walking the guest's tables, where the guest
+	 * has no memory to write. */
 	if (unlikely(vcpu->vectoring.valid))
-		return vcpu_crash(vcpu, "an event could not be delivered: its tables or stack are at 0x%llx, which is no RAM",
+		return vcpu_crash(vcpu,
+				  "an event could not be delivered: its tables or stack are at "
+				  "0x%llx, which is no RAM",
 				  (unsigned long long)vcpu->exit.memory.gpa);
 	if (unlikely(vcpu->exit.memory.table_walk))
 		return vcpu_crash(vcpu, "page tables at 0x%llx, which is no writable RAM",
 				  (unsigned long long)vcpu->exit.memory.gpa);
 	if (unlikely(vcpu->exit.memory.fetch)) {
 		if (guest_log_once(vcpu->guest, LOGGED_FETCH))
-			log_guest(LOG_WARNING, vcpu->guest->name, "code fetched from 0x%llx, where there is none",
+			log_guest(LOG_WARNING, vcpu->guest->name,
+				  "code fetched from 0x%llx, where there is none",
 				  (unsigned long long)vcpu->exit.memory.gpa);
 		vcpu_raise(vcpu, VECTOR_UD);
 		return VERDICT_RESUME;
 	}
 	extent = memory_find(vcpu->guest->memory, vcpu->exit.memory.gpa);
-	if (unlikely(extent && extent->host && extent->region->rights & HV_WRITE && extent->region->kind != HV_REGION_ROM)) {
+	if (unlikely(extent && extent->host && extent->region->rights & HV_WRITE &&
+		     extent->region->kind != HV_REGION_ROM)) {
 		/* It is mapped: a translation older than that. */
 		vcpu->backend->flush(vcpu);
 		return VERDICT_RESUME;
@@ -456,7 +479,8 @@ enum verdict exit_memory(struct vcpu *vcpu)
 	struct emulation e;
 
 	e.range = bus_find_near(&vcpu->guest->bus[GUEST_MMIO], gpa, 1, &vcpu->bus_hint[GUEST_MMIO]);
-	if (unlikely(!e.range || vcpu->vectoring.valid || vcpu->exit.memory.table_walk || vcpu->exit.memory.fetch))
+	if (unlikely(!e.range || vcpu->vectoring.valid || vcpu->exit.memory.table_walk ||
+		     vcpu->exit.memory.fetch))
 		return not_a_register(vcpu);
 	e.vcpu = vcpu;
 	e.context = vcpu->backend->fetch_context(vcpu);

@@ -3,10 +3,12 @@
 #include "console/log.h"
 #include "vcpu/exits.h"
 
-enum access_result port_access(struct vcpu *vcpu, uint16_t port, uint32_t size, bool write, uint64_t *value)
+enum access_result port_access(struct vcpu *vcpu, uint16_t port, uint32_t size, bool write,
+			       uint64_t *value)
 {
 	struct guest *guest = vcpu->guest;
-	const struct bus_range *range = bus_find_near(&guest->bus[GUEST_PORT], port, size, &vcpu->bus_hint[GUEST_PORT]);
+	const struct bus_range *range =
+		bus_find_near(&guest->bus[GUEST_PORT], port, size, &vcpu->bus_hint[GUEST_PORT]);
 	struct bus_access access = {
 		.vcpu = vcpu,
 		.address = port,

@@ -5,12 +5,14 @@
 
 #include "vcpu/backend.h"
 
-exit_handler exit_cpuid, exit_msr, exit_port, exit_memory, exit_hlt, exit_hypercall, exit_cr, exit_xsetbv;
+exit_handler exit_cpuid, exit_msr, exit_port, exit_memory, exit_hlt, exit_hypercall, exit_cr,
+	exit_xsetbv;
 
 /* INS, OUTS and memory-mapped I/O by the emulator. */
 enum verdict exit_emulate(struct vcpu *vcpu);
 
 /* An access to a port outside string instructions; also the emulator's way to ports. */
-enum access_result port_access(struct vcpu *vcpu, uint16_t port, uint32_t size, bool write, uint64_t *value);
+enum access_result port_access(struct vcpu *vcpu, uint16_t port, uint32_t size, bool write,
+			       uint64_t *value);
 
 #endif

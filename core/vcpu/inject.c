@@ -7,8 +7,8 @@
  *	2. NMI, unless one is being handled or an interrupt shadow covers RIP
  *	3. an interrupt, if RFLAGS.IF is set and no shadow covers RIP
  *
- * and for what could not go in the backend opens a window: an exit at the first moment it could. SDM v3 6.9, 6.15;
- * APM v2 8.5, 15.20, 15.21.
+ * and for what could not go in the backend opens a window: an exit at the first moment it could.
+ * SDM v3 6.9, 6.15; APM v2 8.5, 15.20, 15.21.
  */
 #include "lib/string.h"
 #include "vcpu/backend.h"
@@ -22,13 +22,14 @@ static enum exception_class exception_class(uint8_t vector)
 	static const uint8_t classes[32] = {
 		[VECTOR_DE] = CONTRIBUTORY, [VECTOR_TS] = CONTRIBUTORY, [VECTOR_NP] = CONTRIBUTORY,
 		[VECTOR_SS] = CONTRIBUTORY, [VECTOR_GP] = CONTRIBUTORY, [VECTOR_CP] = CONTRIBUTORY,
-		[VECTOR_PF] = PAGE_FAULT,   [VECTOR_VE] = PAGE_FAULT,	[VECTOR_DF] = DOUBLE_FAULT,
+		[VECTOR_PF] = PAGE_FAULT,   [VECTOR_VE] = PAGE_FAULT,   [VECTOR_DF] = DOUBLE_FAULT,
 	};
 
 	return vector < 32 ? classes[vector] : BENIGN;
 }
 
-/* Rows: the first exception; columns: the second (SDM v3 table 6-5). DOUBLE and TRIPLE, or 0: the second alone. */
+/* Rows: the first exception; columns: the second (SDM v3 table 6-5). DOUBLE and TRIPLE, or 0: the
+ * second alone. */
 enum { SERIAL, DOUBLE, TRIPLE };
 static const uint8_t combined[4][4] = {
 	[BENIGN] = {SERIAL, SERIAL, SERIAL, SERIAL},
@@ -42,15 +43,18 @@ static const struct vcpu_event *first_exception(const struct vcpu *vcpu)
 {
 	if (vcpu->exception.valid)
 		return &vcpu->exception;
-	return vcpu->vectoring.valid && vcpu->vectoring.type == EVENT_EXCEPTION ? &vcpu->vectoring : NULL;
+	return vcpu->vectoring.valid && vcpu->vectoring.type == EVENT_EXCEPTION ? &vcpu->vectoring
+										: NULL;
 }
 
 static void raise(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error)
 {
 	const struct vcpu_event *first = first_exception(vcpu);
-	unsigned int how = first ? combined[exception_class(first->vector)][exception_class(vector)] : SERIAL;
+	unsigned int how =
+		first ? combined[exception_class(first->vector)][exception_class(vector)] : SERIAL;
 
-	/* An exception that was being delivered is replaced; an interrupt or NMI that was waits behind the new one. */
+	/* An exception that was being delivered is replaced; an interrupt or NMI that was waits
+	 * behind the new one. */
 	if (vcpu->vectoring.valid && vcpu->vectoring.type == EVENT_EXCEPTION)
 		vcpu->vectoring.valid = false;
 	vcpu->triple_fault |= how == TRIPLE;
@@ -85,7 +89,8 @@ void vcpu_vectoring(struct vcpu *vcpu, const struct vcpu_event *event)
 {
 	/* INT n, INT3 and INTO: RIP still points at them, they are simply executed again. */
 	if (event->type == EVENT_SOFTWARE ||
-	    (event->type == EVENT_EXCEPTION && (event->vector == VECTOR_BP || event->vector == VECTOR_OF)))
+	    (event->type == EVENT_EXCEPTION &&
+	     (event->vector == VECTOR_BP || event->vector == VECTOR_OF)))
 		return;
 	vcpu->vectoring = *event;
 	vcpu_mark(vcpu, VCPU_REQUEST_EVENT);
@@ -97,7 +102,8 @@ static void inject(struct vcpu *vcpu, struct vcpu_event *event)
 	event->valid = false;
 }
 
-/* An interrupt that was being delivered when an exception took its turn has to wait for IF like any other. */
+/* An interrupt that was being delivered when an exception took its turn has to wait for IF like any
+ * other. */
 static bool vectoring_may_enter(const struct vcpu *vcpu, bool after_exception)
 {
 	if (vcpu->vectoring.type == EVENT_INTERRUPT && after_exception)
@@ -123,7 +129,8 @@ static COLD bool inject_unfinished(struct vcpu *vcpu)
 /* Second choice. Returns whether something has gone in by now. */
 static COLD bool inject_nmi(struct vcpu *vcpu, bool used)
 {
-	static const struct vcpu_event nmi = {.valid = true, .type = EVENT_NMI, .vector = VECTOR_NMI};
+	static const struct vcpu_event nmi = {
+		.valid = true, .type = EVENT_NMI, .vector = VECTOR_NMI};
 
 	if (used || !vcpu->nmi_pending || *vcpu->shadow & 1 || vcpu->backend->nmi_blocked(vcpu))
 		return used;
@@ -138,9 +145,10 @@ static bool chip_pending(struct vcpu *vcpu)
 }
 
 /*
- * Whether the guest is about to halt: then an interrupt waits for that HLT, whose exit asks again. Late by one instruction is
- * always allowed; early is not, between the STI and the HLT of an idle loop: the interrupt would be over when the guest goes to
- * sleep for it. The shadow of STI says the same, but QEMU 7.2 drops it at every entry (and so do guests of KVM hang there).
+ * Whether the guest is about to halt: then an interrupt waits for that HLT, whose exit asks again.
+ * Late by one instruction is always allowed; early is not, between the STI and the HLT of an idle
+ * loop: the interrupt would be over when the guest goes to sleep for it. The shadow of STI says the
+ * same, but QEMU 7.2 drops it at every entry (and so do guests of KVM hang there).
  */
 static COLD bool halt_comes_first(struct vcpu *vcpu)
 {
@@ -152,7 +160,8 @@ static COLD bool halt_comes_first(struct vcpu *vcpu)
 	return paging.cpl == 0 && vcpu_next_byte(vcpu, &paging) == OPCODE_HLT;
 }
 
-/* Whether an exit can lie between two instructions: the others have just carried one out, and it was not STI. */
+/* Whether an exit can lie between two instructions: the others have just carried one out, and it
+ * was not STI. */
 static bool exit_was_between(const struct vcpu *vcpu)
 {
 	return vcpu->exit.reason <= EXIT_NMI_WINDOW || vcpu->exit.reason == EXIT_MEMORY;
@@ -177,7 +186,8 @@ static bool inject_interrupt(struct vcpu *vcpu, bool used)
 	vector = vcpu->chip->accept(vcpu->chip_state);
 	if (vector < 0)
 		return false;
-	event = (struct vcpu_event){.valid = true, .type = EVENT_INTERRUPT, .vector = (uint8_t)vector};
+	event = (struct vcpu_event){
+		.valid = true, .type = EVENT_INTERRUPT, .vector = (uint8_t)vector};
 	vcpu->backend->inject(vcpu, &event);
 	return chip_pending(vcpu);
 }

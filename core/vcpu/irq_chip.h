@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The local APIC of a vCPU as the rest of the core sees it; dev/vlapic.c provides it. `chip` is its state. */
+/* The local APIC of a vCPU as the rest of the core sees it; dev/vlapic.c provides it. `chip` is its
+ * state. */
 #ifndef CORE_VCPU_IRQ_CHIP_H
 #define CORE_VCPU_IRQ_CHIP_H
 
 #include "lib/types.h"
 
 /* What an interrupt asks of a local APIC once it has been decoded. */
-enum irq_delivery { /* the encoding of MSI data 10:8 and of ICR 10:8 */
+/* the encoding of MSI data 10:8 and of ICR 10:8 */
+enum irq_delivery {
 	IRQ_FIXED = 0,
 	IRQ_LOWEST = 1,
 	IRQ_SMI = 2,
@@ -22,21 +24,25 @@ struct irq_request {
 	uint8_t vector;
 	uint8_t delivery; /* enum irq_delivery */
 	bool logical;
-	bool level;	  /* level-triggered */
-	bool wide;	  /* destination is a 32-bit id; else 8 bits with 0xff for all */
+	bool level; /* level-triggered */
+	bool wide;  /* destination is a 32-bit id; else 8 bits with 0xff for all */
 };
 
-/* The local APIC's timer counts nanoseconds, so that it needs no division; CPUID's timing leaf says so. */
+/* The local APIC's timer counts nanoseconds, so that it needs no division; CPUID's timing leaf says
+ * so. */
 #define IRQ_LAPIC_TIMER_KHZ 1000000u
 
-/* A word in guest memory through which a vCPU may end an interrupt without an exit (pv/kvm_eoi.c). */
+/* A word in guest memory through which a vCPU may end an interrupt without an exit (pv/kvm_eoi.c).
+ */
 struct irq_eoi_assist {
 	void *context;
-	bool (*offer)(void *context);	/* sets the word; whether that could be done */
-	bool (*collect)(void *context); /* clears the word; whether the guest had done so: the EOI is due */
+	bool (*offer)(void *context); /* sets the word; whether that could be done */
+	bool (*collect)(
+		void *context); /* clears the word; whether the guest had done so: the EOI is due */
 };
 
-/* The local APIC of a vCPU as the rest of the core sees it; dev/vlapic.c provides it. `chip` is its state. */
+/* The local APIC of a vCPU as the rest of the core sees it; dev/vlapic.c provides it. `chip` is its
+ * state. */
 struct irq_chip {
 	/* Whether the request's destination names this APIC. */
 	bool (*matches)(const void *chip, const struct irq_request *request);
@@ -44,11 +50,14 @@ struct irq_chip {
 	void (*deliver)(void *chip, const struct irq_request *request);
 	/* Arbitration priority, for lowest-priority delivery. */
 	uint8_t (*priority)(const void *chip);
-	/* On its own CPU: whether an interrupt could be taken now, as far as the APIC is concerned. */
+	/* On its own CPU: whether an interrupt could be taken now, as far as the APIC is concerned.
+	 */
 	bool (*pending)(void *chip);
-	/* On its own CPU: the vector to inject now (IRR to ISR, or the PIC's acknowledge); -1 when it has gone. */
+	/* On its own CPU: the vector to inject now (IRR to ISR, or the PIC's acknowledge); -1 when
+	 * it has gone. */
 	int (*accept)(void *chip);
-	/* CR8: bits 7:4 of the task priority. A chip whose task priority changes by its own registers calls irq_notify(). */
+	/* CR8: bits 7:4 of the task priority. A chip whose task priority changes by its own
+	 * registers calls irq_notify(). */
 	uint8_t (*get_cr8)(const void *chip);
 	void (*set_cr8)(void *chip, uint8_t value);
 	/* IA32_APIC_BASE as the guest reads it (CPUID's dynamic fields need EN and EXTD). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MSRs that the core itself answers: EFER, and the TSC as a register. Ranges of the MSR bus like the devices' own. */
+/* The MSRs that the core itself answers: EFER, and the TSC as a register. Ranges of the MSR bus
+ * like the devices' own. */
 #include "cpu/tsc.h"
 #include "vcpu/backend.h"
 #include "vcpu/cpuid.h"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From policy records to a guest's tables, once at boot. The records say everything; here the machine only takes away:
+ * From policy records to a guest's tables, once at boot. The records say everything; here the
+ * machine only takes away:
  *
- *	features, in order of dependency: the host lacks one ──► its clears are ANDed into CPUID values, its bits leave XCR0, CR4,
- *	                                                         EFER, its MSR groups become unlisted
- *	CPUID value = value & (host | ~host_mask)
+ *	for each feature, in order of dependency, that the host lacks:
+ *	    CPUID values &= its clears; its bits leave XCR0, CR4, EFER; its MSRs become unlisted
+ *	then, for each CPUID register:
+ *	    value &= host | ~host_mask
  */
 #include "console/log.h"
 #include "lib/bits.h"
@@ -48,7 +50,8 @@ static void copy_cpuid(struct guest *guest, const struct blob *blob)
 }
 
 /* What hangs on a feature that the host lacks. */
-static void clear_feature(struct guest *guest, const struct blob *blob, const struct hv_feature *f, uint64_t *msr_groups)
+static void clear_feature(struct guest *guest, const struct blob *blob, const struct hv_feature *f,
+			  uint64_t *msr_groups)
 {
 	uint32_t base = guest->policy->cpuid.first;
 
@@ -66,7 +69,8 @@ static void clear_feature(struct guest *guest, const struct blob *blob, const st
 	*msr_groups |= f->msr_groups_clear;
 }
 
-static enum status apply_features(struct guest *guest, const struct blob *blob, cpuid_source *host, uint64_t *msr_groups)
+static enum status apply_features(struct guest *guest, const struct blob *blob, cpuid_source *host,
+				  uint64_t *msr_groups)
 {
 	enum status result = STATUS_OK;
 	char place[BLOB_PLACE_SIZE];
@@ -80,7 +84,8 @@ static enum status apply_features(struct guest *guest, const struct blob *blob, 
 		if (!present && f->flags & HV_FEATURE_FORBIDDEN)
 			continue;
 		if (f->flags & (HV_FEATURE_REQUIRED | HV_FEATURE_FORBIDDEN)) {
-			log_guest(LOG_ERROR, guest->name, "%s CPU feature %s%s", present ? "must not run with" : "needs",
+			log_guest(LOG_ERROR, guest->name, "%s CPU feature %s%s",
+				  present ? "must not run with" : "needs",
 				  blob_string(blob, f->name), blob_place(blob, f->position, place));
 			result = STATUS_MISMATCH;
 		}
@@ -166,18 +171,24 @@ static enum status copy_msrs(struct guest *guest, const struct blob *blob, uint6
 	return STATUS_OK;
 }
 
-/* CR4 bits that this machine's features make possible; those without a row exist wherever long mode does. */
+/* CR4 bits that this machine's features make possible; those without a row exist wherever long mode
+ * does. */
 static uint64_t host_cr4(cpuid_source *host)
 {
 	static const struct {
 		uint32_t leaf, reg;
 		uint64_t feature, cr4;
 	} rows[] = {
-		{7, 2, CPUID_7_ECX_UMIP, CR4_UMIP},	     {7, 2, CPUID_7_ECX_LA57, CR4_LA57},
-		{7, 1, BIT(0), CR4_FSGSBASE},		     {1, 2, CPUID_1_ECX_PCID, CR4_PCIDE},
-		{1, 2, CPUID_1_ECX_XSAVE, CR4_OSXSAVE},	     {7, 1, CPUID_7_EBX_SMEP, CR4_SMEP},
-		{7, 1, CPUID_7_EBX_SMAP, CR4_SMAP},	     {7, 2, CPUID_7_ECX_PKU, CR4_PKE},
-		{7, 2, BIT(7), CR4_CET},		     {7, 2, BIT(31), CR4_PKS},
+		{7, 2, CPUID_7_ECX_UMIP, CR4_UMIP},
+		{7, 2, CPUID_7_ECX_LA57, CR4_LA57},
+		{7, 1, BIT(0), CR4_FSGSBASE},
+		{1, 2, CPUID_1_ECX_PCID, CR4_PCIDE},
+		{1, 2, CPUID_1_ECX_XSAVE, CR4_OSXSAVE},
+		{7, 1, CPUID_7_EBX_SMEP, CR4_SMEP},
+		{7, 1, CPUID_7_EBX_SMAP, CR4_SMAP},
+		{7, 2, CPUID_7_ECX_PKU, CR4_PKE},
+		{7, 2, BIT(7), CR4_CET},
+		{7, 2, BIT(31), CR4_PKS},
 	};
 	uint64_t cr4 = BITS(10, 0);
 
@@ -190,7 +201,8 @@ static uint64_t host_cr4(cpuid_source *host)
 	return cr4;
 }
 
-MUST_USE enum status policy_resolve(struct guest *guest, const struct blob *blob, cpuid_source *host, cpuid_alloc *alloc)
+MUST_USE enum status policy_resolve(struct guest *guest, const struct blob *blob,
+				    cpuid_source *host, cpuid_alloc *alloc)
 {
 	const struct hv_cpu_policy *p = guest->policy;
 	uint64_t msr_groups = 0;

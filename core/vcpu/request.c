@@ -6,8 +6,8 @@
  *	request |= bits                     inside = 1
  *	read inside: kick if set            read request: leave if not zero, else enter (or sleep)
  *
- * Each side writes before it reads, with full barriers: one of them sees the other. A kick that comes between the check and
- * the entry is pending, and ends the guest's run at once.
+ * Each side writes before it reads, with full barriers: one of them sees the other. A kick that
+ * comes between the check and the entry is pending, and ends the guest's run at once.
  */
 #include "cpu/kick.h"
 #include "vcpu/vcpu.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of live state. A row is there when the machine has it; vector state is one XSAVE area. What a backend switches at each
- * entry (segment bases, system-call MSRs on one vendor) is not here but is skipped on load by its own answer.
+ * The table of live state. A row is there when the machine has it; vector state is one XSAVE area.
+ * What a backend switches at each entry (segment bases, system-call MSRs on one vendor) is not here
+ * but is skipped on load by its own answer.
  */
 #include "vcpu/state.h"
 
@@ -41,7 +42,8 @@ static const struct live_row rows[] = {
 
 struct live_state {
 	uint64_t value[ARRAY_SIZE(rows)];
-	/* XSAVE area, or FXSAVE area without it. All zero with XSTATE_BV 0: everything in its initial state. */
+	/* XSAVE area, or FXSAVE area without it. All zero with XSTATE_BV 0: everything in its
+	 * initial state. */
 	uint8_t vector[] ALIGNED(64);
 };
 
@@ -62,7 +64,8 @@ static bool probe_row(const struct live_row *row)
 	case LIVE_XCR0:
 		return has_xsave;
 	default:
-		/* Machines that answer unknown MSRs are asked by CPUID where there is a bit for it. */
+		/* Machines that answer unknown MSRs are asked by CPUID where there is a bit for it.
+		 */
 		if (row->number == MSR_XSS && !(cpuid(CPUID_XSAVE, 1).eax & CPUID_D_1_EAX_XSAVES))
 			return false;
 		return rdmsr_safe(row->number, &value);
@@ -83,7 +86,8 @@ void live_state_probe(void)
 
 size_t live_state_size(void)
 {
-	uint32_t area = has_xsave ? xsave_size(&xsave_layout, xsave_layout.supported, false) : FXSAVE_SIZE;
+	uint32_t area =
+		has_xsave ? xsave_size(&xsave_layout, xsave_layout.supported, false) : FXSAVE_SIZE;
 
 	return sizeof(struct live_state) + align_up(area, 64);
 }
@@ -95,7 +99,8 @@ static bool row_is_ours(const struct vcpu *vcpu, uint32_t i)
 
 	if (!(present & BIT(i)))
 		return false;
-	return rows[i].kind != LIVE_MSR || vcpu->backend->get_msr(vcpu, rows[i].number, &value) != STATUS_OK;
+	return rows[i].kind != LIVE_MSR ||
+	       vcpu->backend->get_msr(vcpu, rows[i].number, &value) != STATUS_OK;
 }
 
 static uint64_t (*const read_dr[])(void) = {read_dr0, read_dr1, read_dr2, read_dr3};
@@ -125,7 +130,8 @@ void live_state_reset(struct vcpu *vcpu)
 	memset(live, 0, live_state_size());
 	for (uint32_t i = 0; i < ARRAY_SIZE(rows); i++)
 		live->value[i] = rows[i].reset;
-	/* FCW and MXCSR of SDM v3 table 10-1, in the layout of FXSAVE; XRSTOR takes MXCSR from there in any case. */
+	/* FCW and MXCSR of SDM v3 table 10-1, in the layout of FXSAVE; XRSTOR takes MXCSR from
+	 * there in any case. */
 	*(uint16_t *)live->vector = 0x40;
 	*(uint32_t *)(live->vector + 24) = 0x1f80;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * State of a guest that stays in the CPU between exits: the core uses none of it itself. Saved and loaded only when another vCPU
- * takes the CPU, reset when the guest starts; all three read the one table of state.c.
+ * State of a guest that stays in the CPU between exits: the core uses none of it itself. Saved and
+ * loaded only when another vCPU takes the CPU, reset when the guest starts; all three read the one
+ * table of state.c.
  */
 #ifndef CORE_VCPU_STATE_H
 #define CORE_VCPU_STATE_H

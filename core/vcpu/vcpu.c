@@ -35,7 +35,8 @@ static void reset_registers(struct vcpu *vcpu, bool init)
 static void load_start(struct vcpu *vcpu, const struct hv_start *start)
 {
 	const struct vcpu_backend *b = vcpu->backend;
-	const struct vcpu_tables tables = {start->gdtr_base, start->idtr_base, start->gdtr_limit, start->idtr_limit};
+	const struct vcpu_tables tables = {start->gdtr_base, start->idtr_base, start->gdtr_limit,
+					   start->idtr_limit};
 
 	memcpy(vcpu->gpr, start->gpr, sizeof(vcpu->gpr));
 	*vcpu->rip = start->rip;
@@ -76,10 +77,12 @@ void vcpu_reset(struct vcpu *vcpu, const struct hv_start *start)
 	if (start)
 		load_start(vcpu, start);
 	/* Last, and seen last: from here on its own CPU may run it. */
-	__atomic_store_n(&vcpu->activity, start ? VCPU_ACTIVE : VCPU_WAIT_STARTUP, __ATOMIC_RELEASE);
+	__atomic_store_n(&vcpu->activity, start ? VCPU_ACTIVE : VCPU_WAIT_STARTUP,
+			 __ATOMIC_RELEASE);
 }
 
-/* INIT, SDM v3 10.1: vector state, XCR0 and most MSRs stay. The boot processor goes to the reset vector. */
+/* INIT, SDM v3 10.1: vector state, XCR0 and most MSRs stay. The boot processor goes to the reset
+ * vector. */
 static void take_init(struct vcpu *vcpu)
 {
 	reset_registers(vcpu, true);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vcpu/ is the life of one virtual CPU, whatever the vendor: what an exit means, what may be injected when, and which
- * state stays live in a CPU. It knows guests as struct guest (what all vCPUs of a VM share) and the backend as the
- * contract of backend.h; it knows no VMCB, no VMCS, no device and nothing of scheduling.
+ * vcpu/ is the life of one virtual CPU, whatever the vendor: what an exit means, what may be
+ * injected when, and which state stays live in a CPU. It knows guests as struct guest (what all
+ * vCPUs of a VM share) and the backend as the contract of backend.h; it knows no VMCB, no VMCS, no
+ * device and nothing of scheduling.
  *
  *     sched ── backend->run() ──► entry loop ──► exit_table[reason](vcpu) ──► verdict
  *       ▲                              ▲                                         │
  *       │                              └── VERDICT_RESUME ◄──────────────────────┤
  *       └───────────────────────────────── anything else ◄───────────────────────┘
  *
- * Everything another CPU may ask of a vCPU is a bit of `request`: set by vcpu_request(), looked at before each entry.
+ * Everything another CPU may ask of a vCPU is a bit of `request`: set by vcpu_request(), looked at
+ * before each entry.
  */
 #ifndef CORE_VCPU_VCPU_H
 #define CORE_VCPU_VCPU_H
@@ -34,21 +36,21 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 
 /* What may be asked of a vCPU: bits of `request`. */
 enum vcpu_request {
-	VCPU_REQUEST_EVENT = 1u << 0,	/* an event may be injectable: look at the queue and the local APIC */
-	VCPU_REQUEST_NMI = 1u << 1,	/* NMIs were signalled: nmi_signalled counts them */
+	VCPU_REQUEST_EVENT = 1u << 0,   /* look at the queue of events and at the local APIC */
+	VCPU_REQUEST_NMI = 1u << 1,     /* NMIs were signalled: nmi_signalled counts them */
 	VCPU_REQUEST_INIT = 1u << 2,
 	VCPU_REQUEST_STARTUP = 1u << 3, /* startup_vector says where */
-	VCPU_REQUEST_PARK = 1u << 4,	/* leave the guest and stay out: the VM is being stopped */
-	VCPU_REQUEST_FLUSH = 1u << 5,	/* nested or guest mappings changed: drop this vCPU's translations */
-	VCPU_REQUEST_OFFSET = 1u << 6,	/* the TSC offset changed */
+	VCPU_REQUEST_PARK = 1u << 4,    /* leave the guest and stay out: the VM is being stopped */
+	VCPU_REQUEST_FLUSH = 1u << 5,   /* mappings changed: drop this vCPU's translations */
+	VCPU_REQUEST_OFFSET = 1u << 6,  /* the TSC offset changed */
 };
 
 /* Where a vCPU is in its life; written by its own CPU or while it is parked. */
 enum vcpu_activity {
-	VCPU_PARKED,	   /* out of the guest; its VM is stopped or being restarted */
+	VCPU_PARKED,       /* out of the guest; its VM is stopped or being restarted */
 	VCPU_WAIT_STARTUP, /* after INIT: only a start-up IPI (or INIT) moves it */
 	VCPU_ACTIVE,
-	VCPU_HALTED,	   /* HLT: an event makes it active */
+	VCPU_HALTED, /* HLT: an event makes it active */
 };
 
 /* What an exit handler, or the entry loop, decides. */
@@ -59,7 +61,8 @@ enum verdict {
 };
 
 /* An exception, NMI, interrupt or software interrupt on its way into the guest. */
-enum vcpu_event_type { /* the encoding of APM v2 15.20 and SDM v3 25.8.3, as far as they agree */
+/* the encoding of APM v2 15.20 and SDM v3 25.8.3, as far as they agree */
+enum vcpu_event_type {
 	EVENT_INTERRUPT = 0,
 	EVENT_NMI = 2,
 	EVENT_EXCEPTION = 3,
@@ -75,28 +78,29 @@ struct vcpu_event {
 	uint32_t error;
 };
 
-/* Why the guest stopped. The backend fills in what its reason's comment names, before it calls exit_table[]. */
+/* Why the guest stopped. The backend fills in what its reason's comment names, before it calls
+ * exit_table[]. */
 enum exit_reason {
-	EXIT_UNKNOWN,	       /* code: a reason that the backend does not know */
-	EXIT_INTERRUPT,	       /* a physical interrupt is pending: let it in */
-	EXIT_NMI,	       /* a physical NMI: it has been taken by then */
+	EXIT_UNKNOWN,          /* code: a reason that the backend does not know */
+	EXIT_INTERRUPT,        /* a physical interrupt is pending: let it in */
+	EXIT_NMI,              /* a physical NMI: it has been taken by then */
 	EXIT_INTERRUPT_WINDOW, /* what was waiting for IF and no shadow can go in now */
 	EXIT_NMI_WINDOW,       /* NMIs are no longer blocked */
-	EXIT_CPUID,	       /* length */
-	EXIT_MSR,	       /* length, write */
-	EXIT_PORT,	       /* length, port */
-	EXIT_MEMORY,	       /* memory */
-	EXIT_HLT,	       /* length */
-	EXIT_HYPERCALL,	       /* length */
-	EXIT_CR,	       /* length, cr */
-	EXIT_XSETBV,	       /* length */
-	EXIT_CACHE,	       /* length: WBINVD, INVD */
-	EXIT_PAUSE,	       /* length */
-	EXIT_COUNTER,	       /* length: RDPMC */
-	EXIT_UNDEFINED,	       /* an instruction that this guest does not have: #UD */
-	EXIT_EXCEPTION,	       /* exception */
+	EXIT_CPUID,            /* length */
+	EXIT_MSR,              /* length, write */
+	EXIT_PORT,             /* length, port */
+	EXIT_MEMORY,           /* memory */
+	EXIT_HLT,              /* length */
+	EXIT_HYPERCALL,        /* length */
+	EXIT_CR,               /* length, cr */
+	EXIT_XSETBV,           /* length */
+	EXIT_CACHE,            /* length: WBINVD, INVD */
+	EXIT_PAUSE,            /* length */
+	EXIT_COUNTER,          /* length: RDPMC */
+	EXIT_UNDEFINED,        /* an instruction that this guest does not have: #UD */
+	EXIT_EXCEPTION,        /* exception */
 	EXIT_TRIPLE_FAULT,
-	EXIT_INVALID,	       /* the CPU refused the guest's state */
+	EXIT_INVALID, /* the CPU refused the guest's state */
 	EXIT_REASONS,
 };
 
@@ -116,11 +120,11 @@ struct vcpu_exit {
 			uint64_t linear; /* when linear_valid */
 			bool write, fetch;
 			bool linear_valid;
-			bool table_walk; /* the access was the CPU's own, to a page table of the guest */
+			bool table_walk; /* the CPU's own access, to a page table of the guest */
 		} memory;
 		struct {
 			uint8_t number; /* 0, 3, 4, 8 */
-			uint8_t reg;	/* general register, when decoded; else 0xff */
+			uint8_t reg;    /* general register, when decoded; else 0xff */
 			bool write;
 			bool decoded;
 		} cr;
@@ -137,7 +141,7 @@ struct vcpu_exit {
 struct cpuid_entry {
 	uint32_t value[4]; /* eax ebx ecx edx */
 	uint32_t dynamic;  /* enum hv_cpuid_dynamic */
-	uint16_t flags;	   /* enum hv_cpuid_flags */
+	uint16_t flags;    /* enum hv_cpuid_flags */
 	uint16_t subleaves;
 };
 
@@ -152,9 +156,9 @@ struct cpuid_table {
 /* Where the components of XSAVE lie on this machine. */
 #define XSAVE_COMPONENTS 63
 struct xsave_layout {
-	uint64_t supported;	/* XCR0 bits the machine has */
-	uint64_t supervisor;	/* XSS bits the machine has */
-	uint64_t aligned;	/* components on 64-byte boundaries in the compacted form */
+	uint64_t supported;  /* XCR0 bits the machine has */
+	uint64_t supervisor; /* XSS bits the machine has */
+	uint64_t aligned;    /* components on 64-byte boundaries in the compacted form */
 	uint32_t size[XSAVE_COMPONENTS];
 	uint32_t offset[XSAVE_COMPONENTS];
 };
@@ -193,16 +197,18 @@ struct guest {
 	struct spinlock device_lock;
 	struct cpuid_table cpuid;
 	struct msr_table msr;
-	uint64_t xcr0, xss, cr4, efer; /* what the guest may set: policy, host and closure applied */
-	uint64_t host_cr4;	       /* CR4 bits that the machine has */
-	uint64_t tsc_offset;	       /* guest = host + offset, of the VM */
+	uint64_t xcr0, xss, cr4,
+		efer;                /* what the guest may set: policy, host and closure applied */
+	uint64_t host_cr4;           /* CR4 bits that the machine has */
+	uint64_t tsc_offset;         /* guest = host + offset, of the VM */
 	uint32_t tsc_khz, lapic_khz; /* of its TSC and its local APIC timer */
 	uint32_t vcpu_count;
 	struct vcpu **vcpus;
-	uint32_t logged; /* enum guest_logged: said once */
+	uint32_t logged;     /* enum guest_logged: said once */
 	uint32_t unanswered; /* accesses where nothing is, logged so far */
 	uint32_t unlisted;   /* MSRs outside its policy, logged so far */
-	/* The VM's part of what its vCPUs' CPUs find (vm/vm.c): a vCPU has left its guest and stays out; a vCPU crashed. */
+	/* The VM's part of what its vCPUs' CPUs find (vm/vm.c): a vCPU has left its guest and stays
+	 * out; a vCPU crashed. */
 	void (*parked)(struct vcpu *vcpu);
 	void (*crashed)(struct vcpu *vcpu);
 	/* What the backend keeps for the VM (permission maps, identifiers). */
@@ -210,13 +216,16 @@ struct guest {
 };
 
 struct vcpu {
-	/* Touched by every exit. The backend keeps gpr in step with the guest, and what the pointers show where it has it. */
+	/* Touched by every exit. The backend keeps gpr in step with the guest, and what the
+	 * pointers show where it has it. */
 	uint64_t gpr[GPRS];
 	uint64_t *rip, *rflags;
-	uint64_t *shadow; /* bit 0: an interrupt shadow of STI or MOV SS covers the instruction at RIP; written with 0 */
+	uint64_t *shadow; /* bit 0: an interrupt shadow of STI or MOV SS covers the instruction at
+			     RIP; written with 0 */
 	const uint64_t *cr3, *cr4;
 	uint32_t request; /* enum vcpu_request; atomic */
-	uint32_t inside;  /* atomic: in the guest or asleep, so that a request must be followed by a kick */
+	uint32_t inside;  /* atomic: in the guest or asleep, so that a request must be followed by a
+			     kick */
 	struct vcpu_exit exit;
 	const struct vcpu_backend *backend;
 	void *arch; /* the backend's: struct svm_vcpu */
@@ -231,12 +240,13 @@ struct vcpu {
 	void *chip_state;
 
 	/* Events (inject.c); only its own CPU touches these. */
-	struct vcpu_event vectoring; /* was being delivered when the guest stopped: goes in again first */
+	struct vcpu_event
+		vectoring; /* was being delivered when the guest stopped: goes in again first */
 	struct vcpu_event exception; /* raised by the core since then */
-	bool vectoring_waits; /* behind an exception: an interrupt then needs IF again */
+	bool vectoring_waits;        /* behind an exception: an interrupt then needs IF again */
 	bool triple_fault;
-	bool window_open; /* the backend was asked for one */
-	uint32_t nmi_pending; /* 0..2 */
+	bool window_open;       /* the backend was asked for one */
+	uint32_t nmi_pending;   /* 0..2 */
 	uint32_t nmi_signalled; /* atomic; any CPU adds, its own CPU takes */
 	uint32_t startup_vector;
 	uint8_t activity; /* enum vcpu_activity */
@@ -247,8 +257,8 @@ struct vcpu {
 	uint64_t tsc_adjust;
 	uint64_t msr_slots[HV_MSR_SLOTS];
 	struct live_state *live; /* state.h: what it had when it last left its CPU */
-	bool fresh;		 /* reset: what its CPU still has of it is not to be saved */
-	struct vcpu *next;	 /* of those that run on the same CPU */
+	bool fresh;              /* reset: what its CPU still has of it is not to be saved */
+	struct vcpu *next;       /* of those that run on the same CPU */
 };
 
 /* Reasons for a line in the log that is worth saying once a guest: bits of guest.logged. */
@@ -263,7 +273,8 @@ enum guest_logged {
 
 /* ---- requests */
 
-/* Sets bits of `request` (any CPU), and kicks the vCPU's CPU when it is inside the guest or asleep on another one. */
+/* Sets bits of `request` (any CPU), and kicks the vCPU's CPU when it is inside the guest or asleep
+ * on another one. */
 void vcpu_request(struct vcpu *vcpu, uint32_t bits);
 
 /* The same for this CPU's own vCPU outside the guest: no kick is needed. */
@@ -274,17 +285,18 @@ static inline void vcpu_mark(struct vcpu *vcpu, uint32_t bits)
 
 /* ---- life (its own CPU, or while the VM is stopped) */
 
-/* The state that RESET leaves (SDM v3 table 10-1), and then what the record of its start says; a vCPU without one waits
- * for INIT and start-up. */
+/* The state that RESET leaves (SDM v3 table 10-1), and then what the record of its start says; a
+ * vCPU without one waits for INIT and start-up. */
 void vcpu_reset(struct vcpu *vcpu, const struct hv_start *start);
 
-/* Before each entry while `request` is not zero: INIT, start-up, events. VERDICT_LEAVE when the guest may not go on. */
+/* Before each entry while `request` is not zero: INIT, start-up, events. VERDICT_LEAVE when the
+ * guest may not go on. */
 enum verdict vcpu_prepare(struct vcpu *vcpu);
 
 /* ---- events (inject.c) */
 
-/* Raises an exception in the guest at the next entry; combines with one that is under way (SDM v3 6.15: the
- * contributory table). A triple fault is found by vcpu_prepare(). */
+/* Raises an exception in the guest at the next entry; combines with one that is under way (SDM
+ * v3 6.15: the contributory table). A triple fault is found by vcpu_prepare(). */
 void vcpu_raise(struct vcpu *vcpu, uint8_t vector);
 void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error);
 void vcpu_raise_page_fault(struct vcpu *vcpu, uint32_t error, uint64_t address);
@@ -319,8 +331,8 @@ static inline void vcpu_advance(struct vcpu *vcpu, uint32_t length)
 		*rip = next;
 }
 
-/* Fetches and decodes the instruction at RIP. False: it is not one that the decoder knows, or the bytes could not be read
- * (then the exception that the fetch gives is raised). */
+/* Fetches and decodes the instruction at RIP. False: it is not one that the decoder knows, or the
+ * bytes could not be read (then the exception that the fetch gives is raised). */
 MUST_USE bool vcpu_decode(struct vcpu *vcpu, struct emul_insn *insn);
 
 /* The paging state as guest_walk() wants it, and what the fetch cache hangs on besides CR3. */
@@ -331,7 +343,8 @@ uint8_t vcpu_mode_bytes(const struct vcpu *vcpu); /* default address size: 2, 4,
 int vcpu_next_byte(struct vcpu *vcpu, const struct guest_paging *paging);
 
 /* An access on one of the guest's buses, device lock included. */
-enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *range, struct bus_access *access);
+enum access_result vcpu_bus_access(struct vcpu *vcpu, const struct bus_range *range,
+				   struct bus_access *access);
 
 /* The result of an access by the instruction of this exit as a verdict: advance, fault or stop. */
 enum verdict vcpu_refuse(struct vcpu *vcpu, enum access_result result);

@@ -8,11 +8,11 @@
 /* Message address and data, SDM v3 figures 11-14 and 11-15. */
 #define ADDRESS_DESTINATION BITS(19, 12)
 #define ADDRESS_EXTENDED    BITS(11, 5) /* bits 14:8 of the id, where no remapping takes them */
-#define ADDRESS_LOGICAL	    BIT(2)
-#define ADDRESS_HIGH	    BITS(63, 40) /* bits 31:8 of the id */
-#define DATA_VECTOR	    BITS(7, 0)
-#define DATA_DELIVERY	    BITS(10, 8)
-#define DATA_LEVEL	    BIT(15)
+#define ADDRESS_LOGICAL     BIT(2)
+#define ADDRESS_HIGH        BITS(63, 40) /* bits 31:8 of the id */
+#define DATA_VECTOR         BITS(7, 0)
+#define DATA_DELIVERY       BITS(10, 8)
+#define DATA_LEVEL          BIT(15)
 
 void irq_attach_chip(struct vcpu *vcpu, const struct irq_chip *ops, void *chip)
 {
@@ -43,7 +43,8 @@ static bool is_broadcast(const struct irq_request *request)
 	return request->destination == (request->wide ? ~0u : 0xffu);
 }
 
-/* The one vCPU that a physical destination names, by the table of initial ids. NULL: ask them all. */
+/* The one vCPU that a physical destination names, by the table of initial ids. NULL: ask them all.
+ */
 static struct vcpu *by_id(const struct vm *vm, const struct irq_request *request)
 {
 	struct vcpu *vcpu;
@@ -78,7 +79,8 @@ static struct vcpu *arbitrate(struct vm *vm, const struct irq_request *request)
 
 void irq_request(struct vm *vm, const struct irq_request *request)
 {
-	struct vcpu *one = request->delivery == IRQ_LOWEST ? arbitrate(vm, request) : by_id(vm, request);
+	struct vcpu *one =
+		request->delivery == IRQ_LOWEST ? arbitrate(vm, request) : by_id(vm, request);
 
 	if (one)
 		deliver(one, request);
@@ -91,9 +93,11 @@ void irq_request(struct vm *vm, const struct irq_request *request)
 
 void irq_message(struct vm *vm, const struct irq_message *message)
 {
-	uint64_t high = field_get(message->address, ADDRESS_EXTENDED) | field_get(message->address, ADDRESS_HIGH);
+	uint64_t high = field_get(message->address, ADDRESS_EXTENDED) |
+			field_get(message->address, ADDRESS_HIGH);
 	struct irq_request request = {
-		.destination = (uint32_t)(field_get(message->address, ADDRESS_DESTINATION) | high << 8),
+		.destination =
+			(uint32_t)(field_get(message->address, ADDRESS_DESTINATION) | high << 8),
 		.vector = (uint8_t)field_get(message->data, DATA_VECTOR),
 		.delivery = (uint8_t)field_get(message->data, DATA_DELIVERY),
 		.logical = message->address & ADDRESS_LOGICAL,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A VM's start, stop and restart, and what its devices may ask of it. The states are drawn in vm.h. */
+/* A VM's start, stop and restart, and what its devices may ask of it. The states are drawn in vm.h.
+ */
 #include "vm/vm.h"
 
 #include "blob/blob.h"
@@ -14,7 +15,7 @@
 static struct {
 	struct vm *first;
 	uint32_t running; /* VMs that are not stopped; atomic */
-	uint32_t flags;	  /* enum hv_system_flags */
+	uint32_t flags;   /* enum hv_system_flags */
 } machine;
 
 void vm_add(struct vm *vm, uint32_t system_flags)
@@ -62,8 +63,9 @@ static enum status load_all(struct vm *vm)
 
 		if (s == STATUS_OK)
 			continue;
-		log_guest(LOG_ERROR, vm->guest.name, "%s cannot be loaded at 0x%llx%s", blob_string(vm->blob, l->name),
-			  (unsigned long long)l->gpa, blob_place(vm->blob, l->position, place));
+		log_guest(LOG_ERROR, vm->guest.name, "%s cannot be loaded at 0x%llx%s",
+			  blob_string(vm->blob, l->name), (unsigned long long)l->gpa,
+			  blob_place(vm->blob, l->position, place));
 		return s;
 	}
 	return STATUS_OK;
@@ -82,7 +84,8 @@ static enum status load_payload_regions(struct vm *vm)
 			continue;
 		s = memory_load(vm->guest.memory, r->gpa, NULL, r->size);
 		if (s == STATUS_OK)
-			s = memory_load(vm->guest.memory, r->gpa, blob_payload(vm->blob, r->payload),
+			s = memory_load(vm->guest.memory, r->gpa,
+					blob_payload(vm->blob, r->payload),
 					min_of(r->size, vm->blob->payloads[r->payload].size));
 		if (s != STATUS_OK)
 			return s;
@@ -132,7 +135,8 @@ static void vm_stop(struct vm *vm, enum vm_event event)
 {
 	uint32_t running = VM_RUNNING;
 
-	if (!__atomic_compare_exchange_n(&vm->state, &running, VM_STOPPING, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&vm->state, &running, VM_STOPPING, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
 		return;
 	vm->event = event;
 	for (uint32_t i = 0; i < vm->guest.vcpu_count; i++)
@@ -143,9 +147,9 @@ static const struct hv_event *event_record(const struct vm *vm)
 {
 	const struct hv_guest *g = vm->guest.record;
 
-	return vm->event == VM_EVENT_POWEROFF ? &g->on_poweroff :
-	       vm->event == VM_EVENT_RESET    ? &g->on_reboot :
-						&g->on_crash;
+	return vm->event == VM_EVENT_POWEROFF ? &g->on_poweroff
+	       : vm->event == VM_EVENT_RESET  ? &g->on_reboot
+					      : &g->on_crash;
 }
 
 /* Whether a restart is still within its bound; counts it. */
@@ -208,8 +212,8 @@ static void carry_out(struct vm *vm)
 		if (vm->devices[i]->ops->quiesce)
 			vm->devices[i]->ops->quiesce(vm->devices[i]);
 	if (action == HV_EVENT_RESTART && !may_restart(vm, e)) {
-		log_guest(LOG_WARNING, vm->guest.name, "%u restarts within %u ms: that is enough", e->max_restarts,
-			  e->window_ms);
+		log_guest(LOG_WARNING, vm->guest.name, "%u restarts within %u ms: that is enough",
+			  e->max_restarts, e->window_ms);
 		action = (enum hv_event_action)e->then;
 	}
 	if (action == HV_EVENT_RESTART)
@@ -243,8 +247,9 @@ void vm_init(struct vm *vm)
 
 /* ---- what devices may ask, vm/device.h */
 
-MUST_USE enum status device_add_range(struct device *device, enum vm_bus bus, uint64_t first, uint64_t last,
-				      bus_handler *handler, void *context, uint32_t flags)
+MUST_USE enum status device_add_range(struct device *device, enum vm_bus bus, uint64_t first,
+				      uint64_t last, bus_handler *handler, void *context,
+				      uint32_t flags)
 {
 	static const uint8_t buses[VM_BUSES] = {
 		[VM_PORT] = GUEST_PORT, [VM_MMIO] = GUEST_MMIO, [VM_MSR] = GUEST_MSR};

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vm/ is a virtual machine as a whole: its start, stop and restart, and the ways of its interrupts. It knows vCPUs and
- * memory, and devices only as the contract of device.h.
+ * vm/ is a virtual machine as a whole: its start, stop and restart, and the ways of its interrupts.
+ * It knows vCPUs and memory, and devices only as the contract of device.h.
  *
- *                  vm_event()                       last vCPU parks
- *     RUNNING ────────────────► STOPPING ──────────────────────────► restart: loads again, RUNNING
- *        ▲     (any CPU; kicks    (each vCPU leaves its guest          destroy: memory zeroed, STOPPED
- *        └──── every vCPU)         and parks; none is hurried)         preserve: STOPPED
+ *	RUNNING   an event of the guest, or a crash: every vCPU is asked to park, and kicked
+ *	   │
+ *	STOPPING  each vCPU leaves its guest and parks when it comes to it; none is hurried;
+ *	   │      the last one's CPU carries the event out:
+ *	   ├────► restart: memory zeroed, loaded again; RUNNING
+ *	   ├────► destroy: memory zeroed; STOPPED
+ *	   └────► preserve: STOPPED
  */
 #ifndef CORE_VM_VM_H
 #define CORE_VM_VM_H
@@ -20,7 +23,7 @@ struct blob;
 
 #define VM_EVENT_NONE 3 /* behind enum vm_event */
 #define VM_LINE_SINKS 4
-#define VM_DEVICES 32
+#define VM_DEVICES    32
 
 enum vm_state { VM_STOPPED, VM_RUNNING, VM_STOPPING };
 
@@ -41,16 +44,18 @@ struct vm {
 	const struct irq_extint *extint;
 	uint32_t extint_level;
 	uint32_t lowest_next; /* where the next lowest-priority arbitration starts */
-	/* The remapping hook: true when it took the message, with *request filled in or `*drop` set. NULL: none. */
-	bool (*remap)(void *context, const struct irq_message *message, struct irq_request *request, bool *drop);
+	/* The remapping hook: true when it took the message, with *request filled in or `*drop`
+	 * set. NULL: none. */
+	bool (*remap)(void *context, const struct irq_message *message, struct irq_request *request,
+		      bool *drop);
 	void *remap_context;
 	struct vcpu **by_apic_id; /* dense part of the ids; NULL entries are holes */
 	uint32_t apic_id_count;
 
 	/* vm.c */
-	uint32_t state;	  /* enum vm_state; atomic */
-	uint32_t event;	  /* enum vm_event that is being carried out */
-	uint32_t running; /* vCPUs not parked; atomic */
+	uint32_t state;       /* enum vm_state; atomic */
+	uint32_t event;       /* enum vm_event that is being carried out */
+	uint32_t running;     /* vCPUs not parked; atomic */
 	uint32_t restarts[3]; /* within the window of each event */
 	uint64_t window_start[3];
 	struct vm *next;
@@ -69,8 +74,9 @@ void vm_add(struct vm *vm, uint32_t system_flags);
 struct vm *vm_first(void); /* then vm->next */
 
 /*
- * First start, once all VMs are built, or restart: memory loaded, devices and vCPUs reset, boot processor ready to run. All vCPUs are
- * parked. STATUS_FAULT, logged: a load lies outside its memory.
+ * First start, once all VMs are built, or restart: memory loaded, devices and vCPUs reset, boot
+ * processor ready to run. All vCPUs are parked. STATUS_FAULT, logged: a load lies outside its
+ * memory.
  */
 MUST_USE enum status vm_start(struct vm *vm);
 

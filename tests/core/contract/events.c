@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes into a guest, and when: SDM v3 6.9 (priorities), 6.15 (the contributory table), APM v2 15.20. Against the fake backend, which
- * notes what it is given.
+ * What goes into a guest, and when: SDM v3 6.9 (priorities), 6.15 (the contributory table), APM
+ * v2 15.20. Against the fake backend, which notes what it is given.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -120,7 +120,8 @@ static void test_nmi_blocked(void **state)
 	nmi();
 	prepare();
 	expect_event(EVENT_NMI, VECTOR_NMI);
-	for (int i = 0; i < 5; i++) /* while one is being handled, one more is remembered, not five */
+	for (int i = 0; i < 5;
+	     i++) /* while one is being handled, one more is remembered, not five */
 		nmi();
 	prepare();
 	expect_nothing();
@@ -152,15 +153,18 @@ static void test_contributory(void **state)
 	static const struct {
 		uint8_t first, second, result;
 	} rows[] = {
-		{VECTOR_UD, VECTOR_GP, VECTOR_GP}, {VECTOR_DB, VECTOR_PF, VECTOR_PF}, {VECTOR_AC, VECTOR_SS, VECTOR_SS},
-		{VECTOR_DE, VECTOR_GP, VECTOR_DF}, {VECTOR_TS, VECTOR_NP, VECTOR_DF}, {VECTOR_GP, VECTOR_GP, VECTOR_DF},
-		{VECTOR_NP, VECTOR_UD, VECTOR_UD}, {VECTOR_GP, VECTOR_PF, VECTOR_PF}, {VECTOR_PF, VECTOR_PF, VECTOR_DF},
-		{VECTOR_PF, VECTOR_GP, VECTOR_DF}, {VECTOR_PF, VECTOR_UD, VECTOR_UD}, {VECTOR_DF, VECTOR_GP, TRIPLE},
-		{VECTOR_DF, VECTOR_PF, TRIPLE},	   {VECTOR_DF, VECTOR_UD, VECTOR_UD},
+		{VECTOR_UD, VECTOR_GP, VECTOR_GP}, {VECTOR_DB, VECTOR_PF, VECTOR_PF},
+		{VECTOR_AC, VECTOR_SS, VECTOR_SS}, {VECTOR_DE, VECTOR_GP, VECTOR_DF},
+		{VECTOR_TS, VECTOR_NP, VECTOR_DF}, {VECTOR_GP, VECTOR_GP, VECTOR_DF},
+		{VECTOR_NP, VECTOR_UD, VECTOR_UD}, {VECTOR_GP, VECTOR_PF, VECTOR_PF},
+		{VECTOR_PF, VECTOR_PF, VECTOR_DF}, {VECTOR_PF, VECTOR_GP, VECTOR_DF},
+		{VECTOR_PF, VECTOR_UD, VECTOR_UD}, {VECTOR_DF, VECTOR_GP, TRIPLE},
+		{VECTOR_DF, VECTOR_PF, TRIPLE},    {VECTOR_DF, VECTOR_UD, VECTOR_UD},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct vcpu_event first = {.valid = true, .type = EVENT_EXCEPTION, .vector = rows[i].first};
+		const struct vcpu_event first = {
+			.valid = true, .type = EVENT_EXCEPTION, .vector = rows[i].first};
 
 		setup(state);
 		vcpu_vectoring(vcpu, &first);
@@ -194,13 +198,18 @@ static void test_raised_twice(void **state)
 	expect_event(EVENT_EXCEPTION, VECTOR_DF);
 }
 
-/* What was being delivered when the guest stopped goes in again, IF or not: the processor had accepted it. */
+/* What was being delivered when the guest stopped goes in again, IF or not: the processor had
+ * accepted it. */
 static void test_vectoring(void **state)
 {
 	static const struct vcpu_event rows[] = {
 		{.valid = true, .type = EVENT_INTERRUPT, .vector = 0x55},
 		{.valid = true, .type = EVENT_NMI, .vector = VECTOR_NMI},
-		{.valid = true, .type = EVENT_EXCEPTION, .vector = VECTOR_PF, .has_error = true, .error = 6},
+		{.valid = true,
+		 .type = EVENT_EXCEPTION,
+		 .vector = VECTOR_PF,
+		 .has_error = true,
+		 .error = 6},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -219,10 +228,12 @@ static void test_vectoring(void **state)
 	}
 }
 
-/* An exception takes the turn of an interrupt that was being delivered: that one waits, and is not lost. */
+/* An exception takes the turn of an interrupt that was being delivered: that one waits, and is not
+ * lost. */
 static void test_vectoring_interrupt_survives(void **state)
 {
-	const struct vcpu_event interrupt = {.valid = true, .type = EVENT_INTERRUPT, .vector = 0x55};
+	const struct vcpu_event interrupt = {
+		.valid = true, .type = EVENT_INTERRUPT, .vector = 0x55};
 
 	(void)state;
 	vcpu_vectoring(vcpu, &interrupt);
@@ -256,7 +267,8 @@ static void test_software_events_repeat(void **state)
 	}
 }
 
-/* An emulator that drops the shadow of STI: the interrupt waits for the HLT that follows, whose exit asks again. */
+/* An emulator that drops the shadow of STI: the interrupt waits for the HLT that follows, whose
+ * exit asks again. */
 static void test_halt_comes_first(void **state)
 {
 	(void)state;

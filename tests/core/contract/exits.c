@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the exit handlers make of each exit: CPUID, MSRs, ports, MMIO, control registers. Against the fake backend. */
+/* What the exit handlers make of each exit: CPUID, MSRs, ports, MMIO, control registers. Against
+ * the fake backend. */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +40,11 @@ static enum access_result device_access(void *context, struct bus_access *access
 
 static void add_range(enum guest_bus bus, uint64_t first, uint64_t last, uint32_t flags)
 {
-	const struct bus_range range = {
-		.first = first, .last = last, .handler = device_access, .context = &device, .flags = flags};
+	const struct bus_range range = {.first = first,
+					.last = last,
+					.handler = device_access,
+					.context = &device,
+					.flags = flags};
 
 	assert_int_equal(bus_add(&fake_guest.bus[bus], &range), STATUS_OK);
 }
@@ -79,23 +83,35 @@ static struct cpuid_entry entries[] = {
 	{.value = {0x10, 1, 2, 3}},
 	{.value = {0xa20f10, 0x00000800, 0, 0x1783fbff},
 	 .dynamic = HV_DYNAMIC_APIC_ID8 | HV_DYNAMIC_OSXSAVE | HV_DYNAMIC_APIC_ENABLE},
-	{.value = {1, 2, 0x100, 0}, .dynamic = HV_DYNAMIC_APIC_ID32, .flags = HV_CPUID_SUBLEAF, .subleaves = 2},
-	{.value = {4, 4, 0x200, 0}, .dynamic = HV_DYNAMIC_APIC_ID32, .flags = HV_CPUID_SUBLEAF, .subleaves = 2},
+	{.value = {1, 2, 0x100, 0},
+	 .dynamic = HV_DYNAMIC_APIC_ID32,
+	 .flags = HV_CPUID_SUBLEAF,
+	 .subleaves = 2},
+	{.value = {4, 4, 0x200, 0},
+	 .dynamic = HV_DYNAMIC_APIC_ID32,
+	 .flags = HV_CPUID_SUBLEAF,
+	 .subleaves = 2},
 	{.value = {7, 7, 7, 7}},
 };
 static const uint16_t basic[] = {0, 1, 0xffff, 2}, extended[] = {4};
 
 static void use_cpuid(void)
 {
-	fake_guest.cpuid = (struct cpuid_table){.limit = {4, 0, 1}, .index = {basic, basic, extended}, .entries = entries, .count = 5};
+	fake_guest.cpuid = (struct cpuid_table){.limit = {4, 0, 1},
+						.index = {basic, basic, extended},
+						.entries = entries,
+						.count = 5};
 }
 
-static void cpuid_is(uint32_t leaf, uint32_t subleaf, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+static void cpuid_is(uint32_t leaf, uint32_t subleaf, uint32_t a, uint32_t b, uint32_t c,
+		     uint32_t d)
 {
 	arch->rip = 0x1000;
-	vcpu->gpr[RAX] = 0xffffffff00000000ull | leaf; /* the upper halves do not count, and are cleared */
+	vcpu->gpr[RAX] =
+		0xffffffff00000000ull | leaf; /* the upper halves do not count, and are cleared */
 	vcpu->gpr[RCX] = 0xffffffff00000000ull | subleaf;
-	assert_int_equal(run((struct vcpu_exit){.reason = EXIT_CPUID, .length = 2}), VERDICT_RESUME);
+	assert_int_equal(run((struct vcpu_exit){.reason = EXIT_CPUID, .length = 2}),
+			 VERDICT_RESUME);
 	assert_int_equal(vcpu->gpr[RAX], a);
 	assert_int_equal(vcpu->gpr[RBX], b);
 	assert_int_equal(vcpu->gpr[RCX], c);
@@ -131,7 +147,8 @@ static void test_cpuid_dynamic(void **state)
 	cpuid_is(1, 0, 0xa20f10, 0x05000800, 0, 0x1783fbff);
 	arch->cr[4] = CR4_OSXSAVE;
 	fake_chips[0].base = 0; /* the APIC is off */
-	cpuid_is(1, 0, 0xa20f10, 0x05000800, (uint32_t)CPUID_1_ECX_OSXSAVE, 0x1783fbff & ~(uint32_t)CPUID_1_EDX_APIC);
+	cpuid_is(1, 0, 0xa20f10, 0x05000800, (uint32_t)CPUID_1_ECX_OSXSAVE,
+		 0x1783fbff & ~(uint32_t)CPUID_1_EDX_APIC);
 	cpuid_is(3, 0, 1, 2, 0x100, 0x305);
 	cpuid_is(3, 1, 4, 4, 0x201, 0x305);
 	cpuid_is(3, 9, 4, 4, 0x209, 0x305); /* past the last: the id still */
@@ -141,9 +158,23 @@ static void test_cpuid_dynamic(void **state)
 
 static struct msr_entry msrs[] = {
 	{.first = 0x10, .last = 0x10, .read = HV_MSR_GP, .write = HV_MSR_GP},
-	{.first = 0x200, .last = 0x20f, .read = HV_MSR_STORE, .write = HV_MSR_STORE, .slot = 4, .write_mask = 0xff},
-	{.first = 0x300, .last = 0x300, .read = HV_MSR_FIXED, .write = HV_MSR_FIXED, .reset = 0x1234567812345678},
-	{.first = 0x800, .last = 0x8ff, .read = HV_MSR_HANDLER, .write = HV_MSR_HANDLER, .handler = device_access, .context = &device},
+	{.first = 0x200,
+	 .last = 0x20f,
+	 .read = HV_MSR_STORE,
+	 .write = HV_MSR_STORE,
+	 .slot = 4,
+	 .write_mask = 0xff},
+	{.first = 0x300,
+	 .last = 0x300,
+	 .read = HV_MSR_FIXED,
+	 .write = HV_MSR_FIXED,
+	 .reset = 0x1234567812345678},
+	{.first = 0x800,
+	 .last = 0x8ff,
+	 .read = HV_MSR_HANDLER,
+	 .write = HV_MSR_HANDLER,
+	 .handler = device_access,
+	 .context = &device},
 	{.first = MSR_STAR, .last = MSR_STAR, .read = HV_MSR_PASS, .write = HV_MSR_PASS},
 };
 
@@ -246,8 +277,12 @@ static void use_own_msrs(void)
 	for (uint32_t i = 0; i < 3; i++) {
 		const struct bus_range *r = &fake_guest.bus[GUEST_MSR].ranges[i];
 
-		own[i] = (struct msr_entry){.first = (uint32_t)r->first, .last = (uint32_t)r->last, .read = HV_MSR_HANDLER,
-					    .write = HV_MSR_HANDLER, .handler = r->handler, .context = r->context};
+		own[i] = (struct msr_entry){.first = (uint32_t)r->first,
+					    .last = (uint32_t)r->last,
+					    .read = HV_MSR_HANDLER,
+					    .write = HV_MSR_HANDLER,
+					    .handler = r->handler,
+					    .context = r->context};
 	}
 	fake_guest.msr = (struct msr_table){.entries = own, .count = 3};
 	fake_guest.efer = EFER_SCE | EFER_LME | EFER_NXE;
@@ -317,7 +352,8 @@ static void test_ports(void **state)
 		expect_advanced(1);
 		vcpu->gpr[RAX] = 0x1122334455667788;
 		assert_int_equal(port(0x3f8, rows[i].size, false), VERDICT_RESUME);
-		assert_int_equal(device.last.value, 0x1122334455667788 & (BIT(8 * rows[i].size) - 1));
+		assert_int_equal(device.last.value,
+				 0x1122334455667788 & (BIT(8 * rows[i].size) - 1));
 		assert_int_equal(vcpu->gpr[RAX], 0x1122334455667788);
 	}
 	assert_false(spin_is_locked(&fake_guest.device_lock));
@@ -366,7 +402,8 @@ static void test_mmio(void **state)
 	(void)state;
 	use_mmio();
 	vcpu->gpr[RAX] = 0x1122334455667788;
-	assert_int_equal(mmio("\x89\x03", 2, MMIO + 0xb0, true), VERDICT_RESUME); /* mov %eax, (%rbx) */
+	assert_int_equal(mmio("\x89\x03", 2, MMIO + 0xb0, true),
+			 VERDICT_RESUME); /* mov %eax, (%rbx) */
 	assert_int_equal(device.last.value, 0x55667788);
 	assert_int_equal(device.last.address, MMIO + 0xb0);
 	assert_int_equal(device.last.size, 4);
@@ -377,7 +414,8 @@ static void test_mmio(void **state)
 	device.value = 0x80;
 	mmio("\x48\x0f\xbe\x03", 4, MMIO + 0xb0, false); /* movsbq (%rbx), %rax */
 	assert_int_equal(vcpu->gpr[RAX], 0xffffffffffffff80);
-	/* The second time through the cached page; the guest has written another instruction there. */
+	/* The second time through the cached page; the guest has written another instruction there.
+	 */
 	device.calls = 0;
 	mmio("\x66\x83\x0b\x40", 4, MMIO + 0xb0, false); /* orw $0x40, (%rbx) */
 	assert_int_equal(device.calls, 2);
@@ -396,12 +434,14 @@ static void test_mmio_results(void **state)
 	assert_int_equal(vcpu->gpr[RAX], 0xffffffff);
 	device.result = ACCESS_STOP;
 	assert_int_equal(mmio("\x8b\x03", 2, MMIO + 0xb0, false), VERDICT_CRASH);
-	/* An instruction that the emulator does not have ends the guest with its bytes in the log. */
+	/* An instruction that the emulator does not have ends the guest with its bytes in the log.
+	 */
 	device.result = ACCESS_DONE;
 	assert_int_equal(mmio("\x0f\x0b", 2, MMIO + 0xb0, false), VERDICT_CRASH);
 }
 
-/* Nothing there, ROM, reserved: reads give ones (or the ROM), writes vanish, a line is logged, and not without end. */
+/* Nothing there, ROM, reserved: reads give ones (or the ROM), writes vanish, a line is logged, and
+ * not without end. */
 static void test_mmio_nowhere(void **state)
 {
 	(void)state;
@@ -488,7 +528,7 @@ static void test_cr4(void **state)
 	assert_int_equal(arch->flushes, 1);
 	mov_to_cr(4, CR4_PAE | CR4_PGE | CR4_OSFXSR);
 	assert_int_equal(arch->flushes, 1); /* no translation hangs on that one */
-	mov_to_cr(4, CR4_PAE | CR4_SMEP); /* not in the policy */
+	mov_to_cr(4, CR4_PAE | CR4_SMEP);   /* not in the policy */
 	expect_exception(VECTOR_GP);
 	mov_to_cr(4, CR4_PGE); /* PAE holds up long mode */
 	expect_exception(VECTOR_GP);
@@ -508,7 +548,8 @@ static void test_cr_is_decoded(void **state)
 	run(exit);
 	assert_int_equal(arch->cr[4], CR4_PAE | CR4_PGE);
 	expect_advanced(4);
-	/* Something else stands there by now: nothing happens, the guest runs on at the same place. */
+	/* Something else stands there by now: nothing happens, the guest runs on at the same place.
+	 */
 	arch->rip = 0x1000;
 	memcpy(guest_ram_at(0x1000), "\x90\x90\x90\x90", 4);
 	arch->cr[4] = 0;
@@ -553,8 +594,18 @@ static void test_xsetbv(void **state)
 		uint32_t index;
 		bool allowed;
 	} rows[] = {
-		{1, 0, true},	 {3, 0, true},	  {7, 0, true},	  {0xe7, 0, true}, {0, 0, false},   {2, 0, false},
-		{5, 0, false},	 {0x27, 0, false}, {0xe3, 0, false}, {0x207, 0, false}, {3, 1, false}, {9, 0, false},
+		{1, 0, true},
+		{3, 0, true},
+		{7, 0, true},
+		{0xe7, 0, true},
+		{0, 0, false},
+		{2, 0, false},
+		{5, 0, false},
+		{0x27, 0, false},
+		{0xe3, 0, false},
+		{0x207, 0, false},
+		{3, 1, false},
+		{9, 0, false},
 		{BIT(32) | 3, 0, false},
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From messages to local APICs: SDM v3 11.6.2 and 11.11, the extended destination id, lines, EOI, the 8259's pin. */
+/* From messages to local APICs: SDM v3 11.6.2 and 11.11, the extended destination id, lines, EOI,
+ * the 8259's pin. */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,8 @@ static void test_physical(void **state)
 	sent(0, 1);
 	assert_int_equal(fake_chips[1].last.vector, 0x41);
 	assert_int_equal(fake_chips[1].last.delivery, IRQ_FIXED);
-	assert_false(fake_chips[1].last.level || fake_chips[1].last.logical || fake_chips[1].last.wide);
+	assert_false(fake_chips[1].last.level || fake_chips[1].last.logical ||
+		     fake_chips[1].last.wide);
 	message(0xfee00000, 0xc000 | IRQ_NMI << 8);
 	sent(1, 0);
 	assert_int_equal(fake_chips[0].last.delivery, IRQ_NMI);
@@ -119,7 +121,8 @@ static void test_lowest_priority(void **state)
 	sent(0, 0);
 }
 
-static bool remap(void *context, const struct irq_message *m, struct irq_request *request, bool *drop)
+static bool remap(void *context, const struct irq_message *m, struct irq_request *request,
+		  bool *drop)
 {
 	(void)context;
 	*drop = m->requester == 0x10;
@@ -206,7 +209,8 @@ static void test_signals(void **state)
 	irq_signal_nmi(&fake_vcpus[1]);
 	irq_signal_init(&fake_vcpus[1]);
 	irq_signal_startup(&fake_vcpus[1], 0x9a);
-	assert_int_equal(fake_vcpus[1].request, VCPU_REQUEST_NMI | VCPU_REQUEST_INIT | VCPU_REQUEST_STARTUP);
+	assert_int_equal(fake_vcpus[1].request,
+			 VCPU_REQUEST_NMI | VCPU_REQUEST_INIT | VCPU_REQUEST_STARTUP);
 	assert_int_equal(fake_vcpus[1].nmi_signalled, 2);
 	assert_int_equal(fake_vcpus[1].startup_vector, 0x9a);
 	assert_int_equal(fake_vcpus[0].request, 0);
@@ -215,10 +219,14 @@ static void test_signals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_physical, setup),	      cmocka_unit_test_setup(test_wide_destinations, setup),
-		cmocka_unit_test_setup(test_logical, setup),	      cmocka_unit_test_setup(test_lowest_priority, setup),
-		cmocka_unit_test_setup(test_remapping, setup),	      cmocka_unit_test_setup(test_lines, setup),
-		cmocka_unit_test_setup(test_eoi_and_extint, setup), cmocka_unit_test_setup(test_signals, setup),
+		cmocka_unit_test_setup(test_physical, setup),
+		cmocka_unit_test_setup(test_wide_destinations, setup),
+		cmocka_unit_test_setup(test_logical, setup),
+		cmocka_unit_test_setup(test_lowest_priority, setup),
+		cmocka_unit_test_setup(test_remapping, setup),
+		cmocka_unit_test_setup(test_lines, setup),
+		cmocka_unit_test_setup(test_eoi_and_extint, setup),
+		cmocka_unit_test_setup(test_signals, setup),
 	};
 
 	return cmocka_run_group_tests_name("irq_routing", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From policy records to a guest's tables: only what the machine lacks is taken away, and all that hangs on it goes with it. */
+/* From policy records to a guest's tables: only what the machine lacks is taken away, and all that
+ * hangs on it goes with it. */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,28 +16,55 @@
 
 enum { LEAF_0, LEAF_1, LEAF_7, LEAF_D0, LEAF_D1, LEAF_D2, LEAF_EXT, LEAVES };
 
-#define ONES {~0u, ~0u, ~0u, ~0u}
+#define ONES                                                                                       \
+	{                                                                                          \
+		~0u, ~0u, ~0u, ~0u                                                                 \
+	}
 static const struct hv_cpuid cpuid_records[] = {
 	/* Record 0 belongs to another guest. */
 	{.value = ONES},
 	{.leaf = 0, .value = {0xd, 1, 2, 3}},
-	{.leaf = 1, .value = {0xa20f10, 0, 0x1c000000, 0xffffffff}, .host_mask = {0, 0, 0xffffffff, 0xffffffff}},
-	{.leaf = 7, .flags = HV_CPUID_SUBLEAF, .subleaves = 1, .value = {0, 0x128, 0, 0}, .host_mask = ONES},
-	{.leaf = 0xd, .flags = HV_CPUID_SUBLEAF, .subleaves = 3, .dynamic = HV_DYNAMIC_XSAVE_MAX, .value = ONES},
+	{.leaf = 1,
+	 .value = {0xa20f10, 0, 0x1c000000, 0xffffffff},
+	 .host_mask = {0, 0, 0xffffffff, 0xffffffff}},
+	{.leaf = 7,
+	 .flags = HV_CPUID_SUBLEAF,
+	 .subleaves = 1,
+	 .value = {0, 0x128, 0, 0},
+	 .host_mask = ONES},
+	{.leaf = 0xd,
+	 .flags = HV_CPUID_SUBLEAF,
+	 .subleaves = 3,
+	 .dynamic = HV_DYNAMIC_XSAVE_MAX,
+	 .value = ONES},
 	{.leaf = 0xd, .subleaf = 1, .value = {1, 0, 0, 0}, .host_mask = ONES},
-	{.leaf = 0xd, .subleaf = 2, .dynamic = HV_DYNAMIC_XSAVE_COMPONENT, .value = {256, 576, 0, 0}},
+	{.leaf = 0xd,
+	 .subleaf = 2,
+	 .dynamic = HV_DYNAMIC_XSAVE_COMPONENT,
+	 .value = {256, 576, 0, 0}},
 	{.leaf = 0x80000000, .value = {0x80000000, 5, 5, 5}},
 };
-static const uint16_t indices[] = {
-	LEAF_0, LEAF_1, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, LEAF_7, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, LEAF_D0, LEAF_EXT};
+static const uint16_t indices[] = {LEAF_0, LEAF_1, 0xffff, 0xffff, 0xffff, 0xffff,  0xffff,  LEAF_7,
+				   0xffff, 0xffff, 0xffff, 0xffff, 0xffff, LEAF_D0, LEAF_EXT};
 static struct hv_feature features[2];
 static const struct hv_cpuid_clear clears[] = {
-	{.cpuid = 1 + LEAF_7, .keep = {~0u, ~(uint32_t)BIT(5), ~0u, ~0u}}, /* AVX takes AVX2 with it */
-	{.cpuid = 0, .keep = {0}},					     /* not of this guest */
+	{.cpuid = 1 + LEAF_7,
+	 .keep = {~0u, ~(uint32_t)BIT(5), ~0u, ~0u}}, /* AVX takes AVX2 with it */
+	{.cpuid = 0, .keep = {0}},                    /* not of this guest */
 };
 static const struct hv_msr msr_records[] = {
-	{.first = 0x10, .last = 0x10, .read = HV_MSR_HANDLER, .write = HV_MSR_HANDLER, .group = 255},
-	{.first = 0x200, .last = 0x203, .read = HV_MSR_STORE, .write = HV_MSR_STORE, .group = 3, .slot = 0, .write_mask = 1},
+	{.first = 0x10,
+	 .last = 0x10,
+	 .read = HV_MSR_HANDLER,
+	 .write = HV_MSR_HANDLER,
+	 .group = 255},
+	{.first = 0x200,
+	 .last = 0x203,
+	 .read = HV_MSR_STORE,
+	 .write = HV_MSR_STORE,
+	 .group = 3,
+	 .slot = 0,
+	 .write_mask = 1},
 	{.first = 0x300, .last = 0x300, .read = HV_MSR_HANDLER, .write = HV_MSR_GP, .group = 255},
 	{.first = 0x400, .last = 0x400, .read = 200, .write = 200, .group = 255},
 };
@@ -63,7 +91,8 @@ static struct cpuid_regs host(uint32_t leaf, uint32_t subleaf)
 		r.eax = 0xd;
 		break;
 	case 1:
-		r.ecx = (uint32_t)CPUID_1_ECX_XSAVE | (host_has_avx ? (uint32_t)CPUID_1_ECX_AVX : 0) |
+		r.ecx = (uint32_t)CPUID_1_ECX_XSAVE |
+			(host_has_avx ? (uint32_t)CPUID_1_ECX_AVX : 0) |
 			(host_has_pcid ? (uint32_t)CPUID_1_ECX_PCID : 0);
 		r.edx = 0x00ffffff;
 		break;
@@ -104,9 +133,15 @@ static int setup(void **state)
 		.cr4 = CR4_PAE | CR4_OSXSAVE | CR4_PCIDE,
 		.efer = EFER_LME,
 	};
-	features[0] = (struct hv_feature){.name = 1, .leaf = 1, .reg = 2, .mask = (uint32_t)CPUID_1_ECX_AVX, .clears = {0, 2},
-					  .xcr0_clear = XCR0_AVX, .msr_groups_clear = BIT(3)};
-	features[1] = (struct hv_feature){.name = 1, .leaf = 1, .reg = 2, .mask = (uint32_t)CPUID_1_ECX_PCID};
+	features[0] = (struct hv_feature){.name = 1,
+					  .leaf = 1,
+					  .reg = 2,
+					  .mask = (uint32_t)CPUID_1_ECX_AVX,
+					  .clears = {0, 2},
+					  .xcr0_clear = XCR0_AVX,
+					  .msr_groups_clear = BIT(3)};
+	features[1] = (struct hv_feature){
+		.name = 1, .leaf = 1, .reg = 2, .mask = (uint32_t)CPUID_1_ECX_PCID};
 	fake_guest.policy = &policy;
 	xsave_layout_read(&xsave_layout, host);
 	return 0;
@@ -160,7 +195,7 @@ static void test_closure(void **state)
 	assert_int_equal(leaf(0, 0)->value[0], 0xd);
 	assert_int_equal(fake_guest.xcr0, 3);
 	assert_int_equal(fake_guest.cr4, CR4_PAE | CR4_OSXSAVE);
-	assert_int_equal(fake_guest.msr.count, 3); /* the group is gone */
+	assert_int_equal(fake_guest.msr.count, 3);                   /* the group is gone */
 	assert_int_equal(cpuid_records[1 + LEAF_7].value[1], 0x128); /* the blob is never written */
 }
 
@@ -193,7 +228,11 @@ static enum access_result nothing(void *context, struct bus_access *access)
 
 static void test_msrs(void **state)
 {
-	const struct bus_range range = {.first = 0x300, .last = 0x30f, .handler = nothing, .context = &policy, .flags = BUS_LOCKED};
+	const struct bus_range range = {.first = 0x300,
+					.last = 0x30f,
+					.handler = nothing,
+					.context = &policy,
+					.flags = BUS_LOCKED};
 	struct msr_table *t = &fake_guest.msr;
 	uint32_t hint = 0;
 
@@ -202,11 +241,13 @@ static void test_msrs(void **state)
 	assert_int_equal(bus_add(&fake_guest.bus[GUEST_MSR], &range), STATUS_OK);
 	bus_seal(&fake_guest.bus[GUEST_MSR]);
 	policy_connect_msrs(&fake_guest);
-	assert_int_equal(msr_find_near(t, 0x10, &hint)->read, HV_MSR_GP); /* no device of this guest answers */
+	assert_int_equal(msr_find_near(t, 0x10, &hint)->read,
+			 HV_MSR_GP); /* no device of this guest answers */
 	assert_ptr_equal(msr_find_near(t, 0x300, &hint)->handler, nothing);
 	assert_ptr_equal(msr_find_near(t, 0x300, &hint)->context, &policy);
 	assert_true(msr_find_near(t, 0x300, &hint)->locked);
-	assert_int_equal(msr_find_near(t, 0x400, &hint)->read, HV_MSR_GP); /* an action that does not exist */
+	assert_int_equal(msr_find_near(t, 0x400, &hint)->read,
+			 HV_MSR_GP); /* an action that does not exist */
 	assert_int_equal(msr_find_near(t, 0x203, &hint)->first, 0x200);
 	assert_null(msr_find_near(t, 0x204, &hint));
 	assert_null(msr_find_near(t, 0xffffffff, &hint));
@@ -237,7 +278,8 @@ static void test_xsave_sizes(void **state)
 	assert_int_equal(xsave_size(&l, 1, false), 576);
 	assert_int_equal(xsave_size(&l, 7, false), 832);
 	assert_int_equal(xsave_size(&l, 0xe7, false), 2432);
-	assert_int_equal(xsave_size(&l, 0x83, false), 2432); /* at its place, whatever is left out before it */
+	assert_int_equal(xsave_size(&l, 0x83, false),
+			 2432); /* at its place, whatever is left out before it */
 	assert_int_equal(xsave_size(&l, 0x83, true), 1600);
 	l.size[5] = 60;
 	assert_int_equal(xsave_size(&l, 0x63, true), 576 + 60 + 512);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Buses: what overlaps is refused, what is found is what holds the whole access, hints change nothing. */
+/* Buses: what overlaps is refused, what is found is what holds the whole access, hints change
+ * nothing. */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +92,8 @@ static void test_random(void **state)
 		const struct bus_range *wanted = NULL;
 
 		for (uint32_t r = 0; r < bus.count; r++)
-			if (address >= bus.ranges[r].first && address + size - 1 <= bus.ranges[r].last)
+			if (address >= bus.ranges[r].first &&
+			    address + size - 1 <= bus.ranges[r].last)
 				wanted = &bus.ranges[r];
 		assert_ptr_equal(bus_find(&bus, address, size), wanted);
 		assert_ptr_equal(bus_find_near(&bus, address, size, &hint), wanted);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest's page walk. Tables are built by hand in the four modes of paging; permissions against a table of what SDM v3 4.6 says; the
- * fetch cache against changes of the tables behind its back.
+ * The guest's page walk. Tables are built by hand in the four modes of paging; permissions against
+ * a table of what SDM v3 4.6 says; the fetch cache against changes of the tables behind its back.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define ALL (PTE_PRESENT | PTE_WRITE | PTE_USER)
+#define ALL    (PTE_PRESENT | PTE_WRITE | PTE_USER)
 #define LINEAR 0x00007f0123456abcull
 
 static struct guest_paging paging;
@@ -62,7 +62,8 @@ static void bad(uint64_t linear, uint32_t access, uint32_t wanted)
 	uint64_t gpa;
 	uint32_t error = ~0u;
 
-	assert_int_equal(guest_walk(&guest_ram, &paging, linear, access, &gpa, &error), STATUS_FAULT);
+	assert_int_equal(guest_walk(&guest_ram, &paging, linear, access, &gpa, &error),
+			 STATUS_FAULT);
 	assert_int_equal(error, wanted);
 }
 
@@ -106,7 +107,7 @@ static void test_pae(void **state)
 	*entry(0x4000, 0x1fe) = 0x8000 | ALL;
 	good(0xbfffe123, GUEST_WRITE, 0x8123);
 	assert_int_equal(*entry(0x6020, 2), 0x3000 | PTE_PRESENT); /* no accessed bit there */
-	*entry(0x6020, 2) |= PTE_WRITE;				     /* reserved */
+	*entry(0x6020, 2) |= PTE_WRITE;                            /* reserved */
 	bad(0xbfffe123, GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_RESERVED);
 }
 
@@ -128,7 +129,8 @@ static void test_32_bit(void **state)
 	assert_int_equal(table[0x3ff], 0x9000 | ALL | PTE_ACCESSED | PTE_DIRTY);
 	directory[0x301] = 0xc0000000 | (uint32_t)BIT(13) | PTE_LARGE | ALL; /* address bit 32 */
 	/* Without PSE it points to a table, which is not there. */
-	assert_int_equal(guest_walk(&guest_ram, &paging, 0xc0400000, GUEST_READ, &gpa, &error), STATUS_NOT_FOUND);
+	assert_int_equal(guest_walk(&guest_ram, &paging, 0xc0400000, GUEST_READ, &gpa, &error),
+			 STATUS_NOT_FOUND);
 }
 
 static void test_32_bit_large(void **state)
@@ -161,7 +163,8 @@ static void test_permissions(void **state)
 		{PTE_PRESENT | PTE_WRITE, 3, 0, 0, 0, GUEST_READ | GUEST_IMPLICIT, -1},
 		{PTE_PRESENT, 0, 0, 0, 0, GUEST_WRITE, PF_PRESENT | PF_WRITE},
 		{PTE_PRESENT, 0, CR0_WP, 0, 0, GUEST_WRITE, -1},
-		{PTE_PRESENT | PTE_USER, 3, CR0_WP, 0, 0, GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_USER},
+		{PTE_PRESENT | PTE_USER, 3, CR0_WP, 0, 0, GUEST_WRITE,
+		 PF_PRESENT | PF_WRITE | PF_USER},
 		{ALL | PTE_NX, 0, 0, 0, 0, GUEST_FETCH, PF_PRESENT | PF_FETCH},
 		{ALL | PTE_NX, 3, 0, 0, 0, GUEST_FETCH, PF_PRESENT | PF_FETCH | PF_USER},
 		{ALL, 0, 0, 0, 0, GUEST_FETCH, -1},
@@ -236,9 +239,11 @@ static void test_tables_nowhere(void **state)
 
 	(void)state;
 	*entry(0x3000, LINEAR >> 21 & 511) = HOLE_BASE | ALL;
-	assert_int_equal(guest_walk(&guest_ram, &paging, LINEAR, GUEST_READ, &gpa, &error), STATUS_NOT_FOUND);
+	assert_int_equal(guest_walk(&guest_ram, &paging, LINEAR, GUEST_READ, &gpa, &error),
+			 STATUS_NOT_FOUND);
 	paging.cr3 = 0x7000000000;
-	assert_int_equal(guest_walk(&guest_ram, &paging, LINEAR, GUEST_READ, &gpa, &error), STATUS_NOT_FOUND);
+	assert_int_equal(guest_walk(&guest_ram, &paging, LINEAR, GUEST_READ, &gpa, &error),
+			 STATUS_NOT_FOUND);
 }
 
 /* ---- the fetch cache */
@@ -302,14 +307,17 @@ static void test_fetch_across_pages(void **state)
 
 	(void)state;
 	fetch_cache_clear(&cache);
-	assert_int_equal(guest_fetch(&guest_ram, &paging, linear, bytes, 15, &cache, 0, &error, &at), 4);
+	assert_int_equal(
+		guest_fetch(&guest_ram, &paging, linear, bytes, 15, &cache, 0, &error, &at), 4);
 	assert_int_equal(error, PF_FETCH);
 	assert_int_equal(at, linear + 4);
 	*(leaf() + 1) = HOLE_BASE | ALL;
-	assert_int_equal(guest_fetch(&guest_ram, &paging, linear, bytes, 15, &cache, 0, &error, &at), 4);
+	assert_int_equal(
+		guest_fetch(&guest_ram, &paging, linear, bytes, 15, &cache, 0, &error, &at), 4);
 	assert_int_equal(error, 0);
 	*(leaf() + 1) = 0xa000 | ALL;
-	assert_int_equal(guest_fetch(&guest_ram, &paging, linear, bytes, 15, &cache, 0, &error, &at), 15);
+	assert_int_equal(
+		guest_fetch(&guest_ram, &paging, linear, bytes, 15, &cache, 0, &error, &at), 15);
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guest physical memory: copies across pieces, all or nothing, and the write guard before every write. */
+/* Guest physical memory: copies across pieces, all or nothing, and the write guard before every
+ * write. */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +38,9 @@ static void test_all_or_nothing(void **state)
 		uint64_t gpa, size;
 		bool readable;
 	} rows[] = {
-		{RAM_SIZE - 8, 16, false},   {RAM_SIZE, 1, false}, {HOLE_BASE, 1, false}, {ROM_BASE + 4090, 8, false},
-		{ROM_BASE, 8, true},	     {~0ull, 2, false},	   {~0ull - 3, 8, false}, {0x300000, 1, false},
+		{RAM_SIZE - 8, 16, false},   {RAM_SIZE, 1, false}, {HOLE_BASE, 1, false},
+		{ROM_BASE + 4090, 8, false}, {ROM_BASE, 8, true},  {~0ull, 2, false},
+		{~0ull - 3, 8, false},       {0x300000, 1, false},
 	};
 	uint8_t buffer[16], pattern[16];
 
@@ -46,10 +48,12 @@ static void test_all_or_nothing(void **state)
 	memset(pattern, 0xa5, sizeof(pattern));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		memset(buffer, 0xa5, sizeof(buffer));
-		assert_int_equal(memory_write(&guest_ram, rows[i].gpa, buffer, rows[i].size), STATUS_FAULT);
+		assert_int_equal(memory_write(&guest_ram, rows[i].gpa, buffer, rows[i].size),
+				 STATUS_FAULT);
 		if (rows[i].readable)
 			continue;
-		assert_int_equal(memory_read(&guest_ram, rows[i].gpa, buffer, rows[i].size), STATUS_FAULT);
+		assert_int_equal(memory_read(&guest_ram, rows[i].gpa, buffer, rows[i].size),
+				 STATUS_FAULT);
 		assert_memory_equal(buffer, pattern, sizeof(buffer));
 	}
 	for (size_t i = 0; i < sizeof(guest_ram_high); i++)
@@ -64,8 +68,9 @@ static void test_guard(void **state)
 		uint64_t gpa, size;
 		enum status status;
 	} rows[] = {
-		{0xff8, 8, STATUS_OK},	     {0xff9, 8, STATUS_FAULT},	{0x107f, 1, STATUS_FAULT}, {0x1080, 8, STATUS_OK},
-		{0x2000, 0x80, STATUS_OK},   {0x2000, 0x81, STATUS_FAULT}, {0x2180, 1, STATUS_OK},  {0x0, 0x4000, STATUS_FAULT},
+		{0xff8, 8, STATUS_OK},  {0xff9, 8, STATUS_FAULT},    {0x107f, 1, STATUS_FAULT},
+		{0x1080, 8, STATUS_OK}, {0x2000, 0x80, STATUS_OK},   {0x2000, 0x81, STATUS_FAULT},
+		{0x2180, 1, STATUS_OK}, {0x0, 0x4000, STATUS_FAULT},
 	};
 	static uint8_t zero[0x4000];
 	uint32_t found;
@@ -73,7 +78,8 @@ static void test_guard(void **state)
 	(void)state;
 	guest_ram.guard = (struct write_guard){closed, 2};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_int_equal(memory_write(&guest_ram, rows[i].gpa, zero, rows[i].size), rows[i].status);
+		assert_int_equal(memory_write(&guest_ram, rows[i].gpa, zero, rows[i].size),
+				 rows[i].status);
 	assert_int_equal(memory_compare_exchange32(&guest_ram, 0x1000, 0, 1, &found), STATUS_FAULT);
 	assert_int_equal(memory_compare_exchange32(&guest_ram, 0x1080, 0, 1, &found), STATUS_OK);
 	/* The core's own loads are not the guest's writes. */
@@ -90,15 +96,19 @@ static void test_exchange(void **state)
 
 		*(uint64_t *)guest_ram_at(0x100) = 0x1122334455667788ull;
 		value = 1;
-		assert_int_equal(memory_compare_exchange(&guest_ram, 0x100, size, &value, 2), STATUS_OK);
+		assert_int_equal(memory_compare_exchange(&guest_ram, 0x100, size, &value, 2),
+				 STATUS_OK);
 		assert_int_equal(value, 0x1122334455667788ull & mask);
-		assert_int_equal(memory_compare_exchange(&guest_ram, 0x100, size, &value, 2), STATUS_OK);
-		assert_int_equal(*(uint64_t *)guest_ram_at(0x100), (0x1122334455667788ull & ~mask) | 2);
+		assert_int_equal(memory_compare_exchange(&guest_ram, 0x100, size, &value, 2),
+				 STATUS_OK);
+		assert_int_equal(*(uint64_t *)guest_ram_at(0x100),
+				 (0x1122334455667788ull & ~mask) | 2);
 	}
 	assert_int_equal(memory_compare_exchange(&guest_ram, 0x102, 4, &value, 2), STATUS_INVALID);
 	assert_int_equal(memory_compare_exchange(&guest_ram, 0x100, 16, &value, 2), STATUS_INVALID);
 	assert_int_equal(memory_compare_exchange(&guest_ram, ROM_BASE, 4, &value, 2), STATUS_FAULT);
-	assert_int_equal(memory_compare_exchange(&guest_ram, HOLE_BASE, 4, &value, 2), STATUS_FAULT);
+	assert_int_equal(memory_compare_exchange(&guest_ram, HOLE_BASE, 4, &value, 2),
+			 STATUS_FAULT);
 }
 
 static void test_load_and_clear(void **state)
@@ -112,12 +122,14 @@ static void test_load_and_clear(void **state)
 	memory_clear(&guest_ram);
 	assert_int_equal(guest_ram_low[RAM_SPLIT - 1], 0);
 	assert_int_equal(guest_ram_high[2], 0);
-	assert_string_equal((char *)guest_rom, "rom"); /* what the guest cannot write need not be cleared */
+	assert_string_equal((char *)guest_rom,
+			    "rom"); /* what the guest cannot write need not be cleared */
 }
 
 /* ---- DMA */
 
-static enum status swap_pages(void *context, uint64_t address, bool write, uint64_t *gpa, uint64_t *size)
+static enum status swap_pages(void *context, uint64_t address, bool write, uint64_t *gpa,
+			      uint64_t *size)
 {
 	uint64_t left = 4096 - address % 4096;
 
@@ -149,9 +161,12 @@ static void test_dma(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_across_pieces, setup), cmocka_unit_test_setup(test_all_or_nothing, setup),
-		cmocka_unit_test_setup(test_guard, setup),	   cmocka_unit_test_setup(test_exchange, setup),
-		cmocka_unit_test_setup(test_load_and_clear, setup), cmocka_unit_test_setup(test_dma, setup),
+		cmocka_unit_test_setup(test_across_pieces, setup),
+		cmocka_unit_test_setup(test_all_or_nothing, setup),
+		cmocka_unit_test_setup(test_guard, setup),
+		cmocka_unit_test_setup(test_exchange, setup),
+		cmocka_unit_test_setup(test_load_and_clear, setup),
+		cmocka_unit_test_setup(test_dma, setup),
 	};
 
 	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

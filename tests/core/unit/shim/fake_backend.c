@@ -62,7 +62,8 @@ static void get_paging(const struct vcpu *vcpu, struct vcpu_paging *p)
 {
 	const struct fake_arch *a = arch(vcpu);
 
-	*p = (struct vcpu_paging){a->cr[0], a->cr[3], a->cr[4], a->efer, a->segments[EMUL_SS].attributes >> 5 & 3};
+	*p = (struct vcpu_paging){a->cr[0], a->cr[3], a->cr[4], a->efer,
+				  a->segments[EMUL_SS].attributes >> 5 & 3};
 }
 
 static uint32_t fetch_context(const struct vcpu *vcpu)
@@ -70,7 +71,8 @@ static uint32_t fetch_context(const struct vcpu *vcpu)
 	const struct fake_arch *a = arch(vcpu);
 
 	return (a->segments[EMUL_SS].attributes >> 5 & 3) | (a->efer & EFER_LMA ? CONTEXT_LMA : 0) |
-	       (a->cr[0] & CR0_PG ? CONTEXT_PG : 0) | (a->segments[EMUL_CS].attributes & (CONTEXT_CS_L | CONTEXT_CS_D));
+	       (a->cr[0] & CR0_PG ? CONTEXT_PG : 0) |
+	       (a->segments[EMUL_CS].attributes & (CONTEXT_CS_L | CONTEXT_CS_D));
 }
 
 static const struct emul_segment *segments(const struct vcpu *vcpu)
@@ -81,7 +83,8 @@ static const struct emul_segment *segments(const struct vcpu *vcpu)
 static void set_segment(struct vcpu *vcpu, enum hv_segment_id id, const struct hv_segment *s)
 {
 	if ((uint32_t)id < (uint32_t)EMUL_SEGMENTS)
-		arch(vcpu)->segments[id] = (struct emul_segment){(uint16_t)s->selector, (uint16_t)s->attributes, s->limit, s->base};
+		arch(vcpu)->segments[id] = (struct emul_segment){
+			(uint16_t)s->selector, (uint16_t)s->attributes, s->limit, s->base};
 }
 
 static void get_tables(const struct vcpu *vcpu, struct vcpu_tables *tables)
@@ -264,23 +267,37 @@ void fake_reset(void)
 	memset(fake_arch, 0, sizeof(fake_arch));
 	memset(fake_chips, 0, sizeof(fake_chips));
 	fake_record = (struct hv_guest){.pv = HV_PV_KVM, .physical_bits = 39};
-	fake_guest = (struct guest){
-		.name = "test", .record = &fake_record, .memory = &guest_ram, .vcpu_count = 2, .vcpus = pointers};
+	fake_guest = (struct guest){.name = "test",
+				    .record = &fake_record,
+				    .memory = &guest_ram,
+				    .vcpu_count = 2,
+				    .vcpus = pointers};
 	fake_kicks = fake_interrupts_taken = 0;
 	for (uint32_t i = 0; i < 2; i++) {
 		struct vcpu *v = &fake_vcpus[i];
 		struct fake_arch *a = &fake_arch[i];
 
-		*v = (struct vcpu){.backend = &fake_backend, .arch = a, .guest = &fake_guest, .index = i,
-				   .record = &records[i], .chip = &chip, .chip_state = &fake_chips[i], .activity = VCPU_ACTIVE,
-				   .rip = &a->rip, .rflags = &a->rflags, .shadow = &a->shadow, .cr3 = &a->cr[3], .cr4 = &a->cr[4]};
+		*v = (struct vcpu){.backend = &fake_backend,
+				   .arch = a,
+				   .guest = &fake_guest,
+				   .index = i,
+				   .record = &records[i],
+				   .chip = &chip,
+				   .chip_state = &fake_chips[i],
+				   .activity = VCPU_ACTIVE,
+				   .rip = &a->rip,
+				   .rflags = &a->rflags,
+				   .shadow = &a->shadow,
+				   .cr3 = &a->cr[3],
+				   .cr4 = &a->cr[4]};
 		a->rflags = RFLAGS_ONE | RFLAGS_IF;
 		a->rip = 0x1000;
 		a->cr[0] = CR0_PE | CR0_ET;
 		a->efer = EFER_LME | EFER_LMA;
 		a->segments[EMUL_CS].attributes = 0xa9b;
 		a->segments[EMUL_SS].attributes = 0xc93;
-		fake_chips[i] = (struct fake_chip){.pending = -1, .accepted = -1, .base = 0xfee00900, .id = i};
+		fake_chips[i] = (struct fake_chip){
+			.pending = -1, .accepted = -1, .base = 0xfee00900, .id = i};
 		fetch_cache_clear(&v->fetch);
 		v->exit.reason = EXIT_CPUID;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A backend without a processor: registers in a structure, injections and windows noted. One guest with two vCPUs, whose local
- * APIC is two words: what is pending and what was accepted.
+ * A backend without a processor: registers in a structure, injections and windows noted. One guest
+ * with two vCPUs, whose local APIC is two words: what is pending and what was accepted.
  */
 #ifndef TESTS_FAKE_BACKEND_H
 #define TESTS_FAKE_BACKEND_H

@@ -10,14 +10,25 @@ _Alignas(4096) uint8_t guest_ram_high[RAM_SIZE - RAM_SPLIT];
 _Alignas(4096) uint8_t guest_rom[4096];
 
 static const struct hv_region regions[] = {
-	{.gpa = 0, .size = RAM_SIZE, .kind = HV_REGION_RAM, .backing = HV_BACKING_ANY, .rights = HV_READ | HV_WRITE | HV_EXECUTE},
-	{.gpa = ROM_BASE, .size = 4096, .kind = HV_REGION_ROM, .backing = HV_BACKING_ANY, .rights = HV_READ | HV_WRITE},
+	{.gpa = 0,
+	 .size = RAM_SIZE,
+	 .kind = HV_REGION_RAM,
+	 .backing = HV_BACKING_ANY,
+	 .rights = HV_READ | HV_WRITE | HV_EXECUTE},
+	{.gpa = ROM_BASE,
+	 .size = 4096,
+	 .kind = HV_REGION_ROM,
+	 .backing = HV_BACKING_ANY,
+	 .rights = HV_READ | HV_WRITE},
 	{.gpa = HOLE_BASE, .size = 4096, .kind = HV_REGION_RESERVED, .backing = HV_BACKING_NONE},
 };
 
 static struct memory_extent extents[] = {
 	{.gpa = 0, .size = RAM_SPLIT, .host = guest_ram_low, .region = &regions[0]},
-	{.gpa = RAM_SPLIT, .size = RAM_SIZE - RAM_SPLIT, .host = guest_ram_high, .region = &regions[0]},
+	{.gpa = RAM_SPLIT,
+	 .size = RAM_SIZE - RAM_SPLIT,
+	 .host = guest_ram_high,
+	 .region = &regions[0]},
 	{.gpa = ROM_BASE, .size = 4096, .host = guest_rom, .region = &regions[1]},
 	{.gpa = HOLE_BASE, .size = 4096, .region = &regions[2]},
 };
