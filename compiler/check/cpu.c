@@ -53,6 +53,7 @@ void check_topology_product(const struct check_context *c)
 		   t->threads.value, (uint32_t)product);
 	diag_note(d, vcpus->count.where.at, "count set here");
 	suggest_factor(d, t, vcpus->count.value);
+	diag_fix_number(c->diags, d, vcpus->count.where.at, product);
 }
 
 /* Bits that number n things. */

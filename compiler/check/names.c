@@ -68,7 +68,9 @@ void check_bind_names(const struct check_context *c)
 			continue;
 		d = diag_report(c->diags, BIND_UNKNOWN, bind->guest.where.at, bind->guest.value);
 		meant = diag_closest(bind->guest.value, names, count);
-		if (meant)
-			diag_help(d, "did you mean `%s`?", meant);
+		if (!meant)
+			continue;
+		diag_help(d, "did you mean `%s`?", meant);
+		diag_fix_name(c->diags, d, bind->guest.where.at, bind->guest.value, meant);
 	}
 }

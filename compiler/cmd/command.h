@@ -90,6 +90,16 @@ struct system *load_system(struct invocation *invocation, const char *path);
 void load_and_check(struct invocation *invocation, const char *path);
 
 /*
+ * Puts right what the findings so far say has one answer, in the files that were read. Returns how many
+ * places that were (0: nothing to do), or -1 after an environment error. Where `show` is set, nothing
+ * is written, and the changes are printed as unified diffs.
+ */
+int fix_findings(struct invocation *invocation, bool show);
+
+/* Replaces a file that was read; keeps its mode, follows links. False after an environment error. */
+bool rewrite_file(struct invocation *invocation, const char *path, struct bytes bytes);
+
+/*
  * The exit code for what was reported so far: EXIT_OK, EXIT_CONFIGURATION, EXIT_PLATFORM when only
  * the machine is to blame, or EXIT_ENVIRONMENT when a file of the command line could not be read.
  */

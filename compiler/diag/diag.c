@@ -149,6 +149,42 @@ void diag_fix_word(struct diags *diags, struct diag *diag, struct position at, c
 	vector_push(diags->arena, &diag->edits, edit);
 }
 
+/* "x86-64-v5" and "x86-64-v1" are not a slip of the pen apart. */
+static bool same_digits(const char *a, const char *b)
+{
+	static const char digits[] = "0123456789";
+
+	for (;;) {
+		a += strcspn(a, digits);
+		b += strcspn(b, digits);
+		if (!*a || *a != *b)
+			return !*a && !*b;
+		a++;
+		b++;
+	}
+}
+
+void diag_fix_name(struct diags *diags, struct diag *diag, struct position at, const char *name,
+		   const char *meant)
+{
+	if (same_digits(name, meant))
+		diag_fix_word(diags, diag, at, name, meant);
+}
+
+void diag_fix_number(struct diags *diags, struct diag *diag, struct position at, uint64_t value)
+{
+	const char *bytes;
+	char text[24];
+
+	if (!at.file)
+		return;
+	bytes = source_get(diags->sources, at.file)->text + at.offset;
+	if (!isdigit((unsigned char)*bytes))
+		return;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	diag_fix_word(diags, diag, at, arena_strndup(diags->arena, bytes, at.length), text);
+}
+
 const char *diag_severity_word(enum severity severity)
 {
 	static const char *const words[] = { "off", "note", "warning", "error" };

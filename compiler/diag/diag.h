@@ -110,6 +110,13 @@ void diag_help(struct diag *diag, const char *format, ...) __attribute__((format
 void diag_fix_word(struct diags *diags, struct diag *diag, struct position at, const char *word,
 		   const char *text);
 
+/* The same for a name that was probably meant; not when numbers in it differ, which may be meant, too. */
+void diag_fix_name(struct diags *diags, struct diag *diag, struct position at, const char *name,
+		   const char *meant);
+
+/* The same for a number, whatever way the file writes it. */
+void diag_fix_number(struct diags *diags, struct diag *diag, struct position at, uint64_t value);
+
 /* "error", "warning", "note"; "off" is never printed. */
 const char *diag_severity_word(enum severity severity);
 

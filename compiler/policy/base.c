@@ -124,8 +124,10 @@ void base_unknown(struct diags *diags, struct position at, const char *name)
 	const char *closest = diag_closest(name, names, count);
 	struct diag *diag = diag_report(diags, POLICY_BASE, at, name);
 
-	if (closest)
-		diag_help(diag, "did you mean `%s`?", closest);
+	if (!closest)
+		return;
+	diag_help(diag, "did you mean `%s`?", closest);
+	diag_fix_name(diags, diag, at, name, closest);
 }
 
 static bool offered(enum feature_id id)

@@ -11,8 +11,10 @@ static void unknown_feature(struct ast_policy *policy, const struct ast_name *na
 	struct diag *diag = diag_report(policy->diags, POLICY_FEATURE,
 					policy_place(policy, name->at), name->text);
 
-	if (closest)
-		diag_help(diag, "did you mean `%s`?", closest);
+	if (!closest)
+		return;
+	diag_help(diag, "did you mean `%s`?", closest);
+	diag_fix_name(policy->diags, diag, diag->at, name->text, closest);
 }
 
 static void resolve_glob(struct ast_policy *policy, struct ast_name *name)

@@ -66,6 +66,12 @@ static void unsound(struct walk *w)
 
 /* ----------------------------------------------------------------------------------- scalars */
 
+/* The one way to put a scalar right. */
+static void fix(struct walk *w, struct diag *diag, const struct node *node, const char *text)
+{
+	diag_fix_name(w->diags, diag, node->at, node->text, text);
+}
+
 static void report_word(struct walk *w, const struct schema *schema, const struct node *node,
 			const struct path *path)
 {
@@ -75,8 +81,10 @@ static void report_word(struct walk *w, const struct schema *schema, const struc
 				     schema_type_name(schema, type, sizeof(type)),
 				     shown(w, node));
 
-	if (meant)
-		diag_help(d, "did you mean `%s`?", meant);
+	if (!meant)
+		return;
+	diag_help(d, "did you mean `%s`?", meant);
+	fix(w, d, node, meant);
 }
 
 static void report_boolean(struct walk *w, const struct node *node, const struct path *path)
@@ -86,12 +94,15 @@ static void report_boolean(struct walk *w, const struct node *node, const struct
 	struct diag *d = diag_report(w->diags, BAD_BOOLEAN, node->at, path_text(w, path),
 				     shown(w, node));
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (!strcmp(node->text, words[i]))
-			diag_help(d, "write `%s`", strchr("yotT1", words[i][0]) &&
-							   strcmp(words[i], "off")
-						   ? "true"
-						   : "false");
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		const char *right = strchr("yotT1", words[i][0]) && strcmp(words[i], "off") ? "true"
+											    : "false";
+
+		if (strcmp(node->text, words[i]))
+			continue;
+		diag_help(d, "write `%s`", right);
+		fix(w, d, node, right);
+	}
 }
 
 static void report_unit(struct walk *w, const struct schema *schema, const struct node *node,
@@ -108,10 +119,13 @@ static void report_unit(struct walk *w, const struct schema *schema, const struc
 	}
 	d = diag_report(w->diags, BAD_UNIT, node->at, path_text(w, path),
 			node->text + digits + strspn(node->text + digits, " "));
-	if (meant)
-		diag_help(d, "did you mean `%.*s%s`?", (int)digits, node->text, meant);
-	else
+	if (!meant) {
 		diag_help(d, "the units are %s", scalar_units(schema));
+		return;
+	}
+	meant = arena_printf(w->arena, "%.*s%s", (int)digits, node->text, meant);
+	diag_help(d, "did you mean `%s`?", meant);
+	fix(w, d, node, meant);
 }
 
 static void report_leading_zero(struct walk *w, const struct node *node, const struct path *path)
@@ -218,6 +232,7 @@ static void report_quoted(struct walk *w, const struct schema *schema, const str
 				     schema_type_name(schema, type, sizeof(type)), "text");
 
 	diag_help(d, "remove the quotes");
+	fix(w, d, node, node->text);
 	unsound(w);
 }
 
@@ -312,8 +327,8 @@ static void check_map(struct walk *w, const struct schema *schema, const struct 
 	}
 }
 
-static void report_unknown(struct walk *w, const struct schema *schema, const struct node *key,
-			   const struct path *path)
+static void report_unknown(struct walk *w, const struct schema *schema, const struct node *map,
+			   const struct node *key, const struct path *path)
 {
 	const char *names[MOST_KEYS], *meant, *list = "";
 	size_t count = schema->key_count < MOST_KEYS ? schema->key_count : MOST_KEYS;
@@ -327,6 +342,8 @@ static void report_unknown(struct walk *w, const struct schema *schema, const st
 	meant = diag_closest(key->text, names, count);
 	if (meant) {
 		diag_help(d, "did you mean `%s`?", meant);
+		if (!node_get(map, meant))
+			fix(w, d, key, meant);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -364,7 +381,7 @@ static void check_object(struct walk *w, const struct schema *schema, const stru
 			check_node(w, known, pair->value,
 				   &(struct path){ .parent = path, .key = pair->key->text });
 		else
-			report_unknown(w, schema, pair->key, path);
+			report_unknown(w, schema, node, pair->key, path);
 	}
 	check_required(w, schema, node, path);
 }
@@ -439,9 +456,11 @@ const struct schema_document *validate_form(struct diags *diags, const struct no
 	}
 	d = diag_report(diags, BAD_SCHEMA, form->at, form->text);
 	meant = diag_closest(form->text, forms, schema_document_count);
-	if (meant)
+	if (meant) {
 		diag_help(d, "did you mean `%s`?", meant);
-	else
-		diag_help(d, "this release reads hvcc/guest/v1, hvcc/system/v1 and hvcc/platform/v1");
+		diag_fix_name(diags, d, form->at, form->text, meant);
+		return NULL;
+	}
+	diag_help(d, "this release reads hvcc/guest/v1, hvcc/system/v1 and hvcc/platform/v1");
 	return NULL;
 }

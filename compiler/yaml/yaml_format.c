@@ -329,13 +329,14 @@ static void format_block(struct formatter *f, const struct node *node, struct le
 /* ---------------------------------------------------------------------------- block collections */
 
 /* A value that is no block collection, on the line of its key or dash or on its own. */
-static void format_value(struct formatter *f, const struct node *node, struct level parent)
+static void format_value(struct formatter *f, const struct node *node, struct level parent,
+			 size_t wanted)
 {
 	size_t first, last;
 
 	if (!node->at.length)
 		return;
-	head(f, node->at.offset, parent.wanted + STEP);
+	head(f, node->at.offset, wanted);
 	if (is_alias(f, node))
 		return;
 	if (node->kind == NODE_SCALAR && node->style >= SCALAR_LITERAL) {
@@ -395,7 +396,7 @@ static void format_node(struct formatter *f, const struct node *node, struct lev
 			size_t wanted)
 {
 	if (node->kind == NODE_SCALAR || is_alias(f, node) || is_flow(f, node))
-		format_value(f, node, parent);
+		format_value(f, node, parent, wanted);
 	else if (node->kind == NODE_MAP)
 		format_map(f, node, wanted);
 	else

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "HV0004": "json_for_all_errors",
     "HV0005": "json_for_all_errors",
     "HV0114": "many_nodes",
+    "HV0115": "tools.py: fmt_checks_and_shows",
     "HV0824": "large_policy",
 } | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0611", "HV0612", "HV0613", "HV0614", "HV0615")}
 

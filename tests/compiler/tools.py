@@ -360,6 +360,284 @@ def editors_can_use_the_schemas():
         assert not checkers[document["schema"]].is_valid(document), name
 
 
+MESSY = b"""\
+\xef\xbb\xbf# yaml-language-server: $schema=guest.schema.json\r
+   \n
+\n\nschema:   hvcc/guest/v1   # the form
+name : g
+      # about memory
+memory: {size:   64MiB}
+
+
+vcpus:
+        count: 4
+        # the end of vcpus
+   # of pin
+        pin:    { 0:1,1 : 2 , 2: 3}
+boot:
+ kernel: k
+ cmdline: "quiet \\
+    console=ttyS0"
+ protocol:
+         linux
+ modules:
+ -   path:   m
+     args: a b
+        c
+ # the second
+ -
+   path: n
+   args: |-
+      one  \n
+        two
+ initrd: i
+cpu:
+    cpuid: >2
+
+      require aes;
+        # not a comment
+      disable rtm;
+      \n
+  # a comment
+timers: [
+    pit,   # why
+  hpet ]
+events: {}   \n
+pv: [ kvm ]
+# the end
+...
+"""
+
+TIDY = """\
+\ufeff# yaml-language-server: $schema=guest.schema.json
+
+schema: hvcc/guest/v1   # the form
+name: g
+# about memory
+memory: { size: 64MiB }
+
+vcpus:
+  count: 4
+  # the end of vcpus
+  # of pin
+  pin: { 0:1, 1: 2, 2: 3 }
+boot:
+  kernel: k
+  cmdline: "quiet \\
+     console=ttyS0"
+  protocol:
+    linux
+  modules:
+    - path: m
+      args: a b
+         c
+    # the second
+    -
+      path: n
+      args: |-
+        one  \n
+          two
+  initrd: i
+cpu:
+  cpuid: >2
+
+    require aes;
+      # not a comment
+    disable rtm;
+
+# a comment
+timers: [
+    pit,   # why
+  hpet]
+events: {}
+
+pv: [kvm]
+# the end
+...
+""".encode()
+
+
+def events(text):
+    """What a YAML reader of others makes of it, without places."""
+    import yaml
+    seen = []
+    for event in yaml.parse(text, yaml.BaseLoader):
+        for value in (type(event).__name__, getattr(event, "value", None), getattr(event, "anchor", None),
+                      getattr(event, "tag", None), getattr(event, "style", None)):
+            seen.append(value)
+    return seen
+
+
+def written(folder, data):
+    path = os.path.join(folder, "f.yaml")
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
+def formatted(folder, data):
+    path = written(folder, data)
+    run = hvcc("fmt", path)
+    assert run.returncode == 0 and not run.stderr, run.stderr.decode()
+    with open(path, "rb") as file:
+        return file.read()
+
+
+@test
+def fmt_lays_out():
+    with tempfile.TemporaryDirectory() as folder:
+        for was, want in [
+                (MESSY, TIDY), (TIDY, TIDY), (b"a: 1", b"a: 1\n"), (b"\n\na: 1\n\n\n", b"a: 1\n"), (b"a:  [ ]\n", b"a: []\n"),
+                (b"a: { }\n", b"a: {}\n"), (b"a:\n- b\n- c:\n  - d\n", b"a:\n  - b\n  - c:\n      - d\n"),
+                (b"-   - a\n    - b\n", b"- - a\n  - b\n"), (b"a: |\n   x", b"a: |\n  x"), (b"a: |+\n   x\n\n\n", b"a: |+\n  x\n\n\n"),
+                (b"a: |\n   x\n\n\nb: 1\n", b"a: |\n  x\n\nb: 1\n"), (b"a: &x\n    b:  1\nc:   *x\n", b"a: &x\n  b: 1\nc: *x\n"),
+                (b"a: 'x   y'\n", b"a: 'x   y'\n"), (b"a: 1 #  c\n", b"a: 1 #  c\n"), (b"{a: 1,b: [1,2]}\n", b"{ a: 1, b: [1, 2] }\n"),
+                (b"--- # one\n  a: 1\n...\n", b"--- # one\na: 1\n...\n"), (b"a:\t1\t\n", b"a: 1\n"),
+                (b"a:\n    - !policy |\n          x\n", b"a:\n  - !policy |\n    x\n"),
+                ("ä:   { ö:1, ü : [ é,è ] }\n".encode(), "ä: { ö:1, ü: [é, è] }\n".encode())]:
+            equal(formatted(folder, was), want, was)
+
+
+@test
+def fmt_keeps_what_is_said():
+    """Over all documents there are, and over each of them indented otherwise: same content, same comments, and once is
+    enough."""
+    try:
+        import yaml
+    except ImportError as error:
+        raise Skip("python3-yaml is not installed") from error
+    names = all_cases() + [os.path.join(folder, name) for folder, _, files in os.walk(os.path.join(TOP, "examples"))
+                           for name in files if name.endswith(".yaml")]
+    corpus = os.path.join(TOP, "tests/fuzz/corpus/yaml")
+    names += [os.path.join(corpus, name) for name in os.listdir(corpus)]
+    done = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            with open(name, "rb") as file:
+                data = file.read()
+            for variant in (data, data.replace(b"\n  ", b"\n      "), data.replace(b": ", b":   "), data.replace(b"\n", b"\r\n"),
+                            data.replace(b"{ ", b"{").replace(b", ", b","), b"# c\n" + data.replace(b"\n", b" # c\n")):
+                path = written(folder, variant)
+                run = hvcc("fmt", path)
+                with open(path, "rb") as file:
+                    after = file.read()
+                assert run.returncode in (0, 1), (name, run)
+                if run.returncode or b"HV0115" in run.stderr:
+                    equal(after, variant, name)
+                    continue
+                equal(events(after), events(variant), name)
+                equal(re.findall(rb"#.*?(?=\s*$)", after, re.M), re.findall(rb"#.*?(?=\s*$)", variant, re.M), name)
+                again = hvcc("fmt", "--check", path)
+                equal((again.returncode, again.stdout), (0, b""), f"{name}: {after!r}")
+                done += 1
+    assert done > 300, done
+
+
+@test
+def fmt_checks_and_shows():
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(folder, MESSY)
+        os.chmod(path, 0o640)
+        run = hvcc("fmt", "--check", path, os.path.join(TOP, "examples/hello/guest.yaml"))
+        equal((run.returncode, run.stdout.decode(), run.stderr), (1, path + "\n", b""))
+        run = hvcc("fmt", "--diff", path)
+        equal(run.returncode, 0)
+        with open(path, "rb") as file:
+            equal(file.read(), MESSY)
+        needs("patch")
+        equal(subprocess.run(["patch", "-s", "--binary", path], input=run.stdout, check=False).returncode, 0, run.stdout)
+        with open(path, "rb") as file:
+            equal(file.read(), TIDY)
+        written(folder, MESSY)
+        link = os.path.join(folder, "link.yaml")
+        os.symlink(path, link)
+        equal(hvcc("fmt", link).returncode, 0)
+        assert os.path.islink(link)
+        equal(os.stat(path).st_mode & 0o777, 0o640)
+        path = written(folder, b"? a\n: b\n")
+        run = hvcc("fmt", path)
+        equal(run.returncode, 0, run.stderr)
+        for want, data in ((0, b"x:\n    ? a\n    : b\n    ? c\n    :   d: 1\n        e: 1\n"), (1, b"a: {"), (1, b"a: 1\na: 2\n"), (1, b"")):
+            path = written(folder, data)
+            run = hvcc("fmt", path)
+            equal((run.returncode, b"HV0115" in run.stderr), (want, not want), data)
+            with open(path, "rb") as file:
+                equal(file.read(), data)
+        equal(hvcc("fmt", MISSING).returncode, 3)
+
+
+@test
+def fix_puts_right():
+    wrong = b"""\
+# a guest that a person wrote in a hurry
+schema: hvcc/guest/v1
+name: g
+vcpus: { cuont: "3", topology: { cores: 2, threads: 2 } }   # not the product
+memory: { size: 64M }
+boot:
+  kernel: k
+  protocol: lniux  # as always
+  unpack: yes
+  "cmd_line": quiet
+events: { onReboot: destory }
+cpu: { cpuid: "require aess; disable avx512_f;" }
+"""
+    right = (wrong.replace(b'cuont: "3"', b"count: 4").replace(b"64M", b"64MiB").replace(b"lniux", b"linux")
+             .replace(b"yes", b"true").replace(b'"cmd_line"', b"cmdline").replace(b"onReboot: destory", b"on-reboot: destroy")
+             .replace(b"aess", b"aes").replace(b"avx512_f", b"avx512f"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(folder, wrong)
+        run = hvcc("check", "--fix=diff", path)
+        equal(run.returncode, 1)
+        assert run.stdout.startswith(f"--- {path}\n+++ {path}\n@@ -1,".encode()), run.stdout
+        with open(path, "rb") as file:
+            equal(file.read(), wrong)
+        run = hvcc("check", "--fix", path)
+        with open(path, "rb") as file:
+            equal(file.read().decode(), right.decode())
+        equal((run.returncode, b"error" in run.stderr), (0, False), run.stderr)
+        equal(hvcc("check", "--fix=diff", "--format", "json", path).returncode, 2)
+        equal(hvcc("check", "--fix=all", path).returncode, 2)
+
+
+@test
+def fix_leaves_alone():
+    """What may be meant so, what it cannot reach, and what would not be right afterwards."""
+    base = b"schema: hvcc/guest/v1\nname: g\nmemory: { size: 64MiB }\nboot: { kernel: k }\n"
+    with tempfile.TemporaryDirectory() as folder:
+        for data in (base + b"cpu: { model: x86-64-v5 }\n", base + b"vcpus: { cuont: 1, coutn: 2 }\n",
+                     base + b"vcpus: { cuont: 1, count: 2 }\n", base + b'cpu: { cpuid: "require avx3;" }\n',
+                     base + b"vcpus: { nothing-like-it: 1 }\n", b"schema: hvcc/guest/v9\nname: g\n",
+                     base + b"x: &x yes\n", base + b"devices: { serial: [{ id: a, irq: 010 }] }\n"):
+            path = written(folder, data)
+            equal(hvcc("check", "--fix", path).returncode, 1, data)
+            with open(path, "rb") as file:
+                equal(file.read(), data)
+
+
+@test
+def fixes_are_in_reports():
+    name = os.path.join(CASES, "schema/unknown-key.yaml")
+    fix = findings(name)[0]["fix"]
+    equal([(f["location"]["line"], f["location"]["column"], f["text"]) for f in fix], [(5, 10, "count")])
+    log = json.loads(hvcc("--format", "sarif", "check", name).stdout)
+    change = log["runs"][0]["results"][0]["fixes"][0]["artifactChanges"][0]["replacements"][0]
+    equal((change["deletedRegion"]["startLine"], change["insertedContent"]["text"]), (5, "count"))
+
+
+@test
+def shards_are_parts():
+    names = [name for name in all_cases() if "/schema/" in name]
+    whole = findings(*names)
+    parts = [d for i in (1, 2, 3) for d in json.loads(
+        hvcc("--format", "json", "check", "--shard", f"{i}/3", *names).stdout)["diagnostics"]]
+    key = json.dumps
+    equal(sorted(map(key, parts)), sorted(map(key, whole)))
+    for bad in ("0/3", "4/3", "1", "1/", "/2", "a/b", "1/2x", "-1/2", "1/0"):
+        equal(hvcc("check", "--shard", bad, GOOD).returncode, 2, bad)
+    equal(hvcc("check", "--shard", "2/2", GOOD).returncode, 0)
+
+
 def main():
     chosen = [t for t in tests if not sys.argv[1:] or t.__name__ in sys.argv[1:]]
     print(f"1..{len(chosen)}", flush=True)
