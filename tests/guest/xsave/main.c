@@ -113,12 +113,13 @@ static void keep_state(void *argument)
 {
 	struct state *state = argument;
 	uint64_t xcr0 = state->avx ? 7 : 3;
+	uint32_t id = apic_id();
 
 	write_cr4(read_cr4() | CR4_OSXSAVE);
 	xsetbv(0, xcr0);
 	for (uint32_t round = 0; round < state->rounds; round++) {
 		for (unsigned i = 0; i < sizeof(state->pattern); i++)
-			state->pattern[i] = (uint8_t)(i * 7 + round * 13 + apic_id() * 101);
+			state->pattern[i] = (uint8_t)(i * 7 + round * 13 + id * 101);
 		load_vectors(state->pattern, state->avx);
 		__asm__ volatile("fninit; fld1; fldpi");
 		save(state->before, xcr0);
@@ -141,7 +142,7 @@ static void check_state(bool has_avx)
 
 	for (unsigned i = 0; i < 2; i++) {
 		states[i].avx = has_avx;
-		states[i].rounds = 500;
+		states[i].rounds = 200;
 	}
 	if (running > 1)
 		start_on(other, keep_state, &states[1]);
