@@ -29,7 +29,7 @@ DIMENSIONS = {
     "emulator": ["qemu-7", "qemu-10"],
 }
 MEMORY = 256  # MiB of the guest
-LIMIT = 240   # seconds: a safety net
+LIMIT = int(os.environ.get("LIMIT", "240"))  # seconds: a safety net
 BOOT = {
     "bzimage": {"protocol": "linux"},
     "unpack": {"protocol": "linux", "unpack": True},
