@@ -269,7 +269,7 @@ endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
-guests := bench boot cpuid exceptions halt hpet ioapic kvm lapic mmio modes msr pci pic power rtc smp spin triple uart xsave
+guests := bench boot cpuid exceptions flags halt hpet ioapic kvm lapic mmio modes msr pci pic power rtc smp spin triple uart xsave
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
 guest_lib := start.o trap_entry.o trap.o console.o test.o apic.o acpi.o smp.o paging.o
@@ -280,7 +280,7 @@ $(B)/guest/%.o: tests/guest/%.S
 	@mkdir -p $(@D)
 	$(CC) $(guest_cflags) -MMD -MP -c -o $@ $<
 $(guests:%=$(B)/guest/%.elf): $(B)/guest/%.elf: $(B)/guest/%/main.o $(addprefix $(B)/guest/lib/,$(guest_lib)) tests/guest/lib/link.ld
-	$(LD) -m elf_x86_64 -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T tests/guest/lib/link.ld \
+	$(LD) -m elf_x86_64 -nostdlib -static -z noexecstack --no-warn-rwx-segments -z max-page-size=4096 --build-id=none -T tests/guest/lib/link.ld \
 		-o $@.64 $(filter %.o,$^)
 	objcopy -O elf32-i386 $@.64 $@
 $(B)/guest/modes.elf: $(B)/guest/modes/trip.o
