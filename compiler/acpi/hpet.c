@@ -6,7 +6,7 @@ enum {
 	HARDWARE_REVISION = 1,
 	COUNTER_64BIT = 1 << 13,
 	LEGACY_ROUTE = 1 << 15,
-	SHORTEST_PERIOD = 0x80, /* ticks that a periodic timer needs at least */
+	SHORTEST_PERIOD = 2000, /* ticks of 10 ns: core/dev lets no timer repeat faster */
 };
 #define VENDOR 0x8086u /* as the register's upper half: who defined this interface */
 
