@@ -2,7 +2,8 @@
 /* hvcc inspect: shows what is inside an image or a blob. */
 #include <stdio.h>
 
-#include "cmd/command.h"
+#include "audit/listing.h"
+#include "cmd/open.h"
 #include "emit/image.h"
 #include "emit/view.h"
 
@@ -10,11 +11,22 @@
 
 static const struct option_row options[] = {
 	{ 0, "json", NULL, "as JSON" },
+	{ 0, "listing", NULL, "as an annotated listing, guest by guest" },
 	{ 0, "section", "NAME", "only this section: header, guests, loads, cpuid ..." },
 	{ 0 },
 };
 
-static int run(struct invocation *in)
+static int print_listing(struct invocation *in)
+{
+	struct image image;
+	int result = open_image_file(in, in->arguments[0], &image);
+
+	if (result == EXIT_OK)
+		listing_print(stdout, &image);
+	return result;
+}
+
+static int print_records(struct invocation *in)
 {
 	const char *path = in->arguments[0], *section = invocation_option(in, "section");
 	struct blob_view view;
@@ -41,6 +53,11 @@ static int run(struct invocation *in)
 	}
 	json_decref(root);
 	return EXIT_OK;
+}
+
+static int run(struct invocation *in)
+{
+	return invocation_option(in, "listing") ? print_listing(in) : print_records(in);
 }
 
 const struct command command_inspect = {

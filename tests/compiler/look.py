@@ -35,7 +35,7 @@ CHANGES = [
     ("{ id: com1 }", "{ id: com1, backend: none }", "other", "changed", "device", "com1", "b.yaml:11"),
     ("entry: 0x8000", "entry: 0x8010", "other", "changed", "boot", "entry", None),
     ("name: g\n", "name: g\nevents: { on-crash: restart }\n", "other", "changed", "event", "on-crash", None),
-    ("name: g\n", "name: h\n", "rights", "gained", "guest", "", "b.yaml:2"),
+    ("name: g\n", "name: h\n", "rights", "gained", "guest", "", "b.yaml:1"),
 ]
 number = 0
 
@@ -65,7 +65,7 @@ def differences():
         rows = json.loads(result.stdout)[part] if result.returncode == 0 else []
         found = [r for r in rows if (r["change"], r["kind"], r["key"]) == (change, kind, key)]
         good = found and (not place or (found[0]["new"]["position"] or "").startswith(place))
-        ok(bool(good), f"diff: {old.strip()} -> {new.strip() or 'nothing'}: {change} {kind} {key}",
+        ok(bool(good), f"diff: {old.strip()!r} -> {new.strip()!r}: {change} {kind} {key}",
            result.stderr + result.stdout[:2000])
         back = run("diff", "--json", "b.yaml", "a.yaml")
         other = {"gained": "lost", "lost": "gained", "changed": "changed"}[change]
@@ -121,6 +121,15 @@ def pictures():
         ok(run("graph", "a.yaml", *wrong).returncode == 2, f"graph: {' '.join(wrong)} is a usage error")
 
 
+def listing():
+    result = run("inspect", "--listing", "a.blob")
+    for words in ("vcpu      0: APIC id 0, core 0, node 0, host CPU 4, starts", "# a.yaml:3:", "aes?", "cs:rip 0800:0x0",
+                  "4MiB ram", "device    uart \"com1\" at 0x3f8", "msr       c0000080 IA32_EFER: read core", "; CPU policy on AMD",
+                  "feature   fpu:", "go; required"):
+        ok(words in result.stdout, f"listing: {words}", result.stderr + result.stdout[:3000])
+    ok(run("inspect", "--listing", "a.yaml").returncode == 1, "listing: of no image")
+
+
 def main():
     with tempfile.TemporaryDirectory() as work:
         os.chdir(work)
@@ -131,6 +140,7 @@ def main():
         ok(built.returncode == 0, "the sample builds", built.stderr)
         differences()
         pictures()
+        listing()
         print(f"1..{number}")
 
 
