@@ -23,7 +23,7 @@ core_cflags := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-builtin-printf -m
 	-fcf-protection=none -fno-strict-aliasing -mno-mmx -mno-sse $(warnings) $(reproducible) -Icore -I.
 
 core_lib      := status.o string.o format.o checksum.o sha256.o
-core_x86      := memory.o
+core_x86      := memory.o vector.o
 core_console  := log.o uart_16550.o
 core_mm       := frames.o ptab.o ptab_host.o ptab_npt.o host_map.o
 core_blob     := blob.o
@@ -33,7 +33,7 @@ core_cpu      := cpu.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o ap_start
 core_emul     := decode.o operand.o arithmetic.o execute.o string.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
-	msr.o policy.o request.o state.o vcpu.o
+	msr.o policy.o request.o state.o vector.o vcpu.o
 core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
 core_vm       := irq.o vm.o
 core_sched    := sched.o

@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "space/guest_walk.h"
 #include "vcpu/exits.h"
+#include "vcpu/vector.h"
 #include "x86/cr.h"
 
 struct emulation {
@@ -303,15 +304,16 @@ static enum emul_outcome op_port_out(struct emul_cpu *cpu, uint16_t port, uint32
 static enum emul_outcome op_vector_read(struct emul_cpu *cpu, uint32_t number, void *data,
 					uint32_t size)
 {
-	(void)cpu, (void)number, (void)data, (void)size;
-	return EMUL_UNHANDLED;
+	return vcpu_vector_read(emulation_of(cpu)->vcpu, number, data, size) ? EMUL_DONE :
+									       EMUL_UNHANDLED;
 }
 
 static enum emul_outcome op_vector_write(struct emul_cpu *cpu, uint32_t number, const void *data,
 					 uint32_t size, uint32_t clear_to)
 {
-	(void)cpu, (void)number, (void)data, (void)size, (void)clear_to;
-	return EMUL_UNHANDLED;
+	return vcpu_vector_write(emulation_of(cpu)->vcpu, number, data, size, clear_to) ?
+		       EMUL_DONE :
+		       EMUL_UNHANDLED;
 }
 
 static const struct emul_ops effects = {

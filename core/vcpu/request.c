@@ -23,3 +23,10 @@ void vcpu_request(struct vcpu *vcpu, uint32_t bits)
 	if (__atomic_load_n(&vcpu->inside, __ATOMIC_SEQ_CST))
 		cpu_kick(cpu);
 }
+
+void vcpu_wake(struct vcpu *vcpu)
+{
+	__atomic_fetch_or(&vcpu->request, VCPU_REQUEST_EVENT, __ATOMIC_SEQ_CST);
+	if (vcpu->cpu && vcpu->cpu != this_cpu())
+		cpu_kick(vcpu->cpu);
+}

@@ -277,7 +277,10 @@ enum guest_logged {
  * on another one. */
 void vcpu_request(struct vcpu *vcpu, uint32_t bits);
 
-/* The same for this CPU's own vCPU outside the guest: no kick is needed. */
+/* A vCPU that was parked may run now: its CPU looks, whatever had been asked for before. */
+void vcpu_wake(struct vcpu *vcpu);
+
+/* As vcpu_request(), for this CPU's own vCPU outside the guest: no kick is needed. */
 static inline void vcpu_mark(struct vcpu *vcpu, uint32_t bits)
 {
 	__atomic_fetch_or(&vcpu->request, bits, __ATOMIC_RELAXED);

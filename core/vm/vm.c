@@ -124,7 +124,7 @@ MUST_USE enum status vm_start(struct vm *vm)
 	for (uint32_t i = vm->guest.vcpu_count; i-- > 0;)
 		vcpu_reset(vm->guest.vcpus[i], start_of(vm, vm->guest.vcpus[i]));
 	for (uint32_t i = 0; i < vm->guest.vcpu_count; i++)
-		vcpu_request(vm->guest.vcpus[i], VCPU_REQUEST_EVENT);
+		vcpu_wake(vm->guest.vcpus[i]);
 	return STATUS_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "cpu/tsc.h"
 #include "guest_ram.h"
 #include "vcpu/state.h"
+#include "vcpu/vector.h"
 #include "x86/msr.h"
 
 struct guest fake_guest;
@@ -342,4 +343,18 @@ const char *blob_place(const struct blob *b, uint32_t position, char to[BLOB_PLA
 uint64_t time_now(void)
 {
 	return 1000000;
+}
+
+/* No test has vector registers: instructions with them are not emulated. */
+bool vcpu_vector_read(const struct vcpu *vcpu, uint32_t number, void *data, uint32_t size)
+{
+	(void)vcpu, (void)number, (void)data, (void)size;
+	return false;
+}
+
+bool vcpu_vector_write(const struct vcpu *vcpu, uint32_t number, const void *data, uint32_t size,
+		       uint32_t clear_to)
+{
+	(void)vcpu, (void)number, (void)data, (void)size, (void)clear_to;
+	return false;
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The live vector registers of a vCPU, for the emulator. */
+#ifndef CORE_VCPU_VECTOR_H
+#define CORE_VCPU_VECTOR_H
+
+#include "lib/types.h"
+
+struct vcpu;
+
+/* The low `size` bytes of register `number`. False: this guest does not have that now, or the core
+ * has no way to it (registers 16 to 31, and those of 64 bytes). */
+bool vcpu_vector_read(const struct vcpu *vcpu, uint32_t number, void *data, uint32_t size);
+
+/* The same, written; the bytes from `size` up to `clear_to` become zero, those behind 16 are kept
+ * when clear_to is 16. */
+bool vcpu_vector_write(const struct vcpu *vcpu, uint32_t number, const void *data, uint32_t size,
+		       uint32_t clear_to);
+
+#endif
