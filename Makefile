@@ -37,7 +37,7 @@ core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercal
 core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
 core_vm       := irq.o vm.o
 core_sched    := sched.o
-core_dev      := vlapic.o vlapic_timer.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
+core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
 core_pci      := ecam.o config_space.o bar.o msi.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
@@ -168,7 +168,7 @@ unit_log        := core/console/log.c core/lib/format.c core/lib/status.c
 # Chips on the host meet the machine of the shim.
 units_core += vlapic vioapic vpic vpit vhpet vrtc vuart acpi_pm pci_host kvm
 shim := tests/core/unit/shim/machine.c tests/core/unit/shim/script.c
-unit_vlapic := core/dev/vlapic.c core/dev/vlapic_timer.c $(shim)
+unit_vlapic := core/dev/vlapic.c core/dev/vlapic_device.c core/dev/vlapic_timer.c $(shim)
 unit_vioapic := core/dev/vioapic.c $(unit_vlapic)
 unit_vpic := core/dev/vpic.c $(shim)
 unit_vpit := core/dev/vpit.c $(shim)

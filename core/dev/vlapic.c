@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The local APIC: xAPIC page, x2APIC MSRs and IA32_APIC_BASE over one register table.
+ * The local APIC: xAPIC page and x2APIC MSRs over one register table; interrupts in and out.
  *
  *     other CPUs, IOAPIC, MSI ── deliver() ──► IRR ── accept() ──► ISR ── EOI ──► (level) IOAPIC
  *                                              TMR   if above PPR = max(TPR, highest of ISR)
@@ -514,7 +514,7 @@ static uint32_t lvt_value(const struct vlapic *apic, unsigned int n, uint32_t va
 }
 
 /* The page: registers are 32 bits wide at multiples of 16; a narrower read gives part of one. */
-static enum access_result mmio(void *context, struct bus_access *access)
+enum access_result vlapic_mmio(void *context, struct bus_access *access)
 {
 	struct vlapic_device *device = context;
 	struct vlapic *apic = &device->apic[device_vcpu_index(access->vcpu)];
@@ -565,7 +565,7 @@ static __attribute__((noinline)) enum access_result x2apic_register(struct vlapi
 }
 
 /* Outside x2APIC mode all of it faults. The two registers that are written with every interrupt go first. */
-static enum access_result x2apic_msr(void *context, struct bus_access *access)
+enum access_result vlapic_x2apic_msr(void *context, struct bus_access *access)
 {
 	struct vlapic_device *device = context;
 	struct vlapic *apic = &device->apic[device_vcpu_index(access->vcpu)];
@@ -585,10 +585,10 @@ static enum access_result x2apic_msr(void *context, struct bus_access *access)
 	return x2apic_register(apic, access);
 }
 
-/* ------------------------------------------------------------------- modes and reset */
+/* ------------------------------------------------------------------- reset, and what the core sees */
 
 /* SDM v3 11.4.7.1 and 11.4.7.3: the state after power-up and after INIT; IA32_APIC_BASE is not part of it. */
-static void vlapic_init(void *chip)
+void vlapic_init(void *chip)
 {
 	struct vlapic *apic = chip;
 
@@ -601,57 +601,12 @@ static void vlapic_init(void *chip)
 	apic->errors = 0;
 }
 
-static void power_up(struct vlapic *apic)
-{
-	bool wide = device_guest(apic->vm)->flags & HV_GUEST_X2APIC;
-
-	apic->eoi_offered = false;
-	apic->assist = NULL;
-	vlapic_init(apic);
-	apic->base = apic->device->page | APIC_BASE_ENABLE | (wide ? APIC_BASE_EXTD : 0) |
-		     (apic->index == 0 ? APIC_BASE_BSP : 0);
-	/* As firmware leaves it (virtual wire mode), so that a guest which knows the PIC alone gets its interrupts. */
-	if (apic->index == 0)
-		apic->value[APIC_LVT_LINT0] = IRQ_EXTINT << 8;
-}
-
-/* SDM v3 11.12.5, figure 11-27: enable, then x2APIC; back only through disabled. */
-static bool mode_change_allowed(uint64_t from, uint64_t to)
-{
-	bool from_on = from & APIC_BASE_ENABLE, from_x2 = from & APIC_BASE_EXTD;
-	bool to_on = to & APIC_BASE_ENABLE, to_x2 = to & APIC_BASE_EXTD;
-
-	if (!to_on)
-		return !to_x2;
-	return to_x2 ? from_on : !from_x2;
-}
-
-static enum access_result base_msr(void *context, struct bus_access *access)
-{
-	struct vlapic_device *device = context;
-	struct vlapic *apic = &device->apic[device_vcpu_index(access->vcpu)];
-	const uint64_t changeable = APIC_BASE_ENABLE | APIC_BASE_EXTD | APIC_BASE_BSP;
-
-	if (!access->write) {
-		access->value = apic->base;
-		return ACCESS_DONE;
-	}
-	/* The page stays where it is: the bus is fixed while a guest runs. */
-	if ((access->value ^ apic->base) & ~changeable ||
-	    !mode_change_allowed(apic->base, access->value))
-		return ACCESS_FAULT;
-	if (apic->base & APIC_BASE_ENABLE && !(access->value & APIC_BASE_ENABLE))
-		vlapic_init(apic);
-	WRITE_ONCE(apic->base, access->value);
-	return ACCESS_DONE;
-}
-
 static uint64_t vlapic_base(const void *chip)
 {
 	return ((const struct vlapic *)chip)->base;
 }
 
-static const struct irq_chip chip_ops = {
+const struct irq_chip vlapic_chip = {
 	.matches = vlapic_matches,
 	.deliver = vlapic_deliver,
 	.priority = vlapic_priority,
@@ -662,72 +617,4 @@ static const struct irq_chip chip_ops = {
 	.base = vlapic_base,
 	.init = vlapic_init,
 	.set_eoi_assist = set_eoi_assist,
-};
-
-/* ------------------------------------------------------------------- the device */
-
-static size_t state_size(uint32_t vcpus)
-{
-	return sizeof(struct vlapic_device) + vcpus * sizeof(struct vlapic);
-}
-
-static enum status create(struct device *base)
-{
-	struct vlapic_device *device = (struct vlapic_device *)base;
-	const struct {
-		enum vm_bus bus;
-		uint64_t first, last;
-		bus_handler *handler;
-	} ranges[] = {
-		{ VM_MMIO, base->record->base, base->record->base + PAGE_SIZE - 1, mmio },
-		{ VM_MSR, MSR_X2APIC_FIRST, MSR_X2APIC_FIRST + APIC_REGISTERS - 1, x2apic_msr },
-		{ VM_MSR, MSR_APIC_BASE, MSR_APIC_BASE, base_msr },
-		{ VM_MSR, MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, vlapic_tsc_deadline_msr },
-	};
-
-	device->page = base->record->base;
-	for (uint32_t i = 0; i < device_vcpu_count(base->vm); i++) {
-		struct vlapic *apic = &device->apic[i];
-
-		apic->device = device;
-		apic->vm = base->vm;
-		apic->vcpu = device_vcpu(base->vm, i);
-		apic->index = i;
-		apic->id = device_vcpu_apic_id(apic->vcpu);
-		vlapic_timer_create(apic);
-		irq_attach_chip(apic->vcpu, &chip_ops, apic);
-	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(ranges); i++) {
-		enum status s = device_add_range(base, ranges[i].bus, ranges[i].first, ranges[i].last,
-						 ranges[i].handler, device, 0);
-
-		if (s)
-			return s;
-	}
-	return STATUS_OK;
-}
-
-static void reset(struct device *base)
-{
-	struct vlapic_device *device = (struct vlapic_device *)base;
-
-	for (uint32_t i = 0; i < device_vcpu_count(base->vm); i++)
-		power_up(&device->apic[i]);
-}
-
-static void quiesce(struct device *base)
-{
-	struct vlapic_device *device = (struct vlapic_device *)base;
-
-	for (uint32_t i = 0; i < device_vcpu_count(base->vm); i++)
-		vlapic_timer_stop(&device->apic[i]);
-}
-
-const struct device_ops vlapic_ops = {
-	.name = "local-apic",
-	.kind = HV_DEVICE_LAPIC,
-	.state_size = state_size,
-	.create = create,
-	.reset = reset,
-	.quiesce = quiesce,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The local APIC of one vCPU, shared by vlapic.c (registers, messages, priorities) and vlapic_timer.c.
+ * The local APIC of one vCPU, shared by vlapic.c (registers, messages, priorities), vlapic_timer.c and vlapic_device.c
+ * (modes, power-up).
  *
  * Its own CPU alone touches a chip, but for what other CPUs do by deliver(): they set bits of `irr` and `tmr`
  * and of `errors`, all atomically, and then call irq_notify().
@@ -92,6 +93,11 @@ static inline bool vlapic_x2(const struct vlapic *apic)
 {
 	return apic->base & BIT(10);
 }
+
+/* vlapic.c: the state after INIT; the page and the MSRs; what the core sees of a chip. */
+void vlapic_init(void *chip);
+bus_handler vlapic_mmio, vlapic_x2apic_msr;
+extern const struct irq_chip vlapic_chip;
 
 /* A local interrupt: an LVT entry is delivered as it says, or not if masked. */
 void vlapic_local(struct vlapic *apic, enum vlapic_register lvt);
