@@ -124,9 +124,9 @@ $(B)/asan/$(B)/generated/%.o: $(B)/generated/%.c
 	$(CC) $(hvcc_cflags) $(sanitize) -MMD -MP -c -o $@ $<
 $(B)/compiler/%.o: compiler/%.c
 	@mkdir -p $(@D)
-	$(CC) $(hvcc_cflags) -MMD -MP -c -o $@ $<
+	$(CC) $(hvcc_cflags) -D_FORTIFY_SOURCE=2 -MMD -MP -c -o $@ $<
 $(B)/hvcc: $(hvcc_objects)
-	$(CC) -o $@ $^ $(hvcc_libs)
+	$(CC) -Wl,-z,relro,-z,now -o $@ $^ $(hvcc_libs)
 
 # The tests run this one.
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -307,11 +307,11 @@ check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.p
 check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py \
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
-check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
+check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/package.sh tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
 check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py
 
-.PHONY: run check check-now check-full check-full-now boots bench style install
+.PHONY: run check check-now check-full check-full-now boots bench style install manuals deb
 $(B)/setup-%: tests/emulators/setup.sh
 	@mkdir -p $(@D)
 	tests/emulators/setup.sh $*
@@ -341,11 +341,29 @@ bench: $(B)/setup-bench
 style:
 	tests/run.sh tests/style/style.py
 
-install: all
+# Manual pages, completions and schemas come from hvcc itself.
+manuals: $(B)/hvcc
+	$(B)/hvcc manual -o $(B)/man
+
+# Where Debian's packages put completions for zsh, and where others do.
+zsh_folder := $(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+share := $(DESTDIR)$(PREFIX)/share
+install: all manuals
 	install -D -m 755 $(B)/hvcc $(DESTDIR)$(PREFIX)/bin/hvcc
 	install -D -m 644 $(B)/hvcore.elf $(DESTDIR)$(PREFIX)/lib/hvcc/hvcore.elf
+	install -d $(share)/man/man1 $(share)/man/man5 $(share)/hvcc/schema $(share)/bash-completion/completions \
+		$(share)/zsh/$(zsh_folder) $(share)/fish/vendor_completions.d
+	install -m 644 $(B)/man/*.1 $(share)/man/man1
+	install -m 644 $(B)/man/*.5 $(share)/man/man5
+	install -m 644 schema/*.schema.json $(share)/hvcc/schema
+	$(B)/hvcc completion bash >$(share)/bash-completion/completions/hvcc
+	$(B)/hvcc completion zsh >$(share)/zsh/$(zsh_folder)/_hvcc
+	$(B)/hvcc completion fish >$(share)/fish/vendor_completions.d/hvcc.fish
+
+deb: all
+	.packaging/deb.sh $(B)/deb
 
 clean:
 	rm -rf $(B)
 
--include $(shell find $(B) -path $(B)/fetch -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(B) -path $(B)/fetch -prune -o -type f -name '*.d' -print 2>/dev/null)
