@@ -309,7 +309,7 @@ check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full'
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
 check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/package.sh tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
-check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py
+check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py tests/compiler/generated.py
 
 .PHONY: run check check-now check-full check-full-now boots bench style install manuals deb
 $(B)/setup-%: tests/emulators/setup.sh
@@ -337,6 +337,11 @@ boots: $(B)/setup-check
 bench: $(B)/setup-bench
 	$(MAKE) all $(B)/guest/bench.elf
 	tests/boot/bench.py
+
+# generated/: what hvcc makes of the examples, kept in the tree; a test compares.
+.PHONY: generated
+generated: all
+	HVCC=$(CURDIR)/$(B)/hvcc tests/compiler/generated.py --write
 
 style:
 	tests/run.sh tests/style/style.py

@@ -195,6 +195,13 @@ static void add_regions(struct column *c, const struct hv_guest *guest)
 	}
 }
 
+static const char *registers_of(const struct column *c, const struct claim *claim)
+{
+	if (!strcmp(claim->what, "pci-host"))
+		return "PCI configuration (ECAM)";
+	return arena_printf(c->scene->arena, "%s registers", claim->what);
+}
+
 static void add_rest(struct column *c, const struct hv_guest *guest, uint32_t index)
 {
 	struct claims claims = claims_of(c->image);
@@ -210,8 +217,7 @@ static void add_rest(struct column *c, const struct hv_guest *guest, uint32_t in
 
 		if (claim->space == CLAIM_MEMORY && claim->guest == index &&
 		    strncmp(claim->what, "region", 6))
-			add(c, (struct part){ claim->first, claim->last,
-					      arena_printf(c->scene->arena, "%s registers", claim->what),
+			add(c, (struct part){ claim->first, claim->last, registers_of(c, claim),
 					      LOOK_DEVICE });
 	}
 }

@@ -57,7 +57,7 @@ static void draw_guest(struct drawing *d)
 				    image_text(d->image, d->guest->name),
 				    counted(arena, d->guest->vcpus.count, "vCPU"));
 
-	box->detail = arena_printf(arena, "%s, %s each, %s each, %s each",
+	box->detail = arena_printf(arena, "%s \xc3\x97 %s \xc3\x97 %s \xc3\x97 %s",
 				   counted(arena, d->shape.sockets, "socket"),
 				   counted(arena, d->shape.dies, "die"),
 				   counted(arena, d->shape.cores, "core"),
