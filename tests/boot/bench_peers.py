@@ -49,7 +49,7 @@ XEN_COMMANDS = """
 for m in /xen*.ko; do insmod $m; done
 mount -t xenfs xenfs /proc/xen
 mkdir -p /etc/xen && : >/etc/xen/xl.conf
-mkdir -p /var/run/xen /var/lib/xen /var/lib/xenstored /var/log/xen /run/xen /run/xenstored /run/lock
+mkdir -p /var/lock /var/run/xen /var/lib/xen /var/lib/xenstored /var/log/xen /run/xen /run/xenstored /run/lock
 export PATH=$PATH:/usr/lib/xen-4.17/bin LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu:/lib/x86_64-linux-gnu
 xenstored --pid-file /run/xenstored.pid
 xenconsoled --pid-file=/run/xenconsoled.pid
