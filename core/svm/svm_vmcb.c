@@ -155,6 +155,7 @@ enum status svm_vcpu_create(struct vcpu *vcpu)
 	vcpu->rip = &v->rip;
 	vcpu->rflags = &v->rflags;
 	vcpu->shadow = &v->shadow;
+	vcpu->entering = &v->event_inject;
 	vcpu->cr3 = &v->cr3;
 	vcpu->cr4 = &v->cr4;
 	set_intercepts(vcpu->guest, v);

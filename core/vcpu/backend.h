@@ -6,7 +6,7 @@
  * exit_table[reason] is called from within its own loop), and always with the instruction's length
  * where the reason's comment names it: where the processor does not tell, it compares the bytes at
  * RIP, and resumes without advancing when they are not what the exit says;
- *  - keeps gpr[] of struct vcpu and what its pointers show (rip, rflags, shadow, cr4) valid outside
+ *  - keeps gpr[] of struct vcpu and what its pointers show (rip, rflags, shadow, entering, cr4) valid outside
  * the guest, and everything else behind the functions below;
  *  - injects the one event it is given, and reports one that was being delivered when the guest
  * stopped (vcpu_vectoring());
@@ -98,7 +98,7 @@ struct vcpu_backend {
 	MUST_USE enum status (*get_msr)(const struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 	MUST_USE enum status (*set_msr)(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
-	/* Events. `inject` takes effect at the next entry; one at a time. */
+	/* Events. `inject` takes effect at the next entry; one at a time: *entering has VCPU_ENTERING from then until an exit. */
 	void (*inject)(struct vcpu *vcpu, const struct vcpu_event *event);
 	bool (*nmi_blocked)(const struct vcpu *vcpu); /* since an NMI was delivered, until IRET */
 	/* Exit as soon as an interrupt, an NMI could go in; called with what is wanted from now on.

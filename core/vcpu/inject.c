@@ -194,9 +194,10 @@ static bool inject_interrupt(struct vcpu *vcpu, bool used)
 
 void vcpu_inject(struct vcpu *vcpu)
 {
-	bool used = false, waits;
+	/* When something is asked between the injection and the entry we come by again: one event enters, and it was chosen. */
+	bool used = *vcpu->entering & VCPU_ENTERING, waits;
 
-	if (unlikely(vcpu->exception.valid || vcpu->vectoring.valid))
+	if (unlikely(vcpu->exception.valid || vcpu->vectoring.valid) && !used)
 		used = inject_unfinished(vcpu);
 	if (unlikely(vcpu->nmi_pending))
 		used = inject_nmi(vcpu, used);

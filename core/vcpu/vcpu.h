@@ -215,6 +215,8 @@ struct guest {
 	void *arch;
 };
 
+#define VCPU_ENTERING BIT(31) /* the valid bit of either vendor's field */
+
 struct vcpu {
 	/* Touched by every exit. The backend keeps gpr in step with the guest, and what the
 	 * pointers show where it has it. */
@@ -223,6 +225,7 @@ struct vcpu {
 	uint64_t *shadow; /* bit 0: an interrupt shadow of STI or MOV SS covers the instruction at
 			     RIP; written with 0 */
 	const uint64_t *cr3, *cr4;
+	const uint64_t *entering; /* VCPU_ENTERING: an event was injected, and no entry has taken it in yet */
 	uint32_t request; /* enum vcpu_request; atomic */
 	uint32_t inside;  /* atomic: in the guest or asleep, so that a request must be followed by a
 			     kick */

@@ -30,6 +30,7 @@ static void expect_event(uint8_t type, uint8_t vector)
 	assert_int_equal(arch->injected[0].type, type);
 	assert_int_equal(arch->injected[0].vector, vector);
 	arch->injections = 0;
+	arch->entering = 0; /* the guest was entered, and left again */
 }
 
 static void expect_nothing(void)
@@ -333,6 +334,26 @@ static void test_init_and_startup(void **state)
 	assert_int_equal(fake_arch[1].rflags, RFLAGS_ONE);
 }
 
+/* A request comes between an injection and the entry: what was chosen stays, and what came since waits for its window. */
+static void test_asked_again_before_entry(void **state)
+{
+	(void)state;
+	arch->rflags |= RFLAGS_IF;
+	chip->pending = 0x41;
+	ask(VCPU_REQUEST_EVENT);
+	prepare();
+	assert_int_equal(chip->pending, -1);
+	chip->pending = 0x61;
+	ask(VCPU_REQUEST_EVENT);
+	prepare();
+	assert_int_equal(chip->pending, 0x61);
+	assert_true(arch->interrupt_window);
+	expect_event(EVENT_INTERRUPT, 0x41);
+	ask(VCPU_REQUEST_EVENT);
+	prepare();
+	expect_event(EVENT_INTERRUPT, 0x61);
+}
+
 /* INIT and start-up sent one right after the other are both seen, in that order. */
 static void test_init_and_startup_together(void **state)
 {
@@ -372,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_interrupt, setup),
 		cmocka_unit_test_setup(test_interrupt_waits, setup),
+		cmocka_unit_test_setup(test_asked_again_before_entry, setup),
 		cmocka_unit_test_setup(test_priorities, setup),
 		cmocka_unit_test_setup(test_nmi_blocked, setup),
 		cmocka_unit_test_setup(test_nmi_not_in_shadow, setup),

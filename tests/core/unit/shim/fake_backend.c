@@ -118,6 +118,7 @@ static void inject(struct vcpu *vcpu, const struct vcpu_event *event)
 	struct fake_arch *a = arch(vcpu);
 
 	a->injected[a->injections++ % 4] = *event;
+	a->entering = VCPU_ENTERING;
 	if (event->type == EVENT_NMI)
 		a->nmi_blocked = true;
 }
@@ -288,7 +289,7 @@ void fake_reset(void)
 				   .activity = VCPU_ACTIVE,
 				   .rip = &a->rip,
 				   .rflags = &a->rflags,
-				   .shadow = &a->shadow,
+				   .shadow = &a->shadow, .entering = &a->entering,
 				   .cr3 = &a->cr[3],
 				   .cr4 = &a->cr[4]};
 		a->rflags = RFLAGS_ONE | RFLAGS_IF;

@@ -9,7 +9,7 @@
 #include "vcpu/backend.h"
 
 struct fake_arch {
-	uint64_t rip, rflags, shadow;
+	uint64_t rip, rflags, shadow, entering;
 	uint64_t cr[9];
 	uint64_t efer;
 	uint64_t dr[8];
