@@ -43,9 +43,11 @@ struct box {
 	uint8_t arrangement; /* enum arrangement, of the boxes inside */
 	uint32_t gap;	     /* between the boxes inside; 0: the writer's own */
 	uint32_t least_height; /* pixels */
+	uint32_t least_width;  /* characters of `detail` */
 	uint32_t number;       /* names it in links and DOT: from 1, in order of making */
 	VECTOR(struct box *) inside;
-	double x, y, width, height; /* svg.c's */
+	double x, y, width, height; /* svg.c's, and how many boxes inside stand in a row */
+	uint32_t row;
 };
 
 struct link {

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-enum { PAD = 10, GAP = 8, TITLE = 18, DETAIL = 15, ROW_MOST = 8, MARGIN_CHAR = 7 };
+enum { PAD = 10, GAP = 8, TITLE = 18, DETAIL = 15, SCREEN = 1150, MARGIN_CHAR = 7 };
 
 #define CHAR_WIDTH 7.3	/* of the title's font, on the safe side */
 #define DETAIL_WIDTH 6.2
@@ -40,18 +40,40 @@ static double gap_of(const struct box *box)
 	return box->gap ? box->gap : GAP;
 }
 
-/* Boxes in a row: all of a few, else so many that the whole is about square. */
-static size_t row_length(const struct box *box)
+/* Units of the CPU graph are drawn in a grid: of equal widths. */
+static bool is_unit(const struct box *box)
 {
-	size_t count = box->inside.count, length = 1;
+	return box->look >= LOOK_SOCKET && box->look <= LOOK_THREAD;
+}
 
-	if (box->arrangement == IN_A_COLUMN)
+static void equalize(struct box *box)
+{
+	double width = 0;
+
+	for (size_t i = 0; i < box->inside.count; i++)
+		if (is_unit(box->inside.items[i]))
+			width = larger(width, box->inside.items[i]->width);
+	for (size_t i = 0; i < box->inside.count; i++)
+		if (is_unit(box->inside.items[i]))
+			box->inside.items[i]->width = width;
+}
+
+/* As many in a row as a screen holds, in rows of about the same length. */
+static uint32_t choose_row(const struct box *box)
+{
+	size_t count = box->inside.count, most = 1, rows;
+	double width = 0;
+
+	if (box->arrangement == IN_A_COLUMN || !count)
 		return 1;
-	if (count <= ROW_MOST)
-		return count ? count : 1;
-	while (length * length < count)
-		length++;
-	return length;
+	for (size_t i = 0; i < count; i++)
+		width = larger(width, box->inside.items[i]->width + gap_of(box));
+	if (width < SCREEN)
+		most = (size_t)(SCREEN / width);
+	if (box->gap)
+		most = count; /* it is meant to be one row */
+	rows = (count + most - 1) / most;
+	return (uint32_t)((count + rows - 1) / rows);
 }
 
 static double header_height(const struct box *box)
@@ -80,14 +102,17 @@ static void measure(struct box *box);
 
 static void measure_inside(struct box *box, double *width, double *height)
 {
-	size_t length = row_length(box);
 	double row_width = 0, row_height = 0;
+	size_t length;
 
+	for (size_t i = 0; i < box->inside.count; i++)
+		measure(box->inside.items[i]);
+	equalize(box);
+	length = box->row = choose_row(box);
 	*width = *height = 0;
 	for (size_t i = 0; i < box->inside.count; i++) {
-		struct box *child = box->inside.items[i];
+		const struct box *child = box->inside.items[i];
 
-		measure(child);
 		row_width += child->width + (i % length ? gap_of(box) : 0);
 		row_height = larger(row_height, child->height);
 		*width = larger(*width, row_width);
@@ -104,6 +129,7 @@ static void measure(struct box *box)
 
 	measure_inside(box, &width, &height);
 	width += margins_of(box);
+	width = larger(width, box->least_width * DETAIL_WIDTH);
 	box->width = larger(width, larger(width_of(box->title, CHAR_WIDTH),
 					  width_of(box->detail, DETAIL_WIDTH))) + 2 * PAD;
 	box->height = header_height(box) + height + (height > 0 ? PAD : PAD / 2.0);
@@ -114,7 +140,7 @@ static void measure(struct box *box)
 
 static void place(struct box *box, double x, double y)
 {
-	size_t length = row_length(box);
+	size_t length = box->row;
 	double left = x + PAD + margins_of(box), top = y + header_height(box);
 	double at = left, row_height = 0;
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CPU graph: guests, sockets, dies, cores; a vCPU is the innermost box. */
+#include <string.h>
+
 #include "audit/shape.h"
 #include "picture/scene.h"
 
@@ -9,17 +11,38 @@ struct drawing {
 	const struct hv_guest *guest;
 	struct shape shape;
 	uint32_t next; /* vCPU */
+	uint32_t widest; /* characters of what stands in a vCPU's box */
 };
+
+static const char *ids_of(const struct drawing *d, uint32_t index)
+{
+	const struct hv_vcpu *vcpu = &d->image->vcpus[d->guest->vcpus.first + index];
+
+	if (vcpu->host_cpu == HV_NONE)
+		return arena_printf(d->scene->arena, "APIC %u", vcpu->apic_id);
+	return arena_printf(d->scene->arena, "APIC %u \xe2\x86\x92 CPU %u", vcpu->apic_id,
+			    vcpu->host_cpu);
+}
+
+/* All boxes of a guest are of the width of the widest. The title's font is larger by a fifth. */
+static void measure(struct drawing *d)
+{
+	const char *last = arena_printf(d->scene->arena, "vCPU %u", d->guest->vcpus.count - 1);
+
+	d->widest = (uint32_t)strlen(last) * 6 / 5 + 1;
+	for (uint32_t i = 0; i < d->guest->vcpus.count; i++) {
+		uint32_t length = (uint32_t)strlen(ids_of(d, i));
+
+		d->widest = length > d->widest ? length : d->widest;
+	}
+}
 
 static void draw_thread(struct drawing *d, struct box *core)
 {
-	const struct hv_vcpu *vcpu = &d->image->vcpus[d->guest->vcpus.first + d->next];
-	struct box *box = scene_box(d->scene, core, LOOK_THREAD, "vCPU %u", d->next++);
+	struct box *box = scene_box(d->scene, core, LOOK_THREAD, "vCPU %u", d->next);
 
-	box->detail = vcpu->host_cpu == HV_NONE ?
-			      arena_printf(d->scene->arena, "APIC %u", vcpu->apic_id) :
-			      arena_printf(d->scene->arena, "APIC %u \xe2\x86\x92 CPU %u",
-					   vcpu->apic_id, vcpu->host_cpu);
+	box->detail = ids_of(d, d->next++);
+	box->least_width = d->widest;
 }
 
 static void draw_die(struct drawing *d, struct box *die)
@@ -75,6 +98,7 @@ struct scene view_topology(const struct image *image, uint32_t guest)
 		struct drawing drawing = { .scene = &scene, .image = image, .guest = &image->guests[i] };
 
 		drawing.shape = shape_of(image, drawing.guest);
+		measure(&drawing);
 		if (guest == HV_NONE || guest == i)
 			draw_guest(&drawing);
 	}
