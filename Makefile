@@ -28,7 +28,7 @@ core_console  := log.o uart_16550.o
 core_mm       := frames.o ptab.o ptab_host.o ptab_npt.o host_map.o
 core_blob     := blob.o
 core_platform := memory_map.o acpi_host.o power.o pci_quiet.o platform_check.o
-core_cpu      := cpu.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
+core_cpu      := cpu.o errata.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
 	tsc.o timer.o timer_lapic.o mitigations.o
 core_emul     := decode.o operand.o arithmetic.o execute.o string.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o

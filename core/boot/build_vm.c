@@ -6,6 +6,7 @@
 #include "blob/blob.h"
 #include "console/log.h"
 #include "cpu/cpu.h"
+#include "cpu/errata.h"
 #include "cpu/tsc.h"
 #include "dev/dev.h"
 #include "lib/string.h"
@@ -328,7 +329,7 @@ static enum status choose_policy(struct vm *vm, const struct vcpu_backend *backe
 		return STATUS_MISMATCH;
 	}
 	vm->guest.policy = &vm->blob->policies[index];
-	return policy_resolve(&vm->guest, vm->blob, cpuid, pool_alloc);
+	return policy_resolve(&vm->guest, vm->blob, errata_cpuid, pool_alloc);
 }
 
 static enum status build_backend(struct vm *vm, const struct vcpu_backend *backend)

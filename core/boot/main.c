@@ -8,6 +8,7 @@
 #include "boot/handoff.h"
 #include "console/log.h"
 #include "cpu/cpu.h"
+#include "cpu/errata.h"
 #include "cpu/idt.h"
 #include "cpu/ioapic.h"
 #include "cpu/lapic.h"
@@ -279,9 +280,15 @@ static enum status want_blob(void)
 
 static void host_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
-	struct cpuid_regs r = cpuid(leaf, subleaf);
+	struct cpuid_regs r = errata_cpuid(leaf, subleaf);
 
 	memcpy(out, &r, sizeof(r));
+}
+
+static enum status find_errata(void)
+{
+	errata_find();
+	return STATUS_OK;
 }
 
 static void report_misfit(const char *line)
@@ -350,6 +357,7 @@ static const struct step {
 	{"console input", route_console},
 	{"mitigations", choose_mitigations},
 	{"guests", want_blob},
+	{"errata", find_errata},
 	{"platform", check_platform},
 	{"virtualization", choose_backend},
 	{"time", finish_time},

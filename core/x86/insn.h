@@ -361,6 +361,22 @@ static inline void fxrstor(const void *area)
 	__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 }
 
+/* RFLAGS behind a CMPXCHG16B that follows a SUB of `operand`, which has no flag of consequence set. Interrupts are off. */
+static inline uint64_t cmpxchg16b_flags(uint64_t operand)
+{
+	uint64_t pair[2] __attribute__((aligned(16))) = {0, 0}, flags;
+
+	__asm__ volatile("pushq $2; popfq\n\t"
+			 "xorl %%eax, %%eax; xorl %%edx, %%edx; xorl %%ebx, %%ebx; xorl %%ecx, %%ecx\n\t"
+			 "movl $1, %%esi; subq %2, %%rsi\n\t"
+			 "cmpxchg16b %1\n\t"
+			 "pushfq; popq %0; pushq $2; popfq"
+			 : "=&r"(flags), "+m"(pair)
+			 : "r"(operand)
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "cc", "memory");
+	return flags;
+}
+
 /* ---------------------------------------------------------------- per-CPU segment */
 
 /* The word at GS:0, where each CPU keeps the address of its own data. */

@@ -37,11 +37,6 @@ BOOT = {
 }
 
 
-# QEMU 7.2 leaves rubbish in RFLAGS behind CMPXCHG16B (tests/guest/flags shows it on the bare machine), of which Linux dies now and then,
-# without a hypervisor, too. Linux does without the instruction where CPUID has no CX16.
-POLICY = {"qemu-7": "disable cx16;"}
-
-
 def allowed(row):
     """Linux wants interrupt remapping for x2APIC where it sees no hypervisor it knows."""
     return not (row["apic"] == "x2apic" and row["pv"] == "none")
@@ -64,11 +59,9 @@ def shape_of(row):
 
 def document(row, mode="report"):
     sockets, cores, threads = shape_of(row)
-    cpu = {"cpu": {"cpuid": POLICY[row["emulator"]]}} if row["emulator"] in POLICY else {}
     return {
         "schema": "hvcc/guest/v1",
         "name": "linux",
-        **cpu,
         "vcpus": {"count": sockets * cores * threads, "apic": {"mode": row["apic"]},
                   "topology": {"sockets": sockets, "dies": 1, "cores": cores, "threads": threads}},
         "memory": {"size": "%dMiB" % MEMORY},
