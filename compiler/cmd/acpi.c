@@ -75,6 +75,7 @@ const struct command command_acpi = {
 	.name = "acpi",
 	.arguments = "FILE",
 	.summary = "list a guest's ACPI tables, or write them as files",
+	.description = "The tables are those that the guest finds; `iasl -d` takes them apart.",
 	.options = options,
 	.least = 1,
 	.most = 1,

@@ -118,6 +118,10 @@ const struct command command_build = {
 	.name = "build",
 	.arguments = "FILE",
 	.summary = "compile a guest or system file into a bootable image",
+	.description = "The guest, or the guests of a system, become one file with the hypervisor "
+		       "core, kernels and initrds: an ELF image that QEMU starts with -kernel and GRUB "
+		       "by multiboot2. The same input gives the same bytes. There is no output file "
+		       "after an error.",
 	.options = options,
 	.least = 1,
 	.most = 1,

@@ -255,6 +255,8 @@ const struct command command_config = {
 	.name = "config",
 	.arguments = "FILE",
 	.summary = "show the configuration in force, with the source of each value",
+	.description = "Every value with where it was set, or that it is a default. The output is a "
+		       "document that means the same.",
 	.options = options,
 	.least = 1,
 	.most = 1,

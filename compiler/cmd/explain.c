@@ -179,6 +179,8 @@ const struct command command_explain = {
 	.name = "explain",
 	.arguments = "[CODE|KEY|CPU-FEATURE|CPU-MODEL]",
 	.summary = "explain a diagnostic (HV0204) or a key (vcpus.topology); alone, list the codes",
+	.description = "A code is explained with a wrong and a right sample; a key with its type, "
+		       "limits, default and examples, as the schema has them.",
 	.least = 0,
 	.most = 1,
 	.run = run,

@@ -64,6 +64,8 @@ const struct command command_inspect = {
 	.name = "inspect",
 	.arguments = "IMAGE",
 	.summary = "show the records of an image or blob",
+	.description = "Shows what is in an image or blob: header, sections, and the records of each "
+		       "guest, with the place in the YAML files that each comes from.",
 	.options = options,
 	.least = 1,
 	.most = 1,

@@ -253,6 +253,10 @@ const struct command command_run = {
 	.name = "run",
 	.arguments = "FILE",
 	.summary = "build an image and boot it in QEMU",
+	.description = "The machine is QEMU's, with AMD-V emulated, so that nothing of the host is "
+		       "needed. The exit code is 0 after a clean power-off, the value written to a "
+		       "debug-exit port, 1 when the time was over or the machine ended otherwise, 3 "
+		       "when QEMU is missing or refuses. What follows `--` goes to QEMU.",
 	.options = options,
 	.least = 1,
 	.most = 1,

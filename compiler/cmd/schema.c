@@ -30,6 +30,9 @@ const struct command command_schema = {
 	.name = "schema",
 	.arguments = "[guest|system|platform|diagnostics]",
 	.summary = "print a schema for editors; without a name, list them",
+	.description = "For editors with a YAML language server: `# yaml-language-server: "
+		       "$schema=/usr/share/hvcc/schema/guest.schema.json` as the first line of a guest "
+		       "file. Schemas are JSON Schema 2020-12.",
 	.least = 0,
 	.most = 1,
 	.run = run,

@@ -18,5 +18,7 @@ const struct command command_version = {
 	.name = "version",
 	.arguments = "",
 	.summary = "print the version and the formats it speaks",
+	.description = "The version of the program, the forms of documents that it reads, and the "
+		       "revision of the binary interface between it and the core.",
 	.run = run,
 };

@@ -278,6 +278,19 @@ static const char *plural(size_t count)
 	return count == 1 ? "" : "s";
 }
 
+static void put_summary(const struct diags *diags, FILE *stream)
+{
+	size_t mechanical = 0;
+
+	for (size_t i = 0; i < diags->list.count; i++)
+		mechanical += diags->list.items[i]->edits.count != 0;
+	fprintf(stream, "%zu error%s, %zu warning%s", diags->errors, plural(diags->errors),
+		diags->warnings, plural(diags->warnings));
+	if (mechanical)
+		fprintf(stream, "; `hvcc check --fix` puts %zu right", mechanical);
+	fputc('\n', stream);
+}
+
 void diag_print_text(struct diags *diags, FILE *stream, bool colour)
 {
 	struct printer p = {
@@ -292,6 +305,5 @@ void diag_print_text(struct diags *diags, FILE *stream, bool colour)
 	if (diags->suppressed)
 		fprintf(stream, "... and %zu more, not shown\n", diags->suppressed);
 	if (diags->errors || diags->warnings)
-		fprintf(stream, "%zu error%s, %zu warning%s\n", diags->errors,
-			plural(diags->errors), diags->warnings, plural(diags->warnings));
+		put_summary(diags, stream);
 }
