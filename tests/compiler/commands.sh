@@ -53,6 +53,11 @@ expect 2 "build in an unknown format" "$hvcc" build "$hello" -o other --format i
 expect 0 "no output after an error" bash -c '! ls other*'
 expect 0 "acpi lists tables" "$hvcc" acpi "$hello"
 expect 0 "... with their addresses" holds 'DSDT  0x00ffe'
+expect 2 "acpi --asl wants a folder" "$hvcc" acpi "$hello" --asl
+expect 3 "acpi --asl without iasl" env PATH=/nowhere "$hvcc" acpi "$hello" --asl -o tables
+expect 0 "... and its package is named" holds 'acpica-tools'
+expect 0 "acpi --asl writes ASL beside AML" "$hvcc" acpi "$hello" --asl -o tables
+expect 0 "... of every table with a header" bash -c 'grep -q "DefinitionBlock" tables/DSDT.dsl && [ "$(ls tables/*.dsl | wc -l)" = 8 ]'
 expect 2 "acpi of a guest that is not there" "$hvcc" acpi "$hello" --guest other
 expect 0 "run --print shows the command" "$hvcc" run --print "$hello" -- -extra 'two words'
 expect 0 "... with what was added, quoted" holds "-kernel hvcc.img -extra 'two words'"
