@@ -41,7 +41,7 @@ static words policy_flags = { "intel-limit", "msr-ignore", "msr-log", 0 };
 static words cpuid_flags = { "subleaf", 0 };
 static words dynamic = { "apic-id8",  "osxsave",   "apic-enable", "ospke",	 "apic-id32", "xsave-size",
 			 "xsave-max", "apic-ext", "tsc-khz",	 "xsave-component", 0 };
-static words feature_flags = { "required", 0 };
+static words feature_flags = { "required", "forbidden", 0 };
 static words registers = { "eax", "ebx", "ecx", "edx", 0 };
 static words msr_actions = { "gp", "pass", "store", "fixed", "handler", 0 };
 
