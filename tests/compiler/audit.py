@@ -160,6 +160,13 @@ def main():
             report = json.loads(run.stdout)
             ok(run.returncode == 1 and any(words in f["message"] for f in report["findings"]),
                f"found in JSON: {patch.__name__}", run.stdout[-400:])
+        if os.path.exists(f"{top}/build/hvcore.elf"):
+            build = subprocess.run([hvcc, "build", "two.yaml", "-o", "image", "--core", f"{top}/build/hvcore.elf"], check=True)
+            run = audit("image", "--json")
+            ok(build.returncode == 0 and run.returncode == 0 and run.stdout == audit("blob", "--json").stdout,
+               "an image is audited as its blob", run.stderr)
+        else:
+            ok(True, "an image is audited as its blob # SKIP no build/hvcore.elf")
         run = audit("two.yaml")
         ok(run.returncode == 1 and "holds no blob" in run.stderr, "a YAML file is no image", run.stderr)
         run = audit("nothing")
