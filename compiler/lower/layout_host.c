@@ -10,8 +10,9 @@
 #define GIB (1ull << 30)
 
 enum {
-	CORE_BYTES = 2 << 20,	    /* the core's own tables, logs and pages */
-	VCPU_BYTES = 64 << 10,	    /* VMCB, save areas, stack, local tables */
+	CORE_BYTES = 128 << 10,	    /* the core's own: permission maps, what each CPU saves */
+	GUEST_BYTES = 256 << 10,    /* its devices, permission maps, CPUID and MSR tables */
+	VCPU_BYTES = 64 << 10,	    /* VMCB, save areas, local APIC, caches */
 	RESERVE_FRAMES = 64,	    /* for tables made while a guest runs */
 	LEAST_TABLE_FRAMES = 16,    /* roots, upper levels, ends that need small pages */
 };
@@ -36,7 +37,7 @@ static uint64_t pool_bytes(const struct lowered_system *system)
 	for (size_t i = 0; i < system->guests.count; i++) {
 		const struct lowered *guest = system->guests.items[i];
 
-		bytes += (uint64_t)guest->cpu->topology.count * VCPU_BYTES;
+		bytes += GUEST_BYTES + (uint64_t)guest->cpu->topology.count * VCPU_BYTES;
 		bytes += (table_frames(guest) + guest->reserve_frames) * PAGE;
 	}
 	return bytes;
