@@ -20,6 +20,7 @@ const char *const claim_words[CLAIM_SPACES] = {
 struct gathering {
 	const struct image *image;
 	struct claims claims;
+	const uint64_t *pool; /* offset of each region */
 	uint32_t guest;
 	uint32_t position;
 };
@@ -81,14 +82,15 @@ static void claim_vcpus(struct gathering *g, const struct hv_guest *guest)
 }
 
 /* The pool has no addresses yet: each region that the core places gets the next offset. */
-static uint64_t pool_offset(const struct image *image, uint32_t region)
+static const uint64_t *pool_offsets(const struct image *image)
 {
-	uint64_t offset = 0;
+	uint32_t count = image->counts[HV_SECTION_REGIONS];
+	uint64_t *offsets = arena_array(image->arena, count + 1ull, sizeof(*offsets));
 
-	for (uint32_t i = 0; i < region; i++)
-		if (image->regions[i].backing == HV_BACKING_ANY)
-			offset += image->regions[i].size;
-	return offset;
+	for (uint32_t i = 0; i < count; i++)
+		offsets[i + 1] = offsets[i] + (image->regions[i].backing == HV_BACKING_ANY ?
+						       image->regions[i].size : 0);
+	return offsets;
 }
 
 static void claim_backing(struct gathering *g, uint32_t index, const char *what)
@@ -97,7 +99,7 @@ static void claim_backing(struct gathering *g, uint32_t index, const char *what)
 	bool shared = region->kind == HV_REGION_SHARED;
 
 	if (region->backing == HV_BACKING_ANY)
-		add(g, CLAIM_POOL, 0, pool_offset(g->image, index), region->size, what)->shared = shared;
+		add(g, CLAIM_POOL, 0, g->pool[index], region->size, what)->shared = shared;
 	else if (region->backing == HV_BACKING_FIXED)
 		add(g, CLAIM_FRAMES, 0, region->host, region->size, what)->shared = shared;
 	else if (region->backing == HV_BACKING_PAYLOAD)
@@ -262,7 +264,7 @@ static int by_place(const void *a, const void *b)
 
 struct claims claims_of(const struct image *image)
 {
-	struct gathering g = { .image = image };
+	struct gathering g = { .image = image, .pool = pool_offsets(image) };
 
 	claim_core(&g);
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_GUESTS]; i++)

@@ -8,7 +8,7 @@
 struct drawing {
 	struct scene *scene;
 	const struct image *image;
-	struct claims claims;
+	const struct claims *claims;
 	uint32_t guest;
 	struct box *devices, *interrupts;
 	const struct box *pins[256];
@@ -28,8 +28,8 @@ static const char *reach_of(struct drawing *d, const struct hv_device *device)
 {
 	const char *name = image_text(d->image, device->name), *reach = NULL;
 
-	for (size_t i = 0; i < d->claims.list.count; i++) {
-		const struct claim *claim = &d->claims.list.items[i];
+	for (size_t i = 0; i < d->claims->list.count; i++) {
+		const struct claim *claim = &d->claims->list.items[i];
 
 		if (claim->guest != d->guest ||
 		    (claim->space != CLAIM_PORTS && claim->space != CLAIM_MEMORY) ||
@@ -44,8 +44,8 @@ static const char *reach_of(struct drawing *d, const struct hv_device *device)
 /* Of each interrupt in use, in order. */
 static void draw_pins(struct drawing *d)
 {
-	for (size_t i = 0; i < d->claims.list.count; i++) {
-		const struct claim *claim = &d->claims.list.items[i];
+	for (size_t i = 0; i < d->claims->list.count; i++) {
+		const struct claim *claim = &d->claims->list.items[i];
 		const struct box **pin = &d->pins[claim->first % 256];
 
 		if (claim->guest == d->guest && claim->space == CLAIM_GSI && !*pin)
@@ -86,15 +86,16 @@ static void draw_functions(struct drawing *d, const struct hv_guest *guest, stru
 	}
 }
 
-static void draw_guest(struct scene *scene, const struct image *image, uint32_t index)
+static void draw_guest(struct scene *scene, const struct image *image, const struct claims *claims,
+		       uint32_t index)
 {
 	struct drawing *d = arena_new(scene->arena, struct drawing);
 	const struct hv_guest *guest = &image->guests[index];
 	struct box *box = scene_box(scene, scene->root, LOOK_GUEST, "guest %s",
 				    image_text(image, guest->name));
 
-	*d = (struct drawing){ .scene = scene, .image = image, .claims = claims_of(image),
-			       .guest = index };
+	*d = (struct drawing){ .scene = scene, .image = image, .claims = claims, .guest = index };
+	box->arrangement = IN_ONE_ROW;
 	box->gap = 90;
 	d->devices = scene_box(scene, box, LOOK_PLAIN, "chips");
 	d->interrupts = scene_box(scene, box, LOOK_PLAIN, "IOAPIC");
@@ -113,10 +114,11 @@ static void draw_guest(struct scene *scene, const struct image *image, uint32_t 
 struct scene view_devices(const struct image *image, uint32_t guest)
 {
 	struct scene scene = scene_new(image->arena, "Devices", NULL);
+	struct claims claims = claims_of(image);
 
 	scene.root->arrangement = IN_A_COLUMN;
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_GUESTS]; i++)
 		if (guest == HV_NONE || guest == i)
-			draw_guest(&scene, image, i);
+			draw_guest(&scene, image, &claims, i);
 	return scene;
 }

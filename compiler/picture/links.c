@@ -109,6 +109,7 @@ struct scene view_shares(const struct image *image, uint32_t guest)
 	uint32_t count = image->counts[HV_SECTION_GUESTS];
 	struct box **boxes = arena_array(image->arena, count, sizeof(struct box *));
 
+	scene.root->arrangement = IN_ONE_ROW;
 	scene.root->gap = 140;
 	d.guests = scene_box(&scene, scene.root, LOOK_PLAIN, "guests");
 	d.things = scene_box(&scene, scene.root, LOOK_PLAIN, "machine and image");

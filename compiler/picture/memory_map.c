@@ -10,7 +10,7 @@
 #include "audit/claim.h"
 #include "picture/scene.h"
 
-enum { NEAR = 64 << 10 };
+enum { NEAR = 64 << 10, DEEPEST = 8 };
 
 /* A part of the column. Parts lie in each other or apart. */
 struct part {
@@ -22,7 +22,9 @@ struct part {
 struct column {
 	struct scene *scene;
 	const struct image *image;
+	const struct claims *claims;
 	VECTOR(struct part) parts; /* ascending */
+	uint32_t depth; /* of what is being drawn */
 };
 
 static const char *size_of(struct scene *scene, uint64_t size)
@@ -100,8 +102,11 @@ static void draw_range(struct column *c, struct box *inside, size_t from, size_t
 		if (part->last < top)
 			draw_free(c, inside, part->last + 1, top, look, title);
 		box = draw_part(c, inside, part);
-		if (to - begin > 1)
+		if (to - begin > 1 && c->depth < DEEPEST) {
+			c->depth++;
 			draw_range(c, box, begin + 1, to, part->first, part->last, true);
+			c->depth--;
+		}
 		if (!part->first)
 			return;
 		top = part->first - 1;
@@ -204,16 +209,14 @@ static const char *registers_of(const struct column *c, const struct claim *clai
 
 static void add_rest(struct column *c, const struct hv_guest *guest, uint32_t index)
 {
-	struct claims claims = claims_of(c->image);
-
 	for (uint32_t i = 0; i < guest->loads.count; i++) {
 		const struct hv_load *load = &c->image->loads[guest->loads.first + i];
 
 		if (load->memory_size)
 			add(c, part_of_load(c->image, load));
 	}
-	for (size_t i = 0; i < claims.list.count; i++) {
-		const struct claim *claim = &claims.list.items[i];
+	for (size_t i = 0; i < c->claims->list.count; i++) {
+		const struct claim *claim = &c->claims->list.items[i];
 
 		if (claim->space == CLAIM_MEMORY && claim->guest == index &&
 		    strncmp(claim->what, "region", 6))
@@ -233,10 +236,11 @@ static uint64_t top_of(const struct column *c)
 	return top;
 }
 
-static void draw_guest(struct scene *scene, const struct image *image, uint32_t index)
+static void draw_guest(struct scene *scene, const struct image *image, const struct claims *claims,
+		       uint32_t index)
 {
 	const struct hv_guest *guest = &image->guests[index];
-	struct column column = { .scene = scene, .image = image };
+	struct column column = { .scene = scene, .image = image, .claims = claims };
 	struct box *box = scene_box(scene, scene->root, LOOK_GUEST, "guest %s",
 				    image_text(image, guest->name));
 
@@ -254,10 +258,11 @@ static void draw_guest(struct scene *scene, const struct image *image, uint32_t 
 struct scene view_memory(const struct image *image, uint32_t guest)
 {
 	struct scene scene = scene_new(image->arena, "Memory map", "high addresses on top, heights are logarithmic");
+	struct claims claims = claims_of(image);
 
 	scene.root->gap = 24;
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_GUESTS]; i++)
 		if (guest == HV_NONE || guest == i)
-			draw_guest(&scene, image, i);
+			draw_guest(&scene, image, &claims, i);
 	return scene;
 }

@@ -33,7 +33,7 @@ extern const struct look_colours {
 	const char *fill, *stroke;
 } looks[LOOKS];
 
-enum arrangement { IN_ROWS, IN_A_COLUMN };
+enum arrangement { IN_ROWS, IN_ONE_ROW, IN_A_COLUMN };
 
 struct box {
 	const char *title;

@@ -70,8 +70,8 @@ static uint32_t choose_row(const struct box *box)
 		width = larger(width, box->inside.items[i]->width + gap_of(box));
 	if (width < SCREEN)
 		most = (size_t)(SCREEN / width);
-	if (box->gap)
-		most = count; /* it is meant to be one row */
+	if (box->arrangement == IN_ONE_ROW)
+		most = count;
 	rows = (count + most - 1) / most;
 	return (uint32_t)((count + rows - 1) / rows);
 }
