@@ -5,6 +5,8 @@
 
 B := build
 CC := gcc
+# One short line a file; `make V=1` shows the commands.
+say = $(if $(V),,@echo "  $@";)
 PREFIX := /usr/local
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -85,27 +87,27 @@ all: $(if $(compiler_cmd),$(B)/hvcc) $(if $(core_boot),$(B)/hvcore.elf) $(B)/hel
 
 $(B)/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(core_cflags) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(core_cflags) -MMD -MP -c -o $@ $<
 $(B)/core/%.o: core/%.S
 	@mkdir -p $(@D)
-	$(CC) $(core_cflags) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(core_cflags) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
 # These are what the compiler makes of loops: they must not become calls of themselves.
 $(B)/core/lib/string.o: core_cflags += -fno-builtin -fno-tree-loop-distribute-patterns
 $(B)/core/svm.o: $(addprefix $(B)/core/svm/,$(core_svm))
-	$(LD) -r -o $@ $^
+	$(say)$(LD) -r -o $@ $^
 	objcopy --keep-global-symbol=svm_backend $@
 # An archive, so that only what boot reaches is in the image.
 $(B)/core/core.a: $(core_objects)
 	rm -f $@
 	$(AR) qcsD $@ $^
 $(B)/hvcore.elf: $(B)/core/boot/head.o $(B)/core/core.a core/boot/link.ld
-	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
+	$(say)$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
 
 schema_names := guest=schema/guest.schema.json system=schema/system.schema.json platform=schema/platform.schema.json \
 	-- diagnostics=schema/diagnostics.schema.json
 $(B)/schema_compile: compiler/validate/schema_compile.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O1 -g $(warnings) -D_GNU_SOURCE -o $@ $< -ljansson
+	$(say)$(CC) -std=gnu11 -O1 -g $(warnings) -D_GNU_SOURCE -o $@ $< -ljansson
 $(B)/generated/schema_tables.c $(B)/generated/model_enums.h &: $(B)/schema_compile $(wildcard schema/*.json)
 	@mkdir -p $(@D)
 	$(B)/schema_compile $(B)/generated/schema_tables.c $(B)/generated/model_enums.h $(schema_names)
@@ -118,23 +120,23 @@ $(B)/generated/policy_lexer.c $(B)/generated/policy_lexer.h &: compiler/policy/p
 	flex -o $(B)/generated/policy_lexer.c --header-file=$(B)/generated/policy_lexer.h $<
 
 $(B)/generated/%.o: $(B)/generated/%.c
-	$(CC) $(hvcc_cflags) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(hvcc_cflags) -MMD -MP -c -o $@ $<
 $(B)/asan/$(B)/generated/%.o: $(B)/generated/%.c
 	@mkdir -p $(@D)
-	$(CC) $(hvcc_cflags) $(sanitize) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(hvcc_cflags) $(sanitize) -MMD -MP -c -o $@ $<
 $(B)/compiler/%.o: compiler/%.c
 	@mkdir -p $(@D)
-	$(CC) $(hvcc_cflags) -D_FORTIFY_SOURCE=2 -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(hvcc_cflags) -D_FORTIFY_SOURCE=2 -MMD -MP -c -o $@ $<
 $(B)/hvcc: $(hvcc_objects)
-	$(CC) -Wl,-z,relro,-z,now -o $@ $^ $(hvcc_libs)
+	$(say)$(CC) -Wl,-z,relro,-z,now -o $@ $^ $(hvcc_libs)
 
 # The tests run this one.
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 $(B)/asan/compiler/%.o: compiler/%.c
 	@mkdir -p $(@D)
-	$(CC) $(hvcc_cflags) $(sanitize) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(hvcc_cflags) $(sanitize) -MMD -MP -c -o $@ $<
 $(B)/asan/hvcc: $(hvcc_asan_objects)
-	$(CC) $(sanitize) -o $@ $^ $(hvcc_libs)
+	$(say)$(CC) $(sanitize) -o $@ $^ $(hvcc_libs)
 
 # ------------------------------------------------------------------------------------ the tests
 # A unit test is a cmocka program that prints TAP. Host builds of core files are sanitized.
@@ -224,14 +226,14 @@ units_compiler := base front cpu_features cpu_policy cpu_topology kernels aml lo
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(unit_cflags) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(unit_cflags) -MMD -MP -c -o $@ $<
 $(B)/asan/tests/%.o: tests/%.c | $(generated_headers)
 	@mkdir -p $(@D)
-	$(CC) $(unit_cflags) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(unit_cflags) -MMD -MP -c -o $@ $<
 define unit_rule
 $(B)/unit/$(1): $(B)/asan/$(2)/$(1).o $(patsubst %.c,$(B)/asan/%.o,$(unit_$(1)))
 	@mkdir -p $$(@D)
-	$(CC) $(sanitize) -o $$@ $$^ -lcmocka $(libs_$(1))
+	$(say)$(CC) $(sanitize) -o $$@ $$^ -lcmocka $(libs_$(1))
 endef
 $(foreach u,$(units_core),$(eval $(call unit_rule,$(u),tests/core/unit)))
 $(foreach u,$(units_contract),$(eval $(call unit_rule,$(u),tests/core/contract)))
@@ -278,12 +280,12 @@ guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mge
 guest_lib := start.o trap_entry.o trap.o console.o test.o apic.o acpi.o smp.o paging.o
 $(B)/guest/%.o: tests/guest/%.c
 	@mkdir -p $(@D)
-	$(CC) $(guest_cflags) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(guest_cflags) -MMD -MP -c -o $@ $<
 $(B)/guest/%.o: tests/guest/%.S
 	@mkdir -p $(@D)
-	$(CC) $(guest_cflags) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(guest_cflags) -MMD -MP -c -o $@ $<
 $(guests:%=$(B)/guest/%.elf): $(B)/guest/%.elf: $(B)/guest/%/main.o $(addprefix $(B)/guest/lib/,$(guest_lib)) tests/guest/lib/link.ld
-	$(LD) -m elf_x86_64 -nostdlib -static -z noexecstack --no-warn-rwx-segments -z max-page-size=4096 --build-id=none -T tests/guest/lib/link.ld \
+	$(say)$(LD) -m elf_x86_64 -nostdlib -static -z noexecstack --no-warn-rwx-segments -z max-page-size=4096 --build-id=none -T tests/guest/lib/link.ld \
 		-o $@.64 $(filter %.o,$^)
 	objcopy -O elf32-i386 $@.64 $@
 $(B)/guest/modes.elf: $(B)/guest/modes/trip.o
@@ -291,14 +293,14 @@ $(B)/guest/modes.elf: $(B)/guest/modes/trip.o
 # The core's lowest layers on a machine, without guests.
 $(B)/core/machine.o: tests/core/machine/main.c
 	@mkdir -p $(@D)
-	$(CC) $(core_cflags) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(core_cflags) -MMD -MP -c -o $@ $<
 $(B)/machine.elf: $(B)/core/boot/head.o $(B)/core/machine.o $(B)/core/core.a core/boot/link.ld
-	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
+	$(say)$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
 
 # examples/hello: one file, 32 bits.
 $(B)/hello.elf: examples/hello/hello.c
 	@mkdir -p $(@D)
-	$(CC) -m32 -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie -no-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+	$(say)$(CC) -m32 -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie -no-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
 		-fcf-protection=none -mgeneral-regs-only $(warnings) $(reproducible) -nostdlib -static -Wl,--build-id=none \
 		-Wl,-Ttext-segment=0x100000 -Wl,-e,start -Wl,-z,noexecstack,-z,norelro,-z,noseparate-code -o $@ $<
 
@@ -311,6 +313,7 @@ check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/p
 	$(wildcard tests/compiler/cases)
 check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py tests/compiler/generated.py
 
+jobs := $(shell nproc)
 .PHONY: run check check-now check-full check-full-now boots bench style install manuals deb
 $(B)/setup-%: tests/emulators/setup.sh
 	@mkdir -p $(@D)
@@ -318,10 +321,10 @@ $(B)/setup-%: tests/emulators/setup.sh
 	@touch $@
 # Each of these is one build with one set-up before it, so that a clean clone needs nothing else.
 run: $(B)/setup-run
-	$(MAKE) all
+	$(MAKE) -j$(jobs) all
 	tests/boot/example.sh
 check check-full: $(B)/setup-check
-	$(MAKE) $@-now
+	$(MAKE) -j$(jobs) $@-now
 check-now: all $(check_products)
 	tests/run.sh -j 2 $(check_scripts) $(check_always)
 check-full-now: all $(check_products)
@@ -330,12 +333,12 @@ check-full-now: all $(check_products)
 # The same boot N times, to see whether it ever hangs.
 N := 200
 boots: $(B)/setup-check
-	$(MAKE) all
+	$(MAKE) -j$(jobs) all
 	TEST_TIMEOUT=86400 tests/run.sh 'tests/boot/boots.py $(N)'
 
 # What it costs, beside the bare machine and against the design's budgets; BENCH_PEERS=1 adds KVM and Xen.
 bench: $(B)/setup-bench
-	$(MAKE) all $(B)/guest/bench.elf
+	$(MAKE) -j$(jobs) all $(B)/guest/bench.elf
 	tests/boot/bench.py
 
 # generated/: what hvcc makes of the examples, kept in the tree; a test compares.
