@@ -95,11 +95,11 @@ $(B)/core/%.o: core/%.S
 $(B)/core/lib/string.o: core_cflags += -fno-builtin -fno-tree-loop-distribute-patterns
 $(B)/core/svm.o: $(addprefix $(B)/core/svm/,$(core_svm))
 	$(say)$(LD) -r -o $@ $^
-	objcopy --keep-global-symbol=svm_backend $@
+	@objcopy --keep-global-symbol=svm_backend $@
 # An archive, so that only what boot reaches is in the image.
 $(B)/core/core.a: $(core_objects)
-	rm -f $@
-	$(AR) qcsD $@ $^
+	@rm -f $@
+	@$(AR) qcsD $@ $^
 $(B)/hvcore.elf: $(B)/core/boot/head.o $(B)/core/core.a core/boot/link.ld
 	$(say)$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
 
@@ -233,7 +233,7 @@ $(B)/asan/tests/%.o: tests/%.c | $(generated_headers)
 define unit_rule
 $(B)/unit/$(1): $(B)/asan/$(2)/$(1).o $(patsubst %.c,$(B)/asan/%.o,$(unit_$(1)))
 	@mkdir -p $$(@D)
-	$(say)$(CC) $(sanitize) -o $$@ $$^ -lcmocka $(libs_$(1))
+	$$(say)$(CC) $(sanitize) -o $$@ $$^ -lcmocka $(libs_$(1))
 endef
 $(foreach u,$(units_core),$(eval $(call unit_rule,$(u),tests/core/unit)))
 $(foreach u,$(units_contract),$(eval $(call unit_rule,$(u),tests/core/contract)))
@@ -269,7 +269,7 @@ fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-saniti
 define fuzz_rule
 $(B)/fuzz/$(1): tests/fuzz/$(1).c $(fuzz_$(1)) | $(generated_headers)
 	@mkdir -p $$(@D)
-	clang $(fuzz_cflags) -o $$@ $$^ $(libs_fuzz_$(1))
+	$$(say)clang $(fuzz_cflags) -o $$@ $$^ $(libs_fuzz_$(1))
 endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
@@ -287,7 +287,7 @@ $(B)/guest/%.o: tests/guest/%.S
 $(guests:%=$(B)/guest/%.elf): $(B)/guest/%.elf: $(B)/guest/%/main.o $(addprefix $(B)/guest/lib/,$(guest_lib)) tests/guest/lib/link.ld
 	$(say)$(LD) -m elf_x86_64 -nostdlib -static -z noexecstack --no-warn-rwx-segments -z max-page-size=4096 --build-id=none -T tests/guest/lib/link.ld \
 		-o $@.64 $(filter %.o,$^)
-	objcopy -O elf32-i386 $@.64 $@
+	@objcopy -O elf32-i386 $@.64 $@
 $(B)/guest/modes.elf: $(B)/guest/modes/trip.o
 
 # The core's lowest layers on a machine, without guests.
