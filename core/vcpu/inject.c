@@ -98,6 +98,9 @@ void vcpu_vectoring(struct vcpu *vcpu, const struct vcpu_event *event)
 
 static void inject(struct vcpu *vcpu, struct vcpu_event *event)
 {
+	/* Exceptions in real mode push no error code (SDM v3 20.1.4). */
+	if (!(vcpu->backend->get_cr(vcpu, 0) & CR0_PE))
+		event->has_error = false;
 	vcpu->backend->inject(vcpu, event);
 	event->valid = false;
 }

@@ -188,6 +188,20 @@ static void test_contributory(void **state)
 	}
 }
 
+static void test_no_error_code_in_real_mode(void **state)
+{
+	(void)state;
+	vcpu_raise_error(vcpu, VECTOR_GP, 5);
+	prepare();
+	assert_true(arch->injected[0].has_error);
+	setup(state);
+	arch->cr[0] &= ~CR0_PE;
+	vcpu_raise_error(vcpu, VECTOR_GP, 5);
+	prepare();
+	assert_false(arch->injected[0].has_error);
+	expect_event(EVENT_EXCEPTION, VECTOR_GP);
+}
+
 /* Two exceptions raised by one exit combine in the same way. */
 static void test_raised_twice(void **state)
 {
@@ -398,6 +412,7 @@ int main(void)
 		cmocka_unit_test_setup(test_nmi_blocked, setup),
 		cmocka_unit_test_setup(test_nmi_not_in_shadow, setup),
 		cmocka_unit_test_setup(test_contributory, setup),
+		cmocka_unit_test_setup(test_no_error_code_in_real_mode, setup),
 		cmocka_unit_test_setup(test_raised_twice, setup),
 		cmocka_unit_test_setup(test_vectoring, setup),
 		cmocka_unit_test_setup(test_vectoring_interrupt_survives, setup),
