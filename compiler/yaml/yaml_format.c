@@ -291,6 +291,8 @@ static struct block block_of(const struct formatter *f, const struct node *node,
 		if (!is_empty(f, &f->lines[i]))
 			b.indent = leading(f, &f->lines[i], " ");
 	b.shift = (long)(parent.wanted + STEP) - (long)b.indent;
+	if (b.last == b.header) /* no text: no line has blanks of its own */
+		b.indent = SIZE_MAX;
 	return b;
 }
 

@@ -491,7 +491,7 @@ def fmt_lays_out():
                 (b"a: { }\n", b"a: {}\n"), (b"a:\n- b\n- c:\n  - d\n", b"a:\n  - b\n  - c:\n      - d\n"),
                 (b"-   - a\n    - b\n", b"- - a\n  - b\n"), (b"a: |\n   x", b"a: |\n  x"), (b"a: |+\n   x\n\n\n", b"a: |+\n  x\n\n\n"),
                 (b"a: |\n   x\n\n\nb: 1\n", b"a: |\n  x\n\nb: 1\n"), (b"a: &x\n    b:  1\nc:   *x\n", b"a: &x\n  b: 1\nc: *x\n"),
-                (b"a: 'x   y'\n", b"a: 'x   y'\n"), (b"a: 1 #  c\n", b"a: 1 #  c\n"), (b"{a: 1,b: [1,2]}\n", b"{ a: 1, b: [1, 2] }\n"),
+                (b"a: |\n  ", b"a: |\n"), (b"a: 'x   y'\n", b"a: 'x   y'\n"), (b"a: 1 #  c\n", b"a: 1 #  c\n"), (b"{a: 1,b: [1,2]}\n", b"{ a: 1, b: [1, 2] }\n"),
                 (b"--- # one\n  a: 1\n...\n", b"--- # one\na: 1\n...\n"), (b"a:\t1\t\n", b"a: 1\n"),
                 (b"a:\n    - !policy |\n          x\n", b"a:\n  - !policy |\n    x\n"),
                 ("ä:   { ö:1, ü : [ é,è ] }\n".encode(), "ä: { ö:1, ü: [é, è] }\n".encode())]:

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a document: tree, schema, model, checks, effective configuration, all printers.
+ * Any bytes as a document: tree, schema, model, checks, effective configuration, all printers, layout.
  * Nothing but memory is touched: a guest that a system names by file is not there. Besides what
- * the sanitizers see, two things must hold: a document without errors gives a model whose
- * effective form is a document without errors, and each place in a policy lies in its file.
+ * the sanitizers see, three things must hold: a document without errors gives a model whose
+ * effective form is a document without errors; each place in a policy lies in its file; and what was
+ * laid out is laid out.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check/check.h"
 #include "model/effective.h"
 #include "model/from_tree.h"
 #include "validate/validate.h"
+#include "yaml/yaml_edit.h"
 
 static FILE *nowhere;
 
@@ -71,6 +74,35 @@ static void compile(struct arena *arena, struct diags *diags, uint32_t file)
 	walk_effective(effective_system(system));
 }
 
+/* Returns the document laid out; no bytes where it is none, or would say something else. */
+static struct bytes layout(struct arena *arena, struct bytes text)
+{
+	struct sources sources = { .arena = arena };
+	struct diags *diags = diags_new(arena, &sources);
+	uint32_t file = source_add(&sources, "fuzz.yaml", (const char *)text.data, text.size), second;
+	struct node *root = yaml_read(arena, diags, file), *again;
+	struct edits *edits;
+
+	if (!root || diag_errors(diags))
+		return (struct bytes){ 0 };
+	edits = yaml_format(arena, source_get(&sources, file), root);
+	edits_print_diff(edits, source_get(&sources, file), nowhere);
+	text = edits_apply(edits, source_get(&sources, file));
+	second = source_add(&sources, "fuzz.yaml", (const char *)text.data, text.size);
+	again = yaml_read(arena, diags, second);
+	return again && node_equal(root, again) ? text : (struct bytes){ 0 };
+}
+
+static void lay_out(struct arena *arena, struct bytes text)
+{
+	struct bytes once = layout(arena, text), twice;
+
+	if (!once.data)
+		return;
+	twice = layout(arena, once);
+	must(once.size == twice.size && !memcmp(once.data, twice.data, once.size));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -83,8 +115,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	compile(&arena, diags, source_add(&sources, "fuzz.yaml", text, size));
 	diag_print_text(diags, nowhere, true);
-	diag_print_gcc(diags, nowhere);
-	diag_print_json(diags, nowhere);
+#define PRINTER_FOR_PEOPLE(name)
+#define PRINTER(name, machine) diag_print_##name(diags, nowhere);
+#include "diag/printers.def"
+#undef PRINTER
+#undef PRINTER_FOR_PEOPLE
+	lay_out(&arena, (struct bytes){ (const uint8_t *)text, strlen(text) });
 	arena_free(&arena);
 	return 0;
 }
