@@ -169,11 +169,12 @@ static void fire(struct timer *timer)
 	device_unlock(pit->device.vm);
 }
 
-/* Channel 0 was programmed. */
+/* Channel 0 was programmed. It is taken as at tick 0, though this CPU may have been held up since: what has come to pass
+ * meanwhile fires at once, and is not lost. */
 static void restart(struct vpit *pit)
 {
-	device_set_line(&pit->device, output(&pit->channel[0]));
-	schedule(pit, ticks(&pit->channel[0]));
+	device_set_line(&pit->device, pit->channel[0].mode != 0);
+	schedule(pit, 0);
 }
 
 /* ------------------------------------------------------------------- programming */

@@ -112,6 +112,21 @@ static void interrupts(void **state)
 	play(steps);
 }
 
+/* A CPU that is held up at each step, for longer than the count, loses no interrupt and gets none twice. */
+static void interrupts_of_a_slow_machine(void **state)
+{
+	static const struct step steps[] = {
+		{ OUT8, COMMAND, 0x38 }, { OUT8, C0, 12 }, { OUT8, C0, 0 }, { WAIT, 1000000 }, { RISES, GSI, 2 }, /* high, strobe */
+		{ OUT8, COMMAND, 0x30 }, { OUT8, C0, 12 }, { OUT8, C0, 0 }, { WAIT, 1000000 }, { RISES, GSI, 1 },
+		{ OUT8, COMMAND, 0x38 }, { RISES, GSI, 0 }, { OUT8, C0, 12 }, { OUT8, C0, 0 }, { WAIT, 1000000 }, { RISES, GSI, 1 },
+	};
+
+	(void)state;
+	machine.drift = 100000;
+	play(steps);
+	machine.drift = 0;
+}
+
 /* No interrupt is doubled or lost at a TSC rate that is no multiple of anything. */
 static void interrupts_at_odd_frequency(void **state)
 {
@@ -129,6 +144,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(read_back, start, end),
 		cmocka_unit_test_setup_teardown(gate_and_output, start, end),
 		cmocka_unit_test_setup_teardown(interrupts, start, end),
+		cmocka_unit_test_setup_teardown(interrupts_of_a_slow_machine, start, end),
 		cmocka_unit_test_teardown(interrupts_at_odd_frequency, end),
 	};
 

@@ -20,7 +20,7 @@ static struct timer *armed[TIMERS];
 
 uint64_t time_now(void)
 {
-	return tsc;
+	return tsc += machine.drift;
 }
 
 uint64_t time_khz(void)

@@ -66,6 +66,7 @@ struct vm {
 	uint8_t ram[MACHINE_RAM];
 	bool ram_gone;
 	int locked;
+	uint64_t drift; /* ticks by which each look at the clock moves it: a CPU that is held up */
 	unsigned int fired; /* timers, ever */
 };
 
