@@ -49,6 +49,8 @@ struct hpet_timer {
 	uint64_t comparator;
 	uint64_t period;   /* ticks, as written */
 	uint64_t deadline; /* host TSC, 0: not armed */
+	uint64_t anchor;   /* the comparator as the guest has set it, until it sets the period */
+	bool anchored;
 	struct timer timer;
 };
 
@@ -86,6 +88,15 @@ static uint64_t distance(const struct hpet_timer *t)
 	uint64_t left = t->comparator - counter(t->hpet);
 
 	return t->config & TIMER_32_BIT ? (uint32_t)left : left;
+}
+
+/* A periodic timer whose comparator went by unseen is due: it must not wait until the counter has gone round. */
+static uint64_t wait_of(const struct hpet_timer *t)
+{
+	uint64_t left = distance(t);
+	bool behind = left >> (t->config & TIMER_32_BIT ? 31 : 63);
+
+	return periodic(t) && behind ? 0 : left;
 }
 
 /* Comes to rest, or waits `left` ticks. */
@@ -160,7 +171,7 @@ static void fire(struct timer *timer)
 static void restart(struct vhpet *hpet)
 {
 	for (unsigned int n = 0; n < timers(hpet); n++)
-		arm(&hpet->timer[n], distance(&hpet->timer[n]));
+		arm(&hpet->timer[n], wait_of(&hpet->timer[n]));
 }
 
 static void write_config(struct vhpet *hpet, uint64_t value)
@@ -207,20 +218,28 @@ static void write_timer_config(struct hpet_timer *t, uint64_t value)
 		t->comparator = (uint32_t)t->comparator;
 		t->period = (uint32_t)t->period;
 	}
-	arm(t, distance(t));
+	arm(t, wait_of(t));
 }
 
-/* In periodic mode a write sets the period, and the comparator only if it was announced. */
+/*
+ * In periodic mode a write sets the period, and the comparator only if it was announced. Guests write twice, the comparator and
+ * then the period; if the CPU is held up between the two and the comparator met, the period counts from there all the same.
+ */
 static void write_comparator(struct hpet_timer *t, uint64_t value)
 {
+	bool repeats = t->config & TIMER_PERIODIC, sets = !repeats || t->config & TIMER_SET_VALUE;
+
 	if (t->config & TIMER_32_BIT)
 		value = (uint32_t)value;
-	if (!(t->config & TIMER_PERIODIC) || t->config & TIMER_SET_VALUE)
-		t->comparator = value;
-	if (t->config & TIMER_PERIODIC)
+	if (sets)
+		t->comparator = t->anchor = value;
+	else if (t->anchored)
+		t->comparator = t->anchor;
+	if (repeats)
 		t->period = value;
+	t->anchored = repeats && sets;
 	t->config &= ~TIMER_SET_VALUE;
-	arm(t, distance(t));
+	arm(t, sets ? distance(t) : wait_of(t));
 }
 
 static struct hpet_timer *timer_at(struct vhpet *hpet, unsigned int offset)
@@ -320,6 +339,7 @@ static void reset(struct device *device)
 		hpet->timer[n].config = TIMER_CAP_64_BIT | (n == 0 ? TIMER_CAP_PERIODIC : 0);
 		hpet->timer[n].comparator = ~0ull;
 		hpet->timer[n].period = 0;
+		hpet->timer[n].anchored = false;
 	}
 }
 

@@ -101,6 +101,24 @@ static void periodic(void **state)
 	play(steps);
 }
 
+/* Held up for longer than the period between its two writes, before and behind the comparator: the interrupts come. */
+static void periodic_on_a_slow_machine(void **state)
+{
+	static const struct step before[] = {
+		{ PUT32, CONFIG, 3 }, { WAIT, 3000000000 }, { PUT32, TCONF(0), 0x14c }, { PUT32, TCOMP(0), 300100000 },
+		{ WAIT, 5000000 }, { RISES, 2, 1 }, { PUT32, TCOMP(0), 100000 }, { WAIT, 10000100 }, { RISES, 2, 11 },
+	};
+	static const struct step behind[] = {
+		{ PUT32, CONFIG, 3 }, { WAIT, 3000000000 }, { PUT32, TCONF(0), 0x14c }, { PUT32, TCOMP(0), 299990000 },
+		{ WAIT, 5000000 }, { RISES, 2, 0 }, { PUT32, TCOMP(0), 100000 }, { WAIT, 10000100 }, { RISES, 2, 11 },
+		{ PUT32, TCONF(0), 0 }, { WAIT, 3000000000 }, { PUT32, TCONF(0), 0x10c }, { WAIT, 1000000 }, { RISES, 2, 2 },
+	};
+
+	play(before);
+	start(state);
+	play(behind);
+}
+
 static void level(void **state)
 {
 	static const struct step steps[] = {
@@ -121,6 +139,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(registers, start, end), cmocka_unit_test_setup_teardown(counter, start, end),
 		cmocka_unit_test_setup_teardown(one_shot, start, end),	cmocka_unit_test_setup_teardown(periodic, start, end),
 		cmocka_unit_test_setup_teardown(level, start, end),
+		cmocka_unit_test_setup_teardown(periodic_on_a_slow_machine, start, end),
 	};
 
 	return cmocka_run_group_tests_name("vhpet", tests, NULL, NULL);
