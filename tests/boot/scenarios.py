@@ -197,13 +197,14 @@ def too_little_memory():
 
 
 def hello():
-    """examples/hello says hello"""
+    """examples/hello says hello, and ends by its debug-exit port"""
     place = directory("hello")
     image = os.path.join(place, "image.elf")
     machine.hvcc_build(os.path.join(machine.TOP, "examples/hello/guest.yaml"), image)
     vm = guests.start("qemu-7", image, 1, place)
     vm.expect(r"^hello from ")
-    finish_poweroff(vm)
+    status = vm.finish()
+    require(status == 1, "exit status %s, want 1 (isa-debug-exit for 0)" % status)
 
 
 SCENARIOS = [s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
