@@ -96,6 +96,9 @@ static bool fill_cr(struct vcpu *vcpu, struct vmcb *v)
 		v->exit_code == VMEXIT_CR0 ? 0 : (uint8_t)(v->exit_code - VMEXIT_CR_WRITE);
 	vcpu->exit.cr.write = true;
 	vcpu->exit.cr.decoded = false;
+	/* LMA goes with CR0.PG, which has not been written: Bochs has moved it already. */
+	if (vcpu->exit.cr.number == 0)
+		svm_set_efer(vcpu, svm_get_efer(vcpu));
 	return true;
 }
 

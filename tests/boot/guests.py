@@ -34,8 +34,7 @@ GUESTS = {
     "kvm": dict(emulator=QEMUS, cpus=[1, 2], apic=["x2apic"], pv=["kvm", "none"]),
     "lapic": dict(emulator=ALL, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
     "mmio": dict(emulator=ALL, cpus=[1], apic=["xapic"], pv=["kvm"]),
-    # Not on Bochs: there the trip does not come back since writes of CR0 are intercepted; the cause is not found yet.
-    "modes": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["kvm"]),
+    "modes": dict(emulator=ALL, cpus=[1], apic=["xapic"], pv=["kvm"]),
     "msr": dict(emulator=ALL, cpus=[1], apic=["x2apic"], pv=["kvm", "none"]),
     "pci": dict(emulator=QEMUS, cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "pic": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["none"]),
