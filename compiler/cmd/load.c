@@ -10,7 +10,7 @@
 /* What an opener of documents needs. */
 struct loading {
 	struct invocation *invocation;
-	bool sound;
+	bool sound; /* the document that was read last has the form it says */
 };
 
 /* Reads a document and validates it. *form stays NULL when there is no telling what it is. */
@@ -36,7 +36,7 @@ static const struct node *load_document(struct loading *loading, const char *pat
 		*form = validate_form(in->diags, root);
 	if (!*form)
 		return NULL;
-	loading->sound &= validate(in->arena, in->diags, (*form)->schema, root);
+	loading->sound = validate(in->arena, in->diags, (*form)->schema, root);
 	return root;
 }
 
@@ -56,7 +56,7 @@ static const struct node *open_document(void *context, struct file_name name,
 	const struct node *root = load_document(loading, name.path, name.where.at, &form);
 
 	if (!root || form->schema == wanted)
-		return root;
+		return loading->sound ? root : NULL;
 	diag_report(loading->invocation->diags, WRONG_FORM, name.where.at, name.value, form->form,
 		    form_of(wanted));
 	return NULL;
@@ -65,7 +65,7 @@ static const struct node *open_document(void *context, struct file_name name,
 /* *other: the form of a sound document that is neither a guest nor a system. */
 static struct system *load(struct invocation *in, const char *path, const char **other)
 {
-	struct loading loading = { .invocation = in, .sound = true };
+	struct loading loading = { .invocation = in };
 	struct opener opener = { open_document, &loading };
 	const struct schema_document *form;
 	size_t errors = diag_errors(in->diags);
@@ -84,7 +84,7 @@ static struct system *load(struct invocation *in, const char *path, const char *
 				.node = root,
 			},
 			&opener, in->platform);
-	if (system && loading.sound)
+	if (system)
 		check_system(in->diags, system);
 	return diag_errors(in->diags) > errors ? NULL : system;
 }
