@@ -62,7 +62,7 @@ static const struct node *open_document(void *context, struct file_name name,
 	return NULL;
 }
 
-/* *other: the form of a sound document that is neither a guest nor a system. */
+/* *other: the form of a document that is neither a guest nor a system. */
 static struct system *load(struct invocation *in, const char *path, const char **other)
 {
 	struct loading loading = { .invocation = in };
@@ -74,7 +74,7 @@ static struct system *load(struct invocation *in, const char *path, const char *
 
 	root = load_document(&loading, path, (struct position){ 0 }, &form);
 	*other = root && form->schema == &schema_platform ? form->form : NULL;
-	if (root && loading.sound && !*other)
+	if (root && loading.sound)
 		system = system_from_tree(
 			(struct cursor){
 				.arena = in->arena,
@@ -94,10 +94,10 @@ struct system *load_system(struct invocation *in, const char *path)
 	const char *other;
 	struct system *system = load(in, path, &other);
 
-	if (other)
-		diag_report(in->diags, WRONG_FORM, (struct position){ 0 }, path, other,
-			    "a guest or a system");
-	return system;
+	if (!other)
+		return system;
+	diag_report(in->diags, WRONG_FORM, (struct position){ 0 }, path, other, "a guest or a system");
+	return NULL;
 }
 
 void load_and_check(struct invocation *in, const char *path)

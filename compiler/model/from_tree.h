@@ -51,6 +51,9 @@ struct file_name cursor_path(struct cursor cursor);
 /* A guest from its document or entry. Its name is "" when the tree has none. */
 struct guest *guest_from_tree(struct cursor cursor);
 
+/* The facts of a machine from its document; `file` is the caller's. */
+void platform_from_tree(struct platform *platform, struct cursor cursor);
+
 /* Gives the tree of another document of the wanted form; NULL after reporting why not. */
 struct opener {
 	const struct node *(*open)(void *context, struct file_name name,
@@ -59,9 +62,8 @@ struct opener {
 };
 
 /*
- * The system from a document of either form; a guest document makes a system of one guest.
- * The machine is
- * that of `platform` (NULL: the one that a system's document names, if any). Returns NULL when a
+ * The system from a document of any form; a guest document makes a system of one guest, a
+ * platform document one without guests. The machine is that of `platform` (NULL: the one that a system's document names, if any). Returns NULL when a
  * document that it names could not be had.
  */
 struct system *system_from_tree(struct cursor cursor, const struct opener *opener,

@@ -236,22 +236,154 @@ struct bind {
 	VECTOR(struct pin) pins;
 };
 
-/* What is known of the machine; fields that are absent are found out at boot. */
+/* ---------------------------------------------------------------------------------- the machine */
+struct host_range { /* physical addresses */
+	struct where where; /* the whole entry */
+	FIELD(uint64_t) base, size;
+};
+
+struct host_memory {
+	struct host_range range;
+	FIELD(enum range_kind) kind;
+};
+
+struct host_cpuid {
+	struct where where;
+	FIELD(uint32_t) leaf, subleaf;
+	FIELD(uint32_t) registers[4]; /* eax ebx ecx edx; absent ones are zero */
+};
+
+struct host_msr {
+	struct where where;
+	FIELD(uint32_t) msr;
+	FIELD(uint64_t) value;
+};
+
+struct host_cpu {
+	struct where where;
+	FIELD(uint32_t) apic_id;
+	FIELD(uint32_t) package, die, core, node; /* die and core within what holds them; may be absent */
+};
+
+struct host_node {
+	struct where where;
+	VECTOR(struct host_range) memory;
+	VECTOR(FIELD(uint32_t)) distances;
+};
+
+struct host_reserved {
+	struct host_range range;
+	FIELD(enum reserved_by) by;
+	VECTOR(FIELD(const char *)) devices; /* PCI addresses */
+};
+
+struct host_bar {
+	struct host_range range;
+	FIELD(uint32_t) bar; /* 6: the ROM */
+	FIELD(enum bar_kind) kind;
+	FIELD(bool) prefetchable;
+};
+
+struct host_pci {
+	struct where where;
+	FIELD(const char *) address; /* "0000:00:1f.2" */
+	FIELD(const char *) id;	     /* "8086:10d3" */
+	FIELD(const char *) subsystem;
+	FIELD(uint32_t) class;
+	FIELD(enum pci_kind) kind;
+	FIELD(uint32_t) group, node; /* may be absent */
+	FIELD(const char *) driver;
+	VECTOR(struct host_bar) bars;
+};
+
+struct host_iommu {
+	struct where where;
+	FIELD(enum iommu_unit) kind;
+	FIELD(uint64_t) base;
+	FIELD(uint32_t) segment;
+	FIELD(bool) all, interrupt_remapping;
+	FIELD(const char *) address; /* its own function, AMD-Vi */
+	VECTOR(FIELD(const char *)) devices;
+};
+
+struct host_pmem {
+	struct host_range range;
+	FIELD(uint32_t) node;
+};
+
+struct host_ioapic {
+	struct where where;
+	FIELD(uint32_t) id;
+	FIELD(uint64_t) base;
+	FIELD(uint32_t) first_interrupt;
+};
+
+struct host_ecam {
+	struct where where;
+	FIELD(uint64_t) base; /* of bus 0 */
+	FIELD(uint32_t) segment, first_bus, last_bus;
+};
+
+struct host_serial {
+	struct where where;
+	FIELD(uint32_t) io, irq;
+};
+
+struct host_processor {
+	struct where where;
+	FIELD(enum processor_vendor) vendor;
+	FIELD(const char *) brand;
+	FIELD(uint32_t) family, model, stepping;
+	FIELD(uint32_t) physical_bits, linear_bits;
+	VECTOR(struct host_cpuid) cpuid;
+	FIELD(const char *) flags; /* Linux's names, where CPUID is not known */
+	VECTOR(struct host_msr) msrs;
+};
+
+struct host_probe {
+	struct where where;
+	FIELD(uint32_t) revision;
+	FIELD(const char *) kernel, vendor, product;
+};
+
+/*
+ * What is known of the machine; what is absent is found out at boot. An empty list that is
+ * `known` says that there is none, one that is not says nothing.
+ */
 struct platform {
 	struct where where; /* absent: nothing is known */
 	struct file_name file;
 	FIELD(const char *) name;
-	FIELD(uint32_t) cpus;
-	FIELD(uint64_t) memory; /* bytes */
+	struct host_probe probe;
+	struct host_processor processor;
+	FIELD(uint32_t) cpus; /* how many */
+	VECTOR(struct host_cpu) cpu_list; /* in the order of the MADT; may be empty */
+	VECTOR(struct host_node) nodes;
+	FIELD(uint64_t) memory; /* usable RAM, bytes */
+	VECTOR(struct host_memory) memory_map;
+	VECTOR(struct host_reserved) reserved;
+	VECTOR(struct host_pci) pci;
+	VECTOR(struct host_iommu) iommus;
+	VECTOR(struct host_pmem) pmem;
+	VECTOR(struct host_range) epc;
+	struct where pci_known, iommus_known, pmem_known, epc_known, serial_known;
 	FIELD(uint32_t) tsc_khz;
 	FIELD(uint32_t) s5_type;
+	FIELD(uint64_t) local_apic, hpet;
+	VECTOR(struct host_ioapic) ioapics;
+	VECTOR(struct host_ecam) ecam;
+	VECTOR(struct host_serial) serial;
+	FIELD(const char *) hash; /* 64 hexadecimal digits */
 };
+
+/* What CPUID answers there; false when that is not known of this leaf. Leaves beyond the list are 0. */
+bool platform_cpuid(const struct platform *platform, uint32_t leaf, uint32_t subleaf, uint32_t registers[4]);
 
 /* A guest file alone makes a system of one guest with that guest's name. */
 struct system {
 	struct arena *arena;
 	const struct sources *sources;
-	const struct schema *form; /* of the top document: &schema_guest or &schema_system */
+	const struct schema *form; /* of the top document: &schema_guest, &schema_system or &schema_platform */
 	struct where where;
 	FIELD(const char *) name;
 	VECTOR(struct guest *) guests;

@@ -100,13 +100,8 @@ static bool read_platform(struct system *system, struct cursor c, struct file_na
 	c.node = opener->open(opener->context, file, &schema_platform);
 	if (!c.node)
 		return false;
-	platform->where = cursor_where(c);
 	platform->file = file;
-	READ_TEXT(platform->name, c, "name");
-	READ_NUMBER(platform->cpus, c, "cpus");
-	READ_NUMBER(platform->memory, c, "memory");
-	READ_NUMBER(platform->tsc_khz, c, "tsc-khz");
-	READ_NUMBER(platform->s5_type, c, "s5-type");
+	platform_from_tree(platform, c);
 	return true;
 }
 
@@ -125,6 +120,19 @@ static struct system *system_of_one(struct cursor c)
 	return system;
 }
 
+/* A machine alone, without guests. */
+static struct system *system_of_none(struct cursor c)
+{
+	struct system *system = new_system(c);
+
+	platform_from_tree(&system->platform, c);
+	system->platform.file = (struct file_name){ .value = c.file, .path = c.file };
+	c.schema = &schema_system;
+	c.node = NULL;
+	read_machine(system, c);
+	return system;
+}
+
 struct system *system_from_tree(struct cursor c, const struct opener *opener,
 				const char *platform)
 {
@@ -133,6 +141,8 @@ struct system *system_from_tree(struct cursor c, const struct opener *opener,
 	struct system *system;
 	bool complete;
 
+	if (c.schema == &schema_platform)
+		return system_of_none(c);
 	if (c.schema == &schema_guest) {
 		system = system_of_one(c);
 		return read_platform(system, c, machine, opener) ? system : NULL;
