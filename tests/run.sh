@@ -12,9 +12,10 @@ export CMOCKA_MESSAGE_OUTPUT=TAP UBSAN_OPTIONS=print_stacktrace=1
 
 ask() { # the command whose output a file with this extension holds
 	case $1 in
-	err) { "$hvcc" check "$2" >/dev/null; } 2>&1 ;;
-	json) "$hvcc" check --format json "$2" ;;
-	gcc) "$hvcc" check --format gcc "$2" 2>&1 ;;
+	err) { "$hvcc" check --no-files "$2" >/dev/null; } 2>&1 ;;
+	files) { "$hvcc" check "$2" >/dev/null; } 2>&1 ;;
+	json) "$hvcc" check --no-files --format json "$2" ;;
+	gcc) "$hvcc" check --no-files --format gcc "$2" 2>&1 ;;
 	config) "$hvcc" config "$2" 2>&1 ;;
 	lst) blob=$(mktemp) && "$hvcc" build --format blob -o "$blob" "$2" 2>&1 && "$hvcc" inspect "$blob"; code=$?
 		rm -f "$blob"; return $code ;;
@@ -32,7 +33,7 @@ cases() { # each expectation under folder $1 as one TAP line
 		else
 			printf 'not ok %d - %s\n%s\n' $n "${want#"$top"/}" "${difference//$'\n'/$'\n'# }" | sed '2s/^/# /'
 		fi
-	done < <(find "$1" -regex '.*\.\(err\|json\|gcc\|config\|lst\)' | sort)
+	done < <(find "$1" -regex '.*\.\(err\|files\|json\|gcc\|config\|lst\)' | sort)
 	echo "1..$n"
 }
 

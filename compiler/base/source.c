@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -160,6 +161,35 @@ static const char *read_descriptor(struct arena *arena, int fd, size_t limit, st
 	if ((uint64_t)status.st_size > limit)
 		return arena_printf(arena, "larger than %zu bytes", limit);
 	return read_all(arena, fd, (size_t)status.st_size, limit, bytes);
+}
+
+static const char *map_descriptor(struct arena *arena, int fd, uint64_t limit, struct bytes *bytes)
+{
+	struct stat status;
+	void *data;
+
+	if (fstat(fd, &status))
+		return strerror(errno);
+	if (!S_ISREG(status.st_mode) || !status.st_size || (uint64_t)status.st_size > limit)
+		return read_descriptor(arena, fd, limit, bytes);
+	data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return strerror(errno);
+	*bytes = (struct bytes){ .data = data, .size = (size_t)status.st_size };
+	return NULL;
+}
+
+const char *map_file(struct arena *arena, const char *path, uint64_t limit, struct bytes *bytes)
+{
+	const char *error;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	*bytes = (struct bytes){0};
+	if (fd < 0)
+		return arena_strdup(arena, strerror(errno));
+	error = map_descriptor(arena, fd, limit, bytes);
+	close(fd);
+	return error ? arena_strdup(arena, error) : NULL;
 }
 
 const char *read_file(struct arena *arena, const char *path, size_t limit, struct bytes *bytes)

@@ -72,6 +72,12 @@ struct bytes {
 const char *read_file(struct arena *arena, const char *path, size_t limit, struct bytes *bytes);
 
 /*
+ * The same without reading what nobody looks at: a regular file is mapped, and stays so until the
+ * program ends. No byte follows its end.
+ */
+const char *map_file(struct arena *arena, const char *path, uint64_t limit, struct bytes *bytes);
+
+/*
  * A path as a file names it: relative to the folder of the naming file unless absolute.
  * The result lives in the arena.
  */

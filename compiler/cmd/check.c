@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hvcc check: all that can be said about documents without making anything of them. */
 #include "cmd/command.h"
-#include "cmd/compile.h"
 
 #include <string.h>
+
+#include "lower/pass.h"
 
 /* The most rounds of fixing: what was put right may show what it had hidden. */
 #define ROUNDS 4
@@ -11,7 +12,8 @@
 static const struct option_row options[] = {
 	{ 0, "fix", "[=diff]", "put right what has one answer, in the files; =diff: show it only" },
 	{ 0, "shard", "I/N", "of the files, check the I-th of N equal parts only" },
-	{ 0, "files", NULL, "read kernels and initrds too, and lay the guests out" },
+	{ 0, "no-files", NULL, "leave kernels and initrds unread: for machines that do not have them" },
+	{ 0, "files", NULL, "read them (the default)" },
 	{ 0 },
 };
 
@@ -22,14 +24,15 @@ struct shard {
 
 static void check_files(struct invocation *in, struct shard shard)
 {
-	bool files = invocation_option(in, "files");
-	struct lower_context context;
+	bool files = !invocation_option(in, "no-files");
 
-	for (size_t i = shard.index - 1; i < in->argument_count; i += shard.count)
-		if (files)
-			compile(in, in->arguments[i], &context);
-		else
-			load_and_check(in, in->arguments[i]);
+	for (size_t i = shard.index - 1; i < in->argument_count; i += shard.count) {
+		struct lower_context context = { .arena = in->arena, .diags = in->diags };
+
+		context.model = load_and_check(in, in->arguments[i]);
+		if (files && context.model)
+			lower_files(&context);
+	}
 }
 
 /* Findings anew, with the severities that the command line set. */
@@ -83,6 +86,8 @@ static int run(struct invocation *in)
 	if (fix && *fix && in->printer->machine && !in->report)
 		return usage_error(in, "--fix=diff and --format %s both want standard output; name a "
 				       "--report", in->printer->name);
+	if (invocation_option(in, "files") && invocation_option(in, "no-files"))
+		return usage_error(in, "--files and --no-files: which of the two?");
 	if (!read_shard(invocation_option(in, "shard"), &shard))
 		return usage_error(in, "--shard is I/N with I from 1 to N");
 	in->prints_findings = true;
@@ -102,7 +107,8 @@ const struct command command_check = {
 		       "explain` says more about each. With --fix, misspelt keys and words, other words for "
 		       "`true` and `false`, units, needless quotes, and a count that is not the product of "
 		       "the topology are put right in the files; everything else in them stays, and what is "
-		       "left is printed. With --shard, a fleet of files is spread over several runners.",
+		       "left is printed. Kernels and initrds are opened, their headers read, and room is found for "
+		       "them in the guest, unless --no-files says to leave them. With --shard, a fleet of files is spread over several runners.",
 	.options = options,
 	.least = 1,
 	.most = -1,

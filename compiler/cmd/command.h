@@ -86,8 +86,8 @@ const char *invocation_option(const struct invocation *invocation, const char *n
  */
 struct system *load_system(struct invocation *invocation, const char *path);
 
-/* The same for any document, platforms included, only to see what is wrong with it. */
-void load_and_check(struct invocation *invocation, const char *path);
+/* The same for any document; NULL after errors, and where there is no system: for a platform. */
+struct system *load_and_check(struct invocation *invocation, const char *path);
 
 /*
  * Puts right what the findings so far say has one answer, in the files that were read. Returns how many

@@ -100,11 +100,11 @@ struct system *load_system(struct invocation *in, const char *path)
 	return NULL;
 }
 
-void load_and_check(struct invocation *in, const char *path)
+struct system *load_and_check(struct invocation *in, const char *path)
 {
 	const char *other;
 
-	load(in, path, &other);
+	return load(in, path, &other);
 }
 
 /* HV10xx: valid, but not on this machine. */

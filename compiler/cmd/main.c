@@ -518,6 +518,18 @@ static void interrupted(int signal_number)
 	raise(signal_number);
 }
 
+/* A file that is looked at became shorter meanwhile. */
+static void file_vanished(int signal_number)
+{
+	static const char text[] = "hvcc: a file changed while it was read\n";
+
+	(void)signal_number;
+	output_unlink_all();
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(EXIT_ENVIRONMENT);
+	_exit(EXIT_ENVIRONMENT);
+}
+
 static void watch_signals(void)
 {
 	static const int ends[] = { SIGHUP, SIGINT, SIGTERM, SIGXCPU };
@@ -525,6 +537,7 @@ static void watch_signals(void)
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
 		if (signal(ends[i], interrupted) == SIG_IGN)
 			signal(ends[i], SIG_IGN);
+	signal(SIGBUS, file_vanished);
 	/* A closed pipe and a file at its limit are errors of write(), not the end. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -104,13 +104,16 @@ const char *unpack_method(struct bytes payload)
 	return method ? method->name : NULL;
 }
 
-const char *unpack(struct arena *arena, struct bytes payload, struct bytes *unpacked)
+static uint64_t unpacked_size(struct bytes payload)
+{
+	return payload.size > 16 ? bytes_u32(payload, payload.size - SIZE_BYTES) : 0;
+}
+
+const char *unpack_refuses(struct bytes payload)
 {
 	const struct method *method = method_of(payload);
-	uint64_t size = payload.size > 16 ? bytes_u32(payload, payload.size - SIZE_BYTES) : 0;
-	uint8_t *out;
+	uint64_t size = unpacked_size(payload);
 
-	*unpacked = (struct bytes){ 0 };
 	if (!payload.size)
 		return "does not say where its compressed kernel is";
 	if (!method)
@@ -120,8 +123,20 @@ const char *unpack(struct arena *arena, struct bytes payload, struct bytes *unpa
 		       "lz4 and zstd)";
 	if (!size || size > MOST_UNPACKED)
 		return "is damaged: the size of the unpacked kernel is impossible";
+	return NULL;
+}
+
+const char *unpack(struct arena *arena, struct bytes payload, struct bytes *unpacked)
+{
+	const char *why = unpack_refuses(payload);
+	uint64_t size = unpacked_size(payload);
+	uint8_t *out;
+
+	*unpacked = (struct bytes){ 0 };
+	if (why)
+		return why;
 	out = arena_alloc(arena, size);
-	if (!method->unpack(payload, out, size))
+	if (!method_of(payload)->unpack(payload, out, size))
 		return "is damaged: its compressed kernel does not unpack";
 	*unpacked = (struct bytes){ .data = out, .size = size };
 	return NULL;

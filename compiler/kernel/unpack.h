@@ -9,6 +9,9 @@
 /* The name of the compression ("zstd"), or NULL when the bytes show none that is known. */
 const char *unpack_method(struct bytes payload);
 
+/* Why unpack() will fail, as far as the ends of the payload tell; NULL: they do not. */
+const char *unpack_refuses(struct bytes payload);
+
 /*
  * Unpacks a bzImage's payload into the arena. The kernel's build appends the unpacked size, so the
  * result is exact and bounded (1 GiB). Returns NULL, or why it failed.

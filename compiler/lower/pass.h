@@ -21,12 +21,14 @@ struct lower_context {
 	const struct system *model;
 	struct lowered_system *system;
 	VECTOR(struct lowered_payload) files; /* each file is read once */
+	bool only_files; /* see lower_files() */
 };
 
 struct pass {
 	const char *name;
 	void (*run)(struct lower_context *context, struct lowered *guest); /* each guest */
 	bool (*check)(const struct lowered *guest); /* NULL: nothing to re-derive */
+	bool for_files; /* what a guest's files say of themselves, and whether they find room, depends on it */
 };
 
 /* The passes, each in the file of its name (those of the CPU are in lower/cpu.h). */
@@ -46,5 +48,12 @@ void layout_host(struct lower_context *context);
  * is incomplete and must not be emitted.
  */
 bool lower_system(struct lower_context *context);
+
+/*
+ * Reads the files that guests name, their headers only, and sees whether they find room: the passes
+ * that this takes, and no more. What lower_system() would say of the files, damage inside compressed
+ * parts apart, is reported. Returns false when there were errors.
+ */
+bool lower_files(struct lower_context *context);
 
 #endif

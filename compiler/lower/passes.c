@@ -10,13 +10,13 @@
 #include "model/model.h"
 
 static const struct pass passes[] = {
-	{ "topology", lower_topology, NULL },
-	{ "layout-guest", pass_layout_guest, check_layout_guest },
-	{ "layout-mmio", pass_layout_mmio, NULL },
+	{ "topology", lower_topology, NULL, true },
+	{ "layout-guest", pass_layout_guest, check_layout_guest, true },
+	{ "layout-mmio", pass_layout_mmio, NULL, true },
 	{ "cpu-policy", lower_cpu_policy, lower_cpu_check },
-	{ "irq", pass_irq, NULL },
-	{ "acpi", pass_acpi, acpi_verify },
-	{ "start", pass_start, check_loads },
+	{ "irq", pass_irq, NULL, true },
+	{ "acpi", pass_acpi, acpi_verify, true },
+	{ "start", pass_start, check_loads, true },
 };
 
 enum { PASSES = sizeof(passes) / sizeof(*passes) };
@@ -46,6 +46,8 @@ static void lower_guest(struct lower_context *context, struct lowered *guest)
 	size_t before = diag_errors(context->diags);
 
 	for (size_t i = 0; i < PASSES; i++) {
+		if (context->only_files && !passes[i].for_files)
+			continue;
 		passes[i].run(context, guest);
 		if (diag_errors(context->diags) != before)
 			return;
@@ -54,10 +56,8 @@ static void lower_guest(struct lower_context *context, struct lowered *guest)
 	}
 }
 
-bool lower_system(struct lower_context *context)
+static void lower_guests(struct lower_context *context)
 {
-	size_t before = diag_errors(context->diags);
-
 	context->system = arena_new(context->arena, struct lowered_system);
 	for (size_t i = 0; i < context->model->guests.count; i++) {
 		struct guest *model = context->model->guests.items[i];
@@ -68,6 +68,22 @@ bool lower_system(struct lower_context *context)
 		vector_push(context->arena, &context->system->guests, guest);
 		lower_guest(context, guest);
 	}
+}
+
+bool lower_system(struct lower_context *context)
+{
+	size_t before = diag_errors(context->diags);
+
+	lower_guests(context);
 	layout_host(context);
+	return diag_errors(context->diags) == before;
+}
+
+bool lower_files(struct lower_context *context)
+{
+	size_t before = diag_errors(context->diags);
+
+	context->only_files = true;
+	lower_guests(context);
 	return diag_errors(context->diags) == before;
 }

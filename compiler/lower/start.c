@@ -18,7 +18,8 @@ struct bytes start_read_file(struct lower_context *context, const struct file_na
 	for (size_t i = 0; i < context->files.count; i++)
 		if (!strcmp(context->files.items[i].name, name->path))
 			return context->files.items[i].data;
-	why = read_file(context->arena, name->path, MOST_FILE, &bytes);
+	why = context->only_files ? map_file(context->arena, name->path, MOST_FILE, &bytes)
+				  : read_file(context->arena, name->path, MOST_FILE, &bytes);
 	if (!why && !bytes.size)
 		why = "the file is empty";
 	if (why) {
@@ -172,9 +173,13 @@ static bool unpack_kernel(struct lower_context *context, const struct lowered *g
 		diag_note(diag, image->item.position, "the kernel");
 		return false;
 	}
-	why = unpack(context->arena, image->bzimage.payload, &image->vmlinux);
-	if (!why)
-		why = elf_read(image->vmlinux, &image->elf);
+	if (context->only_files) {
+		why = unpack_refuses(image->bzimage.payload);
+	} else {
+		why = unpack(context->arena, image->bzimage.payload, &image->vmlinux);
+		if (!why)
+			why = elf_read(image->vmlinux, &image->elf);
+	}
 	if (why) {
 		start_refuse(context, image, why);
 		return false;
@@ -229,6 +234,9 @@ void pass_start(struct lower_context *context, struct lowered *guest)
 	struct diag *diag;
 
 	if (!read_all(context, &guest->model->boot) || !open_image(context, guest, image))
+		return;
+	/* What is inside, and so how it is entered and what room it takes, is not known. */
+	if (context->only_files && guest->model->boot.unpack.value)
 		return;
 	if (protocol == BOOT_PROTOCOL_AUTO)
 		protocol = protocol_of(image);

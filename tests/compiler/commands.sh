@@ -24,10 +24,10 @@ holds() { grep -q -- "$1" out; }
 hello=$top/examples/hello/guest.yaml
 core=$top/build/hvcore.elf
 
-expect 0 "check --files reads what boot names" "$hvcc" check --files "$hello"
+expect 0 "check reads what boot names" "$hvcc" check "$hello"
 printf '%s\n' "schema: hvcc/guest/v1" "name: none" "memory: { size: 4MiB }" "boot: { kernel: nothing }" >none.yaml
-expect 1 "... and misses what is not there" "$hvcc" check --files none.yaml
-expect 0 "... which check alone does not look for" "$hvcc" check none.yaml
+expect 1 "... and misses what is not there" "$hvcc" check none.yaml
+expect 0 "... which check --no-files does not look for" "$hvcc" check --no-files none.yaml
 expect 0 "build writes an image" "$hvcc" build "$hello" -o image -d depfile -v --core "$core"
 expect 0 "... and says what it takes" holds 'memory taken'
 expect 0 "... and the depfile names the guest, its kernel and the core" \

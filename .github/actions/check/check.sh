@@ -22,4 +22,7 @@ while IFS= read -r -d '' file; do
 done < <(git ls-files -z -- "${patterns[@]}" | LC_ALL=C sort -z)
 [ ${#documents[@]} != 0 ] || { echo "no hvcc documents match: ${patterns[*]}" >&2; exit 2; }
 [ -z "$list" ] || { printf '%s\n' "${documents[@]}"; exit 0; }
-exec hvcc check "$@" -- "${documents[@]}"
+# Kernels are built elsewhere, and not under version control; `-- --files` reads them, too.
+files=--no-files
+for argument; do [ "$argument" != --files ] || files=; done
+exec hvcc check $files "$@" -- "${documents[@]}"
