@@ -59,8 +59,9 @@ compiler_diag     := diag.o diag_gcc.o diag_github.o diag_json.o diag_junit.o di
 compiler_yaml     := text_map.o yaml_edit.o yaml_format.o yaml_read.o
 compiler_validate := formats.o pattern.o schema.o validate.o
 compiler_policy   := ast.o base.o evaluate.o explain.o feature.o resolve.o typecheck.o
-compiler_model    := effective.o from_tree.o guest.o model.o platform.o system.o
+compiler_model    := effective.o from_tree.o guest.o model.o part.o parts.o platform.o system.o
 compiler_check    := boot.o cpu.o irq.o memory.o names.o platform.o policy.o run.o
+compiler_check    += unsupported.o
 compiler_kernel   := bzimage.o elf.o lint.o multiboot.o unpack.o
 compiler_lower    := cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o

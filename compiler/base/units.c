@@ -21,6 +21,13 @@ const struct unit duration_units[] = {
 	{ NULL, 0, NULL },
 };
 
+const struct unit time_units[] = {
+	{ "us", 1, "usec microsecond microseconds" },
+	{ "ms", 1000, "msec millisecond milliseconds" },
+	{ "s", 1000000, "sec second seconds" },
+	{ NULL, 0, NULL },
+};
+
 const char *unit_text(const struct unit *units, uint64_t value, char *buffer, size_t size)
 {
 	const struct unit *best = units;

@@ -12,8 +12,8 @@ struct unit {
 	const char *also; /* how people write it elsewhere; not accepted, only recognized */
 };
 
-/* Smallest first; a row without a name ends them. Bytes, and milliseconds. */
-extern const struct unit size_units[], duration_units[];
+/* Smallest first; a row without a name ends them. Bytes, milliseconds, microseconds. */
+extern const struct unit size_units[], duration_units[], time_units[];
 
 /* The value in the largest unit that divides it. In buffer; 32 bytes are enough. */
 const char *unit_text(const struct unit *units, uint64_t value, char *buffer, size_t size);

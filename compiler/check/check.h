@@ -24,7 +24,8 @@ enum check_id {
 	CHECK_COUNT
 };
 
-enum check_scope { CHECK_GUEST, CHECK_SYSTEM };
+/* Of each guest; of the whole; of the whole once no other check has found an error. */
+enum check_scope { CHECK_GUEST, CHECK_SYSTEM, CHECK_LAST };
 
 #define MOST_PREREQUISITES 3
 
@@ -37,7 +38,7 @@ struct check {
 
 extern const struct check checks[CHECK_COUNT];
 
-/* Runs all checks: on each guest, then on the whole. */
+/* Runs all checks: on each guest, then on the whole, then the last ones. */
 void check_system(struct diags *diags, const struct system *system);
 
 #define CHECK(name, scope, ...) void check_##name(const struct check_context *context);

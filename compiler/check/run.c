@@ -62,8 +62,11 @@ static void run_scope(struct runner *r, enum check_scope scope, const struct gue
 void check_system(struct diags *diags, const struct system *system)
 {
 	struct runner r = { .context = { .diags = diags, .system = system } };
+	size_t before = diag_errors(diags);
 
 	for (size_t i = 0; i < system->guests.count; i++)
 		run_scope(&r, CHECK_GUEST, system->guests.items[i]);
 	run_scope(&r, CHECK_SYSTEM, NULL);
+	if (diag_errors(diags) == before)
+		run_scope(&r, CHECK_LAST, NULL);
 }

@@ -143,6 +143,8 @@ static void print_children(const struct invocation *in, const struct effective *
 static void print_item(const struct invocation *in, const struct effective *e, int indent)
 {
 	printf("%*s- ", indent, "");
+	if (e->text)
+		print_value(in, e, indent + 2);
 	for (size_t i = 0; i < e->children.count; i++)
 		print_entry(in, e->children.items[i], indent + 2, !i);
 }
@@ -238,8 +240,11 @@ static void print_features(const struct invocation *in, const struct system *sys
 
 static int run(struct invocation *in)
 {
-	struct system *system = load_system(in, in->arguments[0]);
+	struct system *system;
 
+	/* Nothing is made of the file here: what the core lacks is worth a word, and no refusal. */
+	in->diags->severity_of[DIAG_UNSUPPORTED] = 1 + SEVERITY_WARNING;
+	system = load_system(in, in->arguments[0]);
 	if (!system)
 		return invocation_verdict(in);
 	if (invocation_option(in, "json"))

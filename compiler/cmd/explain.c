@@ -57,7 +57,7 @@ static void print_limits(const struct schema *schema)
 	char low[32], high[32];
 
 	if (schema->kind != SCHEMA_INTEGER && schema->kind != SCHEMA_SIZE &&
-	    schema->kind != SCHEMA_DURATION)
+	    schema->kind != SCHEMA_DURATION && schema->kind != SCHEMA_TIME)
 		return;
 	printf("Range:    %s to %s\n", schema_number(schema, schema->minimum, low, sizeof(low)),
 	       schema_number(schema, schema->maximum, high, sizeof(high)));
@@ -105,6 +105,8 @@ static void explain_key(const char *form, const char *path, const struct schema 
 		printf("Default:  %s\n", *schema->fallback ? schema->fallback : "\"\"");
 	for (const char *const *e = schema->examples; e && *e; e++)
 		printf("Example:  %s: %s\n", strrchr(path, '.') ? strrchr(path, '.') + 1 : path, *e);
+	if (schema->needs)
+		printf("Needs:    %s, which the core of this release does not have\n", schema->needs);
 	if (inner(schema))
 		print_keys(inner(schema));
 }

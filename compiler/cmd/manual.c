@@ -169,7 +169,7 @@ static void put_range(FILE *out, struct arena *arena, const struct schema *schem
 	char low[32], high[32], step[32];
 
 	if (schema->kind != SCHEMA_INTEGER && schema->kind != SCHEMA_SIZE &&
-	    schema->kind != SCHEMA_DURATION)
+	    schema->kind != SCHEMA_DURATION && schema->kind != SCHEMA_TIME)
 		return;
 	put_field(out, "Range",
 		  arena_printf(arena, "%s to %s%s%s",
@@ -199,6 +199,9 @@ static void put_key(FILE *out, struct arena *arena, const char *path, const stru
 		put_field(out, "Default", "none, it must be given");
 	else if (schema->fallback)
 		put_field(out, "Default", *schema->fallback ? schema->fallback : "empty");
+	if (schema->needs)
+		put_field(out, "Needs", arena_printf(arena, "%s, which the core of this release does not have",
+						     schema->needs));
 	for (const char *const *e = schema->examples; e && *e; e++)
 		put_field(out, "Example",
 			  arena_printf(arena, "`%s: %s`",

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/part.h"
+
 #include "yaml/node.h"
 
 struct writer {
@@ -101,6 +103,100 @@ static void add_path(const struct writer *w, struct effective *parent, const cha
 #define NUMBER(parent, key, field) add_number(w, (parent), (key), (field).value, (field).where)
 #define TEXT(parent, key, field)   add_text(w, (parent), (key), (field).value, (field).where)
 
+/* A mask as a number, or what was a list as one. */
+static void add_bits(const struct writer *w, struct effective *parent, const char *name,
+		     uint64_t bits, struct where where)
+{
+	const struct schema *schema = key_schema(parent, name);
+	struct effective *list;
+
+	if (!was_set(where))
+		return;
+	if (schema_alternative(schema, NODE_SCALAR)->kind == SCHEMA_INTEGER) {
+		add_number(w, parent, name, bits, where);
+		return;
+	}
+	list = add_list(w, parent, name);
+	list->where = where;
+	for (unsigned i = 0; i < 32; i++)
+		if (bits >> i & 1)
+			set_bare(w, add_item(w, list, EFFECTIVE_BARE), i, (struct where){ 0 });
+}
+
+static void add_part(const struct writer *w, struct effective *parent, const struct part *part,
+		     const void *object);
+
+/* The value of a pair, or an item that is no map. */
+static void add_single(const struct writer *w, struct effective *e, const struct part *part,
+		       const void *object)
+{
+	const struct part_key *value = &part->keys[0];
+
+	e->where = part_where(value, object);
+	if (value->kind == PART_NUMBER)
+		set_bare(w, e, part_number(value, object), e->where);
+	else
+		e->text = part_text(value, object);
+}
+
+static void add_members(const struct writer *w, struct effective *parent, const struct part_key *key,
+			const void *object)
+{
+	size_t count = part_vector(key, object)->count;
+	struct effective *e, *item;
+
+	if (!count)
+		return;
+	e = key->kind == PART_PAIRS ? add_map(w, parent, key->name) : add_list(w, parent, key->name);
+	for (size_t i = 0; i < count; i++) {
+		const void *member = part_item(key, object, i);
+
+		if (key->kind == PART_LIST) {
+			item = add_item(w, e, EFFECTIVE_MAP);
+			add_part(w, item, key->part, member);
+			continue;
+		}
+		item = key->kind == PART_PAIRS ? add_map(w, e, part_name(key->part, member))
+					       : add_item(w, e, EFFECTIVE_TEXT);
+		item->kind = key->part->keys[0].kind == PART_NUMBER ? EFFECTIVE_BARE : EFFECTIVE_TEXT;
+		add_single(w, item, key->part, member);
+	}
+}
+
+static void add_key(const struct writer *w, struct effective *parent, const struct part_key *key,
+		    const void *object)
+{
+	switch (key->kind) {
+	case PART_NUMBER:
+		add_number(w, parent, key->name, part_number(key, object), part_where(key, object));
+		break;
+	case PART_BITS:
+		add_bits(w, parent, key->name, part_number(key, object), part_where(key, object));
+		break;
+	case PART_TEXT:
+		add_text(w, parent, key->name, part_text(key, object), part_where(key, object));
+		break;
+	case PART_FILE:
+		add_path(w, parent, key->name, (const void *)((const char *)object + key->at));
+		break;
+	case PART_MAP:
+		if (was_set(part_where(key, object)))
+			add_part(w, add_map(w, parent, key->name), key->part,
+				 (const char *)object + key->at);
+		break;
+	default:
+		add_members(w, parent, key, object);
+	}
+}
+
+/* A part by its table (part.h): what was set in it, and its defaults. */
+static void add_part(const struct writer *w, struct effective *parent, const struct part *part,
+		     const void *object)
+{
+	for (size_t i = 0; i < part->key_count; i++)
+		add_key(w, parent, &part->keys[i], object);
+}
+
 static void add_pins(const struct writer *w, struct effective *parent, const struct vcpus *vcpus)
 {
 	struct effective *pins;
@@ -138,6 +234,7 @@ static void add_cpu(const struct writer *w, struct effective *guest, const struc
 	if (was_set(cpu->model.where) || !cpu->policy.text)
 		TEXT(e, "model", cpu->model);
 	add_text(w, e, "cpuid", cpu->policy.text, cpu->policy.where);
+	add_part(w, e, &part_cpu, cpu);
 }
 
 static void add_memory(const struct writer *w, struct effective *guest,
@@ -146,6 +243,7 @@ static void add_memory(const struct writer *w, struct effective *guest,
 	struct effective *e = add_map(w, guest, "memory"), *regions, *region;
 
 	NUMBER(e, "size", memory->size);
+	add_part(w, e, &part_memory, memory);
 	if (!memory->regions.count)
 		return;
 	regions = add_list(w, e, "regions");
@@ -210,6 +308,7 @@ static void add_devices(const struct writer *w, struct effective *guest,
 	}
 	if (was_set(devices->debug_exit.where))
 		NUMBER(add_map(w, e, "debug-exit"), "io", devices->debug_exit.io);
+	add_part(w, e, &part_devices, devices);
 }
 
 static void add_acpi(const struct writer *w, struct effective *guest, const struct acpi *acpi)
@@ -269,6 +368,7 @@ static void add_pv(const struct writer *w, struct effective *guest, const struct
 static void add_guest(const struct writer *w, struct effective *e, const struct guest *guest)
 {
 	TEXT(e, "name", guest->name);
+	add_part(w, e, &part_guest, guest);
 	add_vcpus(w, e, &guest->vcpus);
 	add_cpu(w, e, &guest->cpu);
 	add_memory(w, e, &guest->memory);
@@ -291,9 +391,27 @@ static void add_machine(const struct writer *w, struct effective *e, const struc
 	NUMBER(console, "io", system->console.io);
 	NUMBER(console, "baud", system->console.baud);
 	NUMBER(console, "log-level", system->console.log_level);
+	add_part(w, console, &part_console, &system->console);
 	NUMBER(e, "debug-exit", system->debug_exit);
 	NUMBER(e, "poweroff-when-idle", system->poweroff_when_idle);
 	NUMBER(e, "mitigations", system->mitigations);
+	add_part(w, e, &part_system, system);
+}
+
+/* Pins are in force in their guests; what else a bind says stands here. */
+static void add_binds(const struct writer *w, struct effective *e, const struct system *system)
+{
+	struct effective *binds = NULL;
+
+	for (size_t i = 0; i < system->binds.count; i++) {
+		const struct bind *bind = &system->binds.items[i];
+
+		if (!was_set(bind->node.where) && !bind->devices.count && !bind->memory.count)
+			continue;
+		if (!binds)
+			binds = add_map(w, e, "bind");
+		add_part(w, add_map(w, binds, bind->guest.value), &part_bind, bind);
+	}
 }
 
 const struct effective *effective_system(const struct system *system)
@@ -309,6 +427,7 @@ const struct effective *effective_system(const struct system *system)
 		return e;
 	}
 	add_machine(w, e, system);
+	add_binds(w, e, system);
 	guests = add_list(w, e, "guests");
 	for (size_t i = 0; i < system->guests.count; i++)
 		add_guest(w, add(w, guests, EFFECTIVE_MAP, &schema_guest, NULL),

@@ -7,11 +7,37 @@
 
 #include "validate/formats.h"
 
+/* Neither an empty list nor what would be in force anyway asks for anything. */
+static bool asks(const struct schema *schema, const struct node *value)
+{
+	if (value->kind == NODE_SCALAR)
+		return !schema->fallback || strcmp(value->text, schema->fallback) != 0;
+	return value->kind == NODE_MAP || value->items.count;
+}
+
+/* Remembers a key that the core cannot honour, at the place of the key itself. */
+static void note_need(struct cursor map, const struct schema *schema, const char *key)
+{
+	for (size_t i = 0; i < map.node->pairs.count; i++) {
+		const struct node_pair *pair = &map.node->pairs.items[i];
+
+		if (strcmp(pair->key->text, key) || !asks(schema, pair->value))
+			continue;
+		vector_push(map.arena, map.unmet,
+			    ((struct unmet){ key, schema->needs, pair->key->at }));
+	}
+}
+
 struct cursor cursor_key(struct cursor map, const char *key)
 {
-	map.schema = schema_key_find(schema_alternative(map.schema, NODE_MAP), key);
-	if (!map.schema)
+	const struct schema *schema =
+		schema_key_find(schema_alternative(map.schema, NODE_MAP), key);
+
+	if (!schema)
 		abort();
+	if (schema->needs && map.node && map.unmet)
+		note_need(map, schema, key);
+	map.schema = schema;
 	map.node = node_get(map.node, key);
 	return map;
 }

@@ -18,6 +18,7 @@ struct cursor {
 	const char *file; /* path of the document */
 	const struct schema *schema;
 	const struct node *node;
+	struct unmet_list *unmet; /* takes the keys with x-needs that a document sets; may be NULL */
 };
 
 /* The value of a key; a key that the schema does not have is an internal error. */

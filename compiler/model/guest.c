@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One guest from its tree: a reader a part. */
 #include "model/from_tree.h"
+#include "model/part.h"
 
 static struct where default_where(void)
 {
@@ -53,6 +54,7 @@ static void read_cpu(struct cpu *cpu, struct cursor c)
 	READ_TEXT(cpu->model, c, "model");
 	if (policy.node)
 		node_locate_text(c.arena, c.sources, policy.node, &cpu->policy);
+	read_part(&part_cpu, c, cpu);
 }
 
 static void read_region(struct region *region, struct cursor c)
@@ -84,6 +86,7 @@ static void read_memory(struct memory *memory, struct cursor c)
 	for (size_t i = 0; i < cursor_count(regions); i++)
 		read_region(vector_add(c.arena, &memory->regions), cursor_item(regions, i));
 	derive_size(memory);
+	read_part(&part_memory, c, memory);
 }
 
 static void read_module(struct boot_module *module, struct cursor c)
@@ -135,6 +138,7 @@ static void read_devices(struct devices *devices, struct cursor c)
 		read_serial(vector_add(c.arena, &devices->serial), cursor_item(serial, i));
 	devices->debug_exit.where = cursor_where(exit);
 	READ_NUMBER(devices->debug_exit.io, exit, "io");
+	read_part(&part_devices, c, devices);
 }
 
 static void read_acpi(struct acpi *acpi, struct cursor c)
@@ -209,6 +213,7 @@ struct guest *guest_from_tree(struct cursor c)
 	guest->where = cursor_where(c);
 	guest->file = c.file;
 	READ_TEXT(guest->name, c, "name");
+	read_part(&part_guest, c, guest);
 	read_vcpus(&guest->vcpus, cursor_key(c, "vcpus"));
 	read_cpu(&guest->cpu, cursor_key(c, "cpu"));
 	read_memory(&guest->memory, cursor_key(c, "memory"));

@@ -13,36 +13,11 @@
 #ifndef HVCC_MODEL_MODEL_H
 #define HVCC_MODEL_MODEL_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/arena.h"
-#include "base/source.h"
-#include "base/vector.h"
+#include "model/device.h"
+#include "model/field.h"
+#include "model/share.h"
 #include "model_enums.h" /* from the schemas: enum boot_protocol, boot_protocol_name() ... */
-
-enum origin {
-	ORIGIN_ABSENT,	/* nobody said anything */
-	ORIGIN_DEFAULT, /* the schema's default */
-	ORIGIN_SET,	/* written in the guest's file */
-	ORIGIN_BOUND,	/* set by `bind` of the system file, over the guest's own value */
-};
-
-struct where {
-	struct position at; /* of the value; nowhere (file 0) unless SET or BOUND */
-	enum origin origin;
-};
-
-#define FIELD(type)                                                                                \
-	struct {                                                                                   \
-		type value;                                                                        \
-		struct where where;                                                                \
-	}
-
-static inline bool was_set(struct where where)
-{
-	return where.origin == ORIGIN_SET || where.origin == ORIGIN_BOUND;
-}
 
 /* A multi-line text whose inner places can be named: offsets in text map back to its file. */
 struct text_segment {
@@ -91,12 +66,30 @@ struct vcpus {
 	struct apic apic;
 };
 
+/* Which keys it has follows from the scheduler; the others are absent. */
+struct scheduling {
+	struct where where;
+	FIELD(enum scheduler) scheduler;
+	FIELD(uint32_t) period; /* microseconds */
+	FIELD(uint32_t) budget; /* of each vCPU in a period, microseconds */
+	FIELD(uint32_t) priority;
+	FIELD(uint32_t) weight;
+	FIELD(uint32_t) cap; /* percent */
+};
+
 /* -------------------------------------------------------------------------------------- CPU */
+struct cpu_pt { /* Intel Processor Trace */
+	struct where where;
+	FIELD(enum pt_mode) mode; /* absent: none */
+};
+
 struct cpu {
 	struct where where;
 	FIELD(const char *) model; /* "x86-64-v3", a named model, "host", "none"; a `base` in the
 				    * policy wins over the default */
 	struct located_text policy; /* the policy language; text NULL when absent */
+	struct cpu_pt pt;
+	FIELD(bool) nested;
 };
 
 /* ----------------------------------------------------------------------------------- memory */
@@ -112,16 +105,12 @@ struct memory {
 	struct where where;
 	FIELD(uint64_t) size; /* bytes of RAM; default: the sum of the RAM regions */
 	VECTOR(struct region) regions; /* as written; none: hvcc lays `size` out around the PCI hole */
+	VECTOR(struct nvdimm) nvdimm;
+	VECTOR(struct spp) spp;
+	VECTOR(struct sgx_epc) sgx_epc;
 };
 
 /* ------------------------------------------------------------------------------------- boot */
-/* A file that a document names. */
-struct file_name {
-	const char *value; /* as written; NULL when absent */
-	const char *path;  /* to open: relative to the naming document's folder */
-	struct where where;
-};
-
 struct boot_module {
 	struct where where;
 	struct file_name path;
@@ -165,6 +154,13 @@ struct devices {
 	struct where where;
 	VECTOR(struct serial) serial;
 	struct debug_exit debug_exit;
+	VECTOR(struct pci) pci;
+	VECTOR(struct virtio) virtio;
+	VECTOR(struct export) exports;
+	VECTOR(struct shmem) shmem;
+	struct panic panic;
+	struct watchdog watchdog;
+	struct tpm tpm;
 };
 
 /* ----------------------------------------------------------------- ACPI, timers, events, pv */
@@ -209,10 +205,13 @@ struct schema;	/* validate/schema.h */
 struct guest {
 	struct where where; /* the whole document or entry */
 	FIELD(const char *) name;
+	FIELD(const char *) uuid; /* may be absent */
 	const char *file; /* path of its document, for messages */
 	struct vcpus vcpus;
+	struct scheduling scheduling; /* absent: exclusive */
 	struct cpu cpu;
 	struct memory memory;
+	struct iommu iommu; /* absent: none */
 	struct boot boot;
 	struct devices devices;
 	struct acpi acpi;
@@ -227,6 +226,9 @@ struct console { /* the core's own log */
 	FIELD(uint32_t) io; /* 16550; 0: none */
 	FIELD(uint32_t) baud;
 	FIELD(enum log_level) log_level;
+	FIELD(enum console_guests) guests;
+	FIELD(const char *) escape;
+	FIELD(uint64_t) history; /* bytes a guest; absent: none is kept */
 };
 
 /* One entry of `bind`: what a guest gets of this machine. */
@@ -234,6 +236,9 @@ struct bind {
 	FIELD(const char *) guest; /* the name, as the key says */
 	struct where where;
 	VECTOR(struct pin) pins;
+	FIELD(uint32_t) node; /* host NUMA node */
+	VECTOR(struct bound_device) devices;
+	VECTOR(struct bound_range) memory;
 };
 
 /* ---------------------------------------------------------------------------------- the machine */
@@ -379,6 +384,18 @@ struct platform {
 /* What CPUID answers there; false when that is not known of this leaf. Leaves beyond the list are 0. */
 bool platform_cpuid(const struct platform *platform, uint32_t leaf, uint32_t subleaf, uint32_t registers[4]);
 
+/* A key that a document sets and the core of this release cannot honour. */
+struct unmet {
+	const char *key;
+	const char *needs; /* the feature it asks for */
+	struct position at;
+};
+
+struct unmet_list {
+	struct unmet *items;
+	size_t count, capacity;
+};
+
 /* A guest file alone makes a system of one guest with that guest's name. */
 struct system {
 	struct arena *arena;
@@ -388,6 +405,12 @@ struct system {
 	FIELD(const char *) name;
 	VECTOR(struct guest *) guests;
 	VECTOR(struct bind) binds; /* applied to the guests already */
+	VECTOR(struct shmem_region) shmem_regions;
+	VECTOR(struct network) networks;
+	struct system_scheduling scheduling;
+	struct control control; /* absent: no guest controls others */
+	struct signing signing; /* absent: unsigned */
+	struct unmet_list unmet;
 	struct platform platform;
 	struct console console;
 	FIELD(uint32_t) debug_exit; /* host port of isa-debug-exit; absent: none */

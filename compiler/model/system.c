@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A system from its tree: its guests, what binds them to the machine, the core's console. */
 #include "model/from_tree.h"
+#include "model/part.h"
 
 #include <string.h>
 
 #include "base/map.h"
 
-static struct system *new_system(struct cursor c)
+static struct system *new_system(struct cursor *c)
 {
-	struct system *system = arena_new(c.arena, struct system);
+	struct system *system = arena_new(c->arena, struct system);
 
-	system->arena = c.arena;
-	system->sources = c.sources;
-	system->form = c.schema;
+	system->arena = c->arena;
+	system->sources = c->sources;
+	system->form = c->schema;
+	c->unmet = &system->unmet;
 	return system;
 }
 
@@ -22,6 +24,7 @@ static void read_console(struct console *console, struct cursor c)
 	READ_NUMBER(console->io, c, "io");
 	READ_NUMBER(console->baud, c, "baud");
 	READ_NUMBER(console->log_level, c, "log-level");
+	read_part(&part_console, c, console);
 }
 
 /* All but the guests; with no node these are the defaults. */
@@ -33,6 +36,7 @@ static void read_machine(struct system *system, struct cursor c)
 	READ_NUMBER(system->debug_exit, c, "debug-exit");
 	READ_NUMBER(system->poweroff_when_idle, c, "poweroff-when-idle");
 	READ_NUMBER(system->mitigations, c, "mitigations");
+	read_part(&part_system, c, system);
 }
 
 static bool read_guest(struct system *system, struct cursor c, const struct opener *opener)
@@ -53,10 +57,29 @@ static bool read_guest(struct system *system, struct cursor c, const struct open
 	return true;
 }
 
+/* Host addresses replace those of the guest's own file; ids that it lacks are for check/. */
+static void apply_devices(const struct bind *bind, struct guest *guest)
+{
+	for (size_t i = 0; i < bind->devices.count; i++)
+		for (size_t j = 0; j < guest->devices.pci.count; j++) {
+			const struct bound_device *bound = &bind->devices.items[i];
+			struct pci *pci = &guest->devices.pci.items[j];
+
+			if (strcmp(bound->id.value, pci->id.value))
+				continue;
+			pci->host.value = bound->host.value;
+			pci->host.where = bound->host.where;
+			pci->host.where.origin = ORIGIN_BOUND;
+		}
+}
+
 /* The pins of a bind replace those of the guest's own file. */
 static void apply_bind(struct bind *bind, struct guest *guest)
 {
-	if (!guest || !bind->pins.count)
+	if (!guest)
+		return;
+	apply_devices(bind, guest);
+	if (!bind->pins.count)
 		return;
 	guest->vcpus.pins.items = bind->pins.items;
 	guest->vcpus.pins.count = bind->pins.count;
@@ -74,6 +97,7 @@ static void read_bind(struct system *system, struct cursor binds, size_t index,
 	bind->guest.where = (struct where){ .at = key->at, .origin = ORIGIN_SET };
 	bind->where = cursor_where(c);
 	READ_PINS(&bind->pins, pins, ORIGIN_BOUND);
+	read_part(&part_bind, c, bind);
 	apply_bind(bind, map_get(guests, key->text));
 }
 
@@ -107,7 +131,7 @@ static bool read_platform(struct system *system, struct cursor c, struct file_na
 
 static struct system *system_of_one(struct cursor c)
 {
-	struct system *system = new_system(c);
+	struct system *system = new_system(&c);
 	struct guest *guest = guest_from_tree(c);
 
 	c.schema = &schema_system;
@@ -123,7 +147,7 @@ static struct system *system_of_one(struct cursor c)
 /* A machine alone, without guests. */
 static struct system *system_of_none(struct cursor c)
 {
-	struct system *system = new_system(c);
+	struct system *system = new_system(&c);
 
 	platform_from_tree(&system->platform, c);
 	system->platform.file = (struct file_name){ .value = c.file, .path = c.file };
@@ -147,7 +171,7 @@ struct system *system_from_tree(struct cursor c, const struct opener *opener,
 		system = system_of_one(c);
 		return read_platform(system, c, machine, opener) ? system : NULL;
 	}
-	system = new_system(c);
+	system = new_system(&c);
 	guests = cursor_key(c, "guests");
 	if (!platform)
 		machine = cursor_path(cursor_key(c, "platform"));

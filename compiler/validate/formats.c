@@ -13,6 +13,8 @@
 
 static const struct unit *units_of(const struct schema *schema)
 {
+	if (schema->kind == SCHEMA_TIME)
+		return time_units;
 	return schema->kind == SCHEMA_DURATION ? duration_units : size_units;
 }
 
@@ -108,6 +110,7 @@ enum scalar_fault scalar_value(const struct schema *schema, const char *text, ui
 		return parse_integer(text, value);
 	case SCHEMA_SIZE:
 	case SCHEMA_DURATION:
+	case SCHEMA_TIME:
 		return parse_with_unit(units_of(schema), text, value);
 	case SCHEMA_BOOLEAN:
 		return parse_boolean(text, value);
@@ -120,6 +123,8 @@ enum scalar_fault scalar_value(const struct schema *schema, const char *text, ui
 
 const char *scalar_units(const struct schema *schema)
 {
+	if (schema->kind == SCHEMA_TIME)
+		return "`us`, `ms`, `s`";
 	return schema->kind == SCHEMA_DURATION ? "`ms`, `s`, `min`, `h`"
 					       : "`B`, `KiB`, `MiB`, `GiB`, `TiB`";
 }
@@ -161,7 +166,8 @@ const char *scalar_unit_meant(const struct schema *schema, const char *text)
 
 const char *schema_number(const struct schema *schema, uint64_t value, char *buffer, size_t size)
 {
-	if (schema->kind == SCHEMA_SIZE || schema->kind == SCHEMA_DURATION)
+	if (schema->kind == SCHEMA_SIZE || schema->kind == SCHEMA_DURATION ||
+	    schema->kind == SCHEMA_TIME)
 		return unit_text(units_of(schema), value, buffer, size);
 	snprintf(buffer, size, schema->hexadecimal ? "0x%llx" : "%llu", (unsigned long long)value);
 	return buffer;

@@ -105,6 +105,7 @@ const char *schema_type_name(const struct schema *schema, char *buffer, size_t s
 		[SCHEMA_POLICY] = "policy text", [SCHEMA_INTEGER] = "an integer",
 		[SCHEMA_SIZE] = "a size with its unit",
 		[SCHEMA_DURATION] = "a duration with its unit",
+		[SCHEMA_TIME] = "a time with its unit",
 		[SCHEMA_BOOLEAN] = "`true` or `false`",
 	};
 	char part[256];

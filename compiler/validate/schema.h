@@ -22,6 +22,7 @@ enum schema_kind {
 	SCHEMA_INTEGER,
 	SCHEMA_SIZE,	 /* integer with a unit of bytes */
 	SCHEMA_DURATION, /* integer with a unit of time; milliseconds */
+	SCHEMA_TIME,	 /* the same for short times; microseconds */
 	SCHEMA_BOOLEAN,
 	SCHEMA_ONE_OF,	 /* alternatives, told apart by being scalar, list or map */
 };
@@ -38,6 +39,7 @@ struct schema {
 	enum schema_kind kind;
 	const char *title, *description;
 	const char *since; /* x-since */
+	const char *needs; /* x-needs: what the core of this release lacks to honour it, or NULL */
 	const char *fallback; /* the default as YAML, or NULL */
 	const char *const *examples; /* as YAML, NULL-terminated, or NULL */
 	const struct schema_key *keys;

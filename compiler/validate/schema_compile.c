@@ -27,7 +27,7 @@ static const char *const keywords[] = {
 	"additionalProperties", "required", "properties", "propertyNames", "items", "oneOf",
 	"minimum", "maximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minLength",
 	"maxLength", "pattern", "default", "examples", "x-pattern-help", "x-unit", "x-since",
-	"x-base", "x-enum",
+	"x-base", "x-enum", "x-needs",
 };
 
 static _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -301,6 +301,7 @@ static const char *kind_of(const json_t *schema, const char *symbol)
 	} kinds[] = {
 		{ "string", "path", "PATH" },	  { "string", "policy", "POLICY" },
 		{ "string", "size", "SIZE" },	  { "string", "duration", "DURATION" },
+		{ "string", "time", "TIME" },
 		{ "string", NULL, "TEXT" },	  { "integer", NULL, "INTEGER" },
 		{ "boolean", NULL, "BOOLEAN" },	  { "array", NULL, "LIST" },
 	};
@@ -358,6 +359,7 @@ static void put_texts(const json_t *schema)
 	put_field("title", string_of(schema, "title"));
 	put_field("description", string_of(schema, "description"));
 	put_field("since", string_of(schema, "x-since"));
+	put_field("needs", string_of(schema, "x-needs"));
 	put_yaml("fallback", json_object_get(schema, "default"));
 	put_field("pattern", string_of(names ? names : schema, "pattern"));
 	put_field("pattern_help", string_of(names ? names : schema, "x-pattern-help"));
