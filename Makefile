@@ -27,7 +27,7 @@ core_cflags := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-builtin-printf -m
 core_lib      := status.o string.o format.o checksum.o sha256.o
 core_x86      := memory.o vector.o
 core_console  := log.o uart_16550.o
-core_mm       := frames.o ptab.o ptab_host.o ptab_npt.o host_map.o
+core_mm       := frames.o ptab.o ptab_host.o ptab_npt.o ptab_ept.o host_map.o
 core_blob     := blob.o
 core_platform := memory_map.o acpi_host.o power.o pci_quiet.o platform_check.o
 core_cpu      := cpu.o errata.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
@@ -158,7 +158,7 @@ unit_emulator := $(emul_sources)
 # the core's base
 units_core += lib ptab frames blob memory_map acpi_host handoff platform_check timer log
 unit_lib    := core/lib/status.c core/lib/format.c core/lib/checksum.c core/lib/sha256.c
-unit_ptab   := core/mm/ptab.c core/mm/ptab_host.c core/mm/ptab_npt.c core/lib/status.c
+unit_ptab   := core/mm/ptab.c core/mm/ptab_host.c core/mm/ptab_npt.c core/mm/ptab_ept.c core/lib/status.c
 unit_blob   := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c tests/core/unit/shim/sample_blob.c
 unit_frames := core/mm/frames.c core/lib/status.c
 quiet_log   := tests/core/unit/shim/quiet_log.c core/lib/format.c core/lib/status.c

@@ -110,5 +110,6 @@ static inline uint64_t ptab_page_size(unsigned int level)
 
 extern const struct ptab_format ptab_host_format; /* the core itself: 4-level x86, supervisor */
 extern const struct ptab_format ptab_npt_format;  /* AMD nested paging */
+extern const struct ptab_format ptab_ept_format;  /* Intel extended page tables */
 
 #endif

@@ -182,6 +182,13 @@ static void test_random_npt(void **state)
 	run_random(&ptab_npt_format, 5, 3);
 }
 
+static void test_random_ept(void **state)
+{
+	(void)state;
+	run_random(&ptab_ept_format, 4, 3);
+	run_random(&ptab_ept_format, 5, 2);
+}
+
 static void test_largest_pages(void **state)
 {
 	struct ptab_attributes a = {PTAB_RWX, MEMORY_TYPE_WB};
@@ -238,6 +245,42 @@ static void test_npt_bits(void **state)
 	ptab_destroy(&t);
 }
 
+/* SDM v3 29.3.2: rights in bits 2:0, the memory type in the leaf, accessed and dirty in 8 and 9. */
+static void test_ept_bits(void **state)
+{
+	static const struct {
+		uint8_t rights, type;
+		uint64_t low;
+	} rows[] = {
+		{PTAB_READ, MEMORY_TYPE_UC, 0x101},
+		{PTAB_RW, MEMORY_TYPE_UC_MINUS, 0x303},
+		{PTAB_RWX, MEMORY_TYPE_WB, 0x337},
+		{PTAB_RW, MEMORY_TYPE_WC, 0x30b},
+		{PTAB_READ | PTAB_EXECUTE, MEMORY_TYPE_WT, 0x125},
+	};
+	struct ptab t;
+	unsigned int level;
+	uint64_t *root;
+
+	(void)state;
+	assert_int_equal(ptab_init(&t, &ptab_ept_format, &effects, &arena, 4, 3), STATUS_OK);
+	for (uint32_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct ptab_attributes a = {rows[i].rights, rows[i].type};
+		uint64_t at = i * PAGE_SIZE;
+
+		assert_int_equal(ptab_map(&t, at, 0x50000 + at, PAGE_SIZE, a), STATUS_OK);
+		assert_int_equal(*ptab_entry(&t, at, &level), (0x50000 + at) | rows[i].low);
+		assert_int_equal(level, 1);
+	}
+	root = arena_to_virt(t.root);
+	assert_int_equal(root[0] & 0xfff, 0x107);
+	assert_int_equal(ptab_map(&t, GIB(1), GIB(3), GIB(1),
+				  (struct ptab_attributes){PTAB_RWX, MEMORY_TYPE_WB}), STATUS_OK);
+	assert_int_equal(*ptab_entry(&t, GIB(1), &level), GIB(3) | 0x3b7);
+	assert_int_equal(level, 3);
+	ptab_destroy(&t);
+}
+
 static void test_refusals(void **state)
 {
 	struct ptab_attributes a = {PTAB_RW, MEMORY_TYPE_WB};
@@ -291,8 +334,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_random_host, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random_npt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_random_ept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_largest_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_npt_bits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ept_bits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_exhaustion, setup, teardown),
 	};
