@@ -5,8 +5,8 @@
 
 #include "blob/blob.h"
 #include "console/log.h"
-#include "cpu/cpu.h"
 #include "cpu/errata.h"
+#include "cpu/percpu.h"
 #include "cpu/tsc.h"
 #include "dev/dev.h"
 #include "lib/string.h"
@@ -156,7 +156,7 @@ static enum status build_memory(struct vm *vm, const struct vcpu_backend *backen
 	vm->guest.memory = memory;
 	reserve_init(&memory->reserve, phys_to_virt);
 	s = ptab_init(&memory->nested, backend->nested, &table_effects, memory, 4,
-		      cpu_features.page_1g ? 3 : 2);
+		      backend->largest_page());
 	if (s == STATUS_OK)
 		s = build_regions(vm, memory);
 	if (s == STATUS_OK)

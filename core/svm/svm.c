@@ -3,6 +3,7 @@
 #include "svm/svm.h"
 
 #include "console/log.h"
+#include "cpu/cpu.h"
 #include "cpu/extable.h"
 #include "cpu/percpu.h"
 #include "lib/string.h"
@@ -66,6 +67,12 @@ static enum status svm_probe(void)
 	return make_maps();
 }
 
+/* Nested tables have the pages of the host's (APM v2 15.25.5). */
+static uint32_t svm_largest_page(void)
+{
+	return cpu_features.page_1g ? 3 : 2;
+}
+
 /* A CPU's generations are told from another's by the index in their low bits. */
 #define GENERATION_STEP BIT(16)
 
@@ -103,6 +110,7 @@ const struct vcpu_backend svm_backend = {
 	.guest_size = sizeof(struct svm_guest),
 	.nested = &ptab_npt_format,
 	.probe = svm_probe,
+	.largest_page = svm_largest_page,
 	.cpu_start = svm_cpu_start,
 	.guest_create = svm_guest_create,
 	.vcpu_create = svm_vcpu_create,

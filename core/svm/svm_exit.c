@@ -8,7 +8,6 @@
  * is fetched by a walk and decoded (prefixes); and when it is another one by then (the guest
  * changed it), the guest is resumed where it is, and the exit repeats or not.
  */
-#include "cpu/idt.h"
 #include "svm/svm.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -118,8 +117,6 @@ static bool fill_exception(struct vcpu *vcpu, struct vmcb *v)
 {
 	uint8_t vector = (uint8_t)(v->exit_code - VMEXIT_EXCEPTION);
 
-	if (vector == VECTOR_MC)
-		panic("machine check while guest %s ran", vcpu->guest->name);
 	if (vector == VECTOR_DB && step_was_ours(vcpu, svm_of(vcpu)))
 		return false;
 	vcpu->exit.exception.vector = vector;

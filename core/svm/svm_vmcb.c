@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The control block: what is intercepted, and the guest's registers in it. */
-#include "blob/blob.h"
-#include "console/log.h"
 #include "cpu/kick.h"
 #include "lib/string.h"
 #include "mm/layout.h"
 #include "svm/svm.h"
-#include "vcpu/state.h"
+#include "vcpu/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 
@@ -58,12 +56,12 @@ enum status svm_set_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	return STATUS_OK;
 }
 
-static bool is_carried(uint32_t msr)
+static bool is_switched(uint32_t msr)
 {
 	for (uint32_t i = 0; i < ARRAY_SIZE(switched); i++)
 		if (switched[i].msr == msr)
 			return true;
-	return live_state_has_msr(msr);
+	return false;
 }
 
 /* Two bits an MSR, in three ranges of 8192; -1: not in the map, always intercepted. */
@@ -77,8 +75,9 @@ static int64_t msrpm_bit(uint32_t msr)
 	return -1;
 }
 
-static void allow_msr(struct svm_guest *g, uint32_t msr, bool read, bool write)
+static void allow_msr(void *arch, uint32_t msr, bool read, bool write)
 {
+	struct svm_guest *g = arch;
 	int64_t bit = msrpm_bit(msr);
 	uint8_t mask = (uint8_t)(read | write << 1);
 
@@ -86,39 +85,12 @@ static void allow_msr(struct svm_guest *g, uint32_t msr, bool read, bool write)
 		g->msrpm[bit / 8] &= (uint8_t) ~(mask << (bit & 7));
 }
 
-/* One row of the guest's table. An MSR that the machine does not have must not be passed: it would
- * not be the guest's. */
-static enum status allow_entry(struct guest *guest, const struct msr_entry *e)
-{
-	bool read = e->read == HV_MSR_PASS, write = e->write == HV_MSR_PASS;
-	char place[BLOB_PLACE_SIZE];
-
-	if (!read && !write)
-		return STATUS_OK;
-	for (uint32_t msr = e->first; msr - e->first <= e->last - e->first; msr++) {
-		if (write && !is_carried(msr)) {
-			log_guest(LOG_ERROR, guest->name,
-				  "MSR 0x%x cannot be passed: nothing keeps its value apart%s", msr,
-				  blob_place(machine_blob, e->record->position, place));
-			return STATUS_UNSUPPORTED;
-		}
-		allow_msr(guest->arch, msr, read, write);
-	}
-	return STATUS_OK;
-}
-
 enum status svm_guest_create(struct guest *guest)
 {
 	struct svm_guest *g = guest->arch;
 
 	memset(g->msrpm, 0xff, sizeof(g->msrpm));
-	for (uint32_t i = 0; i < guest->msr.count; i++) {
-		enum status s = allow_entry(guest, &guest->msr.entries[i]);
-
-		if (s != STATUS_OK)
-			return s;
-	}
-	return STATUS_OK;
+	return msr_allow_passed(guest, is_switched, allow_msr);
 }
 
 /* ---- set-up */
@@ -127,12 +99,12 @@ enum status svm_guest_create(struct guest *guest)
  * CR0 but for TS and MP is looked at when it is written: what is not allowed must not reach VMRUN,
  * which refuses it. Its cache bits are the guest's own: with nested paging they slow down nobody
  * else. CR4 is intercepted only when the machine would let the guest set a bit that its policy does
- * not. Exceptions: #MC is the machine's; #DB and #AC can repeat for ever without leaving the guest.
+ * not.
  */
 static void set_intercepts(const struct guest *guest, struct vmcb *v)
 {
 	v->intercept_cr = guest->host_cr4 & ~guest->cr4 ? CR_WRITE(4) : 0;
-	v->intercept_exception = 1u << VECTOR_MC | 1u << VECTOR_DB | 1u << VECTOR_AC;
+	v->intercept_exception = VCPU_EXCEPTIONS;
 	v->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_CR0 |
 			INTERCEPT_RDPMC | INTERCEPT_CPUID | INTERCEPT_RSM | INTERCEPT_INVD |
 			INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO | INTERCEPT_MSR |
@@ -269,14 +241,6 @@ const struct emul_segment *svm_segments(const struct vcpu *vcpu)
 	return &svm_of(vcpu)->vmcb.es;
 }
 
-/* From the layout of VMX access rights: bits 15:12 move down to 11:8. */
-static uint16_t attributes_of(const struct hv_segment *s)
-{
-	if (s->attributes & BIT(16))
-		return 0;
-	return (uint16_t)((s->attributes & 0xff) | (s->attributes >> 4 & 0xf00));
-}
-
 void svm_set_segment(struct vcpu *vcpu, enum hv_segment_id id, const struct hv_segment *segment)
 {
 	struct vmcb *v = &svm_of(vcpu)->vmcb;
@@ -287,7 +251,7 @@ void svm_set_segment(struct vcpu *vcpu, enum hv_segment_id id, const struct hv_s
 
 	*places[id] = (struct emul_segment){
 		.selector = (uint16_t)segment->selector,
-		.attributes = attributes_of(segment),
+		.attributes = segment_attributes(segment->attributes),
 		.limit = segment->limit,
 		.base = segment->base,
 	};

@@ -38,6 +38,18 @@ static inline uint8_t context_mode(uint32_t context)
 	return context & CONTEXT_CS_D ? 4 : 2;
 }
 
+/* The emulator's and AMD's layout of a segment's attributes, from that of VMX access rights, which records have: bits 15:12 move
+ * down to 11:8; an unusable one has none. */
+static inline uint16_t segment_attributes(uint32_t rights)
+{
+	if (rights & BIT(16))
+		return 0;
+	return (uint16_t)((rights & 0xff) | (rights >> 4 & 0xf00));
+}
+
+/* Exceptions that exit: #MC is the machine's; #DB and #AC can repeat for ever without leaving the guest. */
+#define VCPU_EXCEPTIONS (1u << VECTOR_MC | 1u << VECTOR_DB | 1u << VECTOR_AC)
+
 /* The control registers that decide how the guest's addresses are walked; a snapshot. */
 struct vcpu_paging {
 	uint64_t cr0, cr3, cr4, efer;
@@ -59,6 +71,8 @@ struct vcpu_backend {
 	/* Whether this machine has the extension and firmware lets it be used; logs why not. Once,
 	 * on the boot CPU. */
 	MUST_USE enum status (*probe)(void);
+	/* Level of the largest leaf that nested tables may have here: 1 to 3. */
+	uint32_t (*largest_page)(void);
 	/* Turns the extension on for the calling CPU; `index` is its number. */
 	MUST_USE enum status (*cpu_start)(uint32_t index);
 

@@ -31,6 +31,13 @@ void policy_connect_msrs(struct guest *guest);
  */
 MUST_USE enum status msr_add_own(struct guest *guest);
 
+/*
+ * Calls `allow` for each MSR that the guest's policy passes, with the backend's memory for the guest. STATUS_UNSUPPORTED, logged:
+ * the guest may write one whose value is neither `switched` by the backend with the guest nor part of the live state.
+ */
+typedef void msr_allow(void *arch, uint32_t msr, bool read, bool write);
+MUST_USE enum status msr_allow_passed(struct guest *guest, bool (*switched)(uint32_t msr), msr_allow *allow);
+
 /* What the machine's XSAVE looks like. */
 extern struct xsave_layout xsave_layout;
 void xsave_layout_read(struct xsave_layout *layout, cpuid_source *host);

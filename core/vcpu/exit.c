@@ -2,6 +2,7 @@
 /* From exits to handlers: the one table, what every handler shares, and the exits that need no file
  * of their own. */
 #include "console/log.h"
+#include "cpu/idt.h"
 #include "cpu/percpu.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -213,6 +214,8 @@ static enum verdict exit_counter(struct vcpu *vcpu)
  * for ever without an exit: it gets what it raised. */
 static enum verdict exit_exception(struct vcpu *vcpu)
 {
+	if (vcpu->exit.exception.vector == VECTOR_MC)
+		panic("machine check while guest %s ran", vcpu->guest->name);
 	if (VECTORS_WITH_ERROR_CODE & BIT(vcpu->exit.exception.vector))
 		vcpu_raise_error(vcpu, vcpu->exit.exception.vector, vcpu->exit.exception.error);
 	else

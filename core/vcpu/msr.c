@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MSRs that the core itself answers: EFER, and the TSC as a register. Ranges of the MSR bus
- * like the devices' own. */
+/* The MSRs that the core itself answers: EFER, and the TSC as a register (ranges of the MSR bus like the devices' own); and
+ * which the guest has directly. */
+#include "blob/blob.h"
+#include "console/log.h"
 #include "cpu/tsc.h"
 #include "vcpu/backend.h"
 #include "vcpu/cpuid.h"
+#include "vcpu/state.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 
@@ -97,4 +100,34 @@ MUST_USE enum status msr_add_own(struct guest *guest)
 			return s;
 	}
 	return STATUS_OK;
+}
+
+/* One row of the guest's table. An MSR that nothing keeps apart must not be written directly: it would not be the guest's. */
+static enum status allow_entry(struct guest *guest, const struct msr_entry *e,
+			       bool (*switched)(uint32_t msr), msr_allow *allow)
+{
+	bool read = e->read == HV_MSR_PASS, write = e->write == HV_MSR_PASS;
+	char place[BLOB_PLACE_SIZE];
+
+	if (!read && !write)
+		return STATUS_OK;
+	for (uint32_t msr = e->first; msr - e->first <= e->last - e->first; msr++) {
+		if (write && !switched(msr) && !live_state_has_msr(msr)) {
+			log_guest(LOG_ERROR, guest->name,
+				  "MSR 0x%x cannot be passed: nothing keeps its value apart%s", msr,
+				  blob_place(machine_blob, e->record->position, place));
+			return STATUS_UNSUPPORTED;
+		}
+		allow(guest->arch, msr, read, write);
+	}
+	return STATUS_OK;
+}
+
+MUST_USE enum status msr_allow_passed(struct guest *guest, bool (*switched)(uint32_t msr), msr_allow *allow)
+{
+	enum status s = STATUS_OK;
+
+	for (uint32_t i = 0; i < guest->msr.count && s == STATUS_OK; i++)
+		s = allow_entry(guest, &guest->msr.entries[i], switched, allow);
+	return s;
 }

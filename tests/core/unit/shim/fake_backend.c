@@ -2,10 +2,12 @@
 /* See fake_backend.h. */
 #include "fake_backend.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "blob/blob.h"
 #include "cpu/extable.h"
+#include "cpu/idt.h"
 #include "cpu/percpu.h"
 #include "cpu/tsc.h"
 #include "guest_ram.h"
@@ -313,6 +315,12 @@ void vcpu_request(struct vcpu *vcpu, uint32_t bits)
 	fake_kicks++;
 }
 
+void panic(const char *fmt, ...)
+{
+	(void)fmt;
+	abort();
+}
+
 void cpu_take_interrupts(void)
 {
 	fake_interrupts_taken++;
@@ -327,6 +335,11 @@ bool xsetbv_safe(uint32_t index, uint64_t value)
 void live_state_reset(struct vcpu *vcpu)
 {
 	(void)vcpu;
+}
+
+bool live_state_has_msr(uint32_t msr)
+{
+	return msr == MSR_TSC_AUX;
 }
 
 void live_state_init(struct vcpu *vcpu)
