@@ -37,6 +37,7 @@ core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
 	msr.o policy.o request.o state.o vector.o vcpu.o
 core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
+core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o
 core_vm       := irq.o vm.o
 core_sched    := sched.o
 core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
@@ -44,9 +45,9 @@ core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
 core_pci      := ecam.o config_space.o bar.o msi.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
-core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vm sched dev pv pci boot
+core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vmx vm sched dev pv pci boot
 # A backend is one object that shows its table of functions and nothing else.
-core_backends := svm
+core_backends := svm vmx
 core_objects := $(foreach f,$(filter-out $(core_backends),$(core_folders)),$(addprefix $(B)/core/$(f)/,$(core_$(f)))) \
 	$(patsubst %,$(B)/core/%.o,$(core_backends))
 
@@ -94,9 +95,12 @@ $(B)/core/%.o: core/%.S
 	$(say)$(CC) $(core_cflags) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
 # These are what the compiler makes of loops: they must not become calls of themselves.
 $(B)/core/lib/string.o: core_cflags += -fno-builtin -fno-tree-loop-distribute-patterns
-$(B)/core/svm.o: $(addprefix $(B)/core/svm/,$(core_svm))
-	$(say)$(LD) -r -o $@ $^
-	@objcopy --keep-global-symbol=svm_backend $@
+define backend_rule
+$(B)/core/$(1).o: $(addprefix $(B)/core/$(1)/,$(core_$(1)))
+	$$(say)$(LD) -r -o $$@ $$^
+	@objcopy --keep-global-symbol=$(1)_backend $$@
+endef
+$(foreach b,$(core_backends),$(eval $(call backend_rule,$(b))))
 # An archive, so that only what boot reaches is in the image.
 $(B)/core/core.a: $(core_objects)
 	@rm -f $@

@@ -296,10 +296,15 @@ static void report_misfit(const char *line)
 	log_error("%s", line);
 }
 
+static enum hv_vendor host_vendor(void)
+{
+	return cpu_features.amd ? HV_VENDOR_AMD : HV_VENDOR_INTEL;
+}
+
 static enum status check_platform(void)
 {
 	const struct platform_facts facts = {
-		.vendor = cpu_features.amd ? HV_VENDOR_AMD : HV_VENDOR_INTEL,
+		.vendor = host_vendor(),
 		.cpus = smp_online(),
 		.physical_bits = cpu_features.physical_bits,
 		.free_memory = frames_free_bytes(&machine_frames),
@@ -310,11 +315,15 @@ static enum status check_platform(void)
 }
 
 /* The only place that knows which vendors there are. */
-extern const struct vcpu_backend svm_backend;
-static const struct vcpu_backend *const backend = &svm_backend;
+extern const struct vcpu_backend svm_backend, vmx_backend;
+static const struct vcpu_backend *const backends[] = {&svm_backend, &vmx_backend};
+static const struct vcpu_backend *backend;
 
 static enum status choose_backend(void)
 {
+	for (unsigned int i = 0; i < ARRAY_SIZE(backends); i++)
+		if (backends[i]->vendor == host_vendor())
+			backend = backends[i];
 	return backend->probe();
 }
 

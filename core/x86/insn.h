@@ -196,6 +196,11 @@ static inline void lidt(const struct table_register *r)
 	__asm__ volatile("lidt %0" : : "m"(*r) : "memory");
 }
 
+static inline void sidt(struct table_register *r)
+{
+	__asm__ volatile("sidt %0" : "=m"(*r));
+}
+
 static inline void ltr(uint16_t selector)
 {
 	__asm__ volatile("ltr %0" : : "r"(selector) : "memory");
@@ -268,6 +273,12 @@ static inline uint64_t read_rsp(void)
 
 	__asm__ volatile("mov %%rsp, %0" : "=r"(v));
 	return v;
+}
+
+/* The NMI handler, for an NMI that has been taken by an exit already: its IRET ends the blocking. */
+static inline void call_nmi_handler(void)
+{
+	__asm__ volatile("int $2" : : : "memory");
 }
 
 static inline void breakpoint(void)
