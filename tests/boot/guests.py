@@ -20,14 +20,17 @@ import machine
 import matrix
 
 QEMUS = ["qemu-7", "qemu-10"]
-ALL = QEMUS + ["bochs"]
+# What a row calls Bochs with a processor of its own: `bochs` is AMD-V, the others are VT-x.
+BOCHS = {"bochs": "ryzen", "bochs-icelake": "corei7_icelake_u", "bochs-sapphire": "sapphire_rapids"}
+ALL = QEMUS + ["bochs", "bochs-icelake"]
+CPUS = ALL + ["bochs-sapphire"]  # guests that look at the processor
 
 # guest -> the values it is run with. Emulators: Bochs is the strict one, so it has what is about instructions and MSRs.
 GUESTS = {
-    "boot": dict(emulator=ALL, cpus=[1, 2, 4], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
-    "cpuid": dict(emulator=ALL, cpus=[1, 4], apic=["x2apic"], pv=["kvm", "none"]),
-    "exceptions": dict(emulator=ALL, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
-    "flags": dict(emulator=["qemu-10", "bochs"], cpus=[1], apic=["x2apic"], pv=["kvm"]),  # QEMU 7.2 fails it on the bare machine
+    "boot": dict(emulator=CPUS, cpus=[1, 2, 4], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
+    "cpuid": dict(emulator=CPUS, cpus=[1, 4], apic=["x2apic"], pv=["kvm", "none"]),
+    "exceptions": dict(emulator=CPUS, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
+    "flags": dict(emulator=["qemu-10", *BOCHS], cpus=[1], apic=["x2apic"], pv=["kvm"]),  # QEMU 7.2 fails it on the bare machine
     "halt": dict(emulator=ALL, cpus=[1, 2], apic=["x2apic", "xapic"], pv=["kvm"]),
     "hpet": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["none"]),
     "ioapic": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["kvm", "none"]),
@@ -35,14 +38,14 @@ GUESTS = {
     "lapic": dict(emulator=ALL, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
     "mmio": dict(emulator=ALL, cpus=[1], apic=["xapic"], pv=["kvm"]),
     "modes": dict(emulator=ALL, cpus=[1], apic=["xapic"], pv=["kvm"]),
-    "msr": dict(emulator=ALL, cpus=[1], apic=["x2apic"], pv=["kvm", "none"]),
+    "msr": dict(emulator=CPUS, cpus=[1], apic=["x2apic"], pv=["kvm", "none"]),
     "pci": dict(emulator=QEMUS, cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "pic": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["none"]),
     "power": dict(emulator=QEMUS, cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "rtc": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["kvm"]),
     "smp": dict(emulator=ALL, cpus=[2, 4], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
     "uart": dict(emulator=ALL, cpus=[1], apic=["x2apic"], pv=["kvm"]),
-    "xsave": dict(emulator=ALL, cpus=[1, 2], apic=["x2apic"], pv=["kvm"]),
+    "xsave": dict(emulator=CPUS, cpus=[1, 2], apic=["x2apic"], pv=["kvm"]),
 }
 # These compare times with times: on one CPU instructions are time, whatever else the computer does. (QEMU 10 ends with "Bad icount
 # read" there.)
@@ -99,10 +102,11 @@ def run(guest, row, bare):
         image, arguments, protocol = kernel(guest), "bare " + words(row), "multiboot"
     else:
         machine.hvcc_build(write_system(directory, [document(guest, row)]), image)
-    if row["emulator"] == "bochs":
+    if row["emulator"] in BOCHS:
         iso = os.path.join(directory, "image.iso")
         machine.grub_iso(iso, image, protocol, arguments)
-        return machine.run_bochs(iso, os.path.join(directory, "console.log"), cpus=row["cpus"], limit=LIMIT), None
+        return machine.run_bochs(iso, os.path.join(directory, "console.log"), cpus=row["cpus"], cpu=BOCHS[row["emulator"]],
+                                 limit=LIMIT), None
     vm = start(row["emulator"], image, row["cpus"], directory, arguments or None, icount=guest in COUNTED and row["emulator"] == "qemu-7")
     status = vm.finish()
     return vm.text, status
