@@ -319,7 +319,7 @@ check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/p
 check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py tests/compiler/generated.py
 
 jobs := $(shell nproc)
-.PHONY: run check check-now check-full check-full-now boots bench style install manuals deb
+.PHONY: run check check-now check-full check-full-now boots bench coverage coverage-now style install manuals deb
 $(B)/setup-%: tests/emulators/setup.sh
 	@mkdir -p $(@D)
 	tests/emulators/setup.sh $*
@@ -350,6 +350,19 @@ bench: $(B)/setup-bench
 .PHONY: generated
 generated: all
 	HVCC=$(CURDIR)/$(B)/hvcc tests/compiler/generated.py --write
+
+# Which lines of compiler/ its tests reach: a copy of the tree, built with counters in place of sanitizers. What passes is for
+# `make check` to say: a few tests look at how hvcc is linked, or take its memory away.
+coverage_tests = $(filter tests/compiler/%,$(check_scripts) $(check_always)) $(addprefix $(B)/unit/,$(units_compiler))
+coverage: $(B)/setup-coverage
+	rm -rf $(B)/coverage
+	mkdir -p $(B)/coverage
+	git ls-files -z | cpio -0 -pdm --quiet $(B)/coverage
+	$(MAKE) -C $(B)/coverage -j$(jobs) sanitize='--coverage -fprofile-update=atomic' coverage-now
+coverage-now: all $(B)/asan/hvcc $(addprefix $(B)/unit/,$(units_compiler))
+	cp $(B)/asan/hvcc $(B)/hvcc
+	-tests/run.sh -j 2 $(coverage_tests)
+	gcovr --root . --filter compiler/ --exclude compiler/validate/schema_compile.c --gcov-ignore-parse-errors --sort-uncovered --print-summary $(B)
 
 style:
 	tests/run.sh tests/style/style.py

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what a target needs and this Debian lacks: tests/emulators/setup.sh build|run|check|bench
+# Installs what a target needs and this Debian lacks: tests/emulators/setup.sh build|run|check|bench|coverage
 # Says what it installs before it does. As root, or with sudo. Nothing is upgraded and nothing is removed.
 # shellcheck disable=SC2034 # used by name
 set -eu
@@ -8,11 +8,12 @@ build="gcc libc6-dev make binutils flex bison libyaml-dev libjansson-dev liblz4-
 run="$build qemu-system-x86 cpio gzip python3"
 check="$run libcmocka-dev libzydis-dev libunicorn-dev clang llvm libclang-rt-14-dev acpica-tools xorriso mtools grub-common
 	grub-pc-bin valgrind zstd lz4 xz-utils git python3-yaml"
-bench="$run valgrind cloc"
+bench="$run valgrind cloc python3-jsonschema libxml2-utils device-tree-compiler"
+coverage="$check gcovr"
 
 case ${1:-} in
-build | run | check | bench) wanted=${!1} ;;
-*) echo "usage: $0 build|run|check|bench" >&2; exit 2 ;;
+build | run | check | bench | coverage) wanted=${!1} ;;
+*) echo "usage: $0 build|run|check|bench|coverage" >&2; exit 2 ;;
 esac
 
 missing=
