@@ -40,10 +40,10 @@ struct node {
 
 /* More levels, or more nodes once aliases are expanded, are refused. */
 #define YAML_DEPTH   64
-#define YAML_NODES   1000000
+#define YAML_NODES   4000000
 #define YAML_ALIASED 20000
 /* A larger file is refused, bytes. */
-#define YAML_SIZE ((size_t)16 << 20)
+#define YAML_SIZE ((size_t)32 << 20)
 
 /*
  * Reads file (an index in sources). Returns the tree of its one document, or NULL after errors

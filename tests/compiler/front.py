@@ -273,7 +273,7 @@ def each_diagnostic_has_its_input():
 @test
 def many_nodes():
     with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
-        file.write(b"schema: hvcc/guest/v1\nname: [" + b"a," * 1000001 + b"]\n")
+        file.write(b"schema: hvcc/guest/v1\nname: [" + b"a," * 4000001 + b"]\n")
         file.flush()
         run = hvcc("--format", "gcc", "check", file.name)
         equal(run.returncode, 1)
