@@ -81,8 +81,9 @@ static uint64_t reserved_bits(const struct walk *w, unsigned int level, bool lea
 
 	if (w->mode->entry_size == 4) /* a 4 MiB leaf has address bits 39:32 in 20:13 */
 		return leaf && level == 2 ? BIT(21) : 0;
+	/* QEMU marks a PAE directory pointer as accessed, which is a reserved bit there. */
 	if (w->mode->levels == 3)
-		reserved |= level == 3 ? BITS(63, 52) | BITS(8, 5) | BITS(2, 1) : BITS(62, 52);
+		reserved |= level == 3 ? BITS(63, 52) | BITS(8, 6) | BITS(2, 1) : BITS(62, 52);
 	if (!(w->paging->efer & EFER_NXE))
 		reserved |= PTE_NX;
 	if (leaf && level > 1)

@@ -107,6 +107,8 @@ static void test_pae(void **state)
 	*entry(0x4000, 0x1fe) = 0x8000 | ALL;
 	good(0xbfffe123, GUEST_WRITE, 0x8123);
 	assert_int_equal(*entry(0x6020, 2), 0x3000 | PTE_PRESENT); /* no accessed bit there */
+	*entry(0x6020, 2) |= PTE_ACCESSED;                         /* QEMU's doing */
+	good(0xbfffe123, GUEST_WRITE, 0x8123);
 	*entry(0x6020, 2) |= PTE_WRITE;                            /* reserved */
 	bad(0xbfffe123, GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_RESERVED);
 }
