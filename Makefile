@@ -64,7 +64,7 @@ compiler_model    := effective.o from_tree.o guest.o model.o part.o parts.o plat
 compiler_check    := boot.o cpu.o irq.o memory.o names.o platform.o policy.o run.o
 compiler_check    += unsupported.o
 compiler_kernel   := bzimage.o elf.o lint.o multiboot.o unpack.o
-compiler_lower    := cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
+compiler_lower    := bios.o cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o

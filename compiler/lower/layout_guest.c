@@ -4,9 +4,9 @@
  * the file as they stand. One region of RAM holds everything below the hole, so that it gets large
  * pages: what a PC has between 640 KiB and 1 MiB is RAM here that the memory map does not offer.
  *
- *	0x00000	   real-mode vectors
+ *	0x00000	   real-mode vectors, BIOS data area (bios.c)
  *	0x01000	   boot structures (place.c)
- *	0x9fc00	   end of usable low memory
+ *	0x9fc00	   end of usable low memory, extended BIOS data area
  *	0xf0000	   RSDP, where those search who were not told
  *	1 MiB	   kernels and initrds
  *	low_top    minus FACS (E820_NVS), minus ACPI tables (E820_ACPI)
@@ -21,7 +21,6 @@
 
 #define GIB	   (1ull << 30)
 #define HOLE_BASE  0xc0000000ull
-#define LOW_USABLE 0x9fc00ull
 #define BIOS_AREA  0xf0000ull
 #define ONE_MIB	   0x100000ull
 

@@ -13,6 +13,9 @@
 
 enum { PAGE = 4096 };
 
+/* RAM from 0 up to here is for the guest to use; then comes the extended BIOS data area. */
+#define LOW_USABLE 0x9fc00ull
+
 /* What is loaded, for messages and for the record. */
 struct item {
 	const char *name;

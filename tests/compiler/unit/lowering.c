@@ -272,6 +272,31 @@ static void linux_gets_boot_params(void **state)
 	finish(job);
 }
 
+/* What a kernel of a PC reads of a BIOS: vectors that end somewhere, where low memory ends, ports. */
+static void low_memory_is_a_pcs(void **state)
+{
+	static const uint8_t handler[] = { 0x55, 0x89, 0xe5, 0x80, 0x4e, 6, 1, 0x5d, 0xcf };
+	struct job *job = start(HEAD BOOT "memory: { size: 64MiB }\n"
+				"devices: { serial: [ { id: a, io: 0x2f8, irq: 3 }, "
+				"{ id: b, io: 0x3e8, irq: 5 } ] }\n");
+	const struct lowered *guest;
+
+	(void)state;
+	put_multiboot(job, 0x100000);
+	guest = lower(job);
+	assert_true(job->good);
+	for (uint32_t vector = 0; vector < 256; vector++)
+		assert_memory_equal(loaded(job, guest, u32(loaded(job, guest, 4 * vector))), handler,
+				    sizeof(handler));
+	assert_int_equal(u32(loaded(job, guest, 0x400)), 0x2f8 << 16);
+	assert_int_equal(u32(loaded(job, guest, 0x404)), 0x3e8);
+	assert_int_equal(u32(loaded(job, guest, 0x40e)), (2 << 9 | 2) << 16 | 0x9fc0);
+	assert_int_equal(u32(loaded(job, guest, 0x413)), 639);
+	assert_int_equal(*loaded(job, guest, 0x9fc00), 1);
+	assert_int_equal(guest->e820.items[0].size, 0x9fc00);
+	finish(job);
+}
+
 /* Allowed, and said: an initrd that is none, and what unpacking gives up. */
 static void doubts_are_said(void **state)
 {
@@ -696,6 +721,7 @@ int main(void)
 		cmocka_unit_test(memory_maps_add_up),
 		cmocka_unit_test(memory_that_does_not_fit_is_refused),
 		cmocka_unit_test(linux_gets_boot_params),
+		cmocka_unit_test(low_memory_is_a_pcs),
 		cmocka_unit_test(doubts_are_said),
 		cmocka_unit_test(linux_moves_where_it_may),
 		cmocka_unit_test(what_does_not_fit_is_refused),
