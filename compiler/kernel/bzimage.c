@@ -5,7 +5,7 @@
  *     +-------------+ 512
  *     | setup code  |   setup_sects * 512 bytes: real mode, not used here
  *     +-------------+ code_offset
- *     | code        |   syssize * 16 bytes: loaded; 64-bit entry at 0x200;
+ *     | code        |   syssize * 16 bytes: loaded; 32-bit entry at 0, 64-bit at 0x200;
  *     |  [payload]  |   vmlinux, compressed, and its size
  *     +-------------+
  */
@@ -93,8 +93,7 @@ const char *bzimage_read(struct bytes image, struct bzimage *kernel)
 	if (!(bytes_u8(image, SETUP_LOADFLAGS) & SETUP_LOADED_HIGH))
 		return "is a zImage, which loads below 1 MiB; a bzImage is needed";
 	kernel->xloadflags = bytes_u16(image, SETUP_XLOADFLAGS);
-	if (!(kernel->xloadflags & SETUP_KERNEL_64))
-		return "has no 64-bit entry: it is a 32-bit kernel";
+	kernel->is64 = kernel->xloadflags & SETUP_KERNEL_64;
 	kernel->header = bytes_part(image, SETUP_SECTS, header_end - SETUP_SECTS);
 	why = read_code(image, kernel);
 	if (why)

@@ -51,6 +51,7 @@ enum {
 struct bzimage {
 	uint16_t protocol; /* 0x020f is 2.15 */
 	uint16_t xloadflags;
+	bool is64; /* an entry at SETUP_ENTRY_64; else the 32-bit one at 0 alone */
 	bool relocatable;
 	uint8_t min_alignment; /* power of two */
 	uint32_t alignment;    /* where it may be loaded, when relocatable */

@@ -87,14 +87,24 @@ static uint64_t page_tables(struct lower_context *context, struct lowered *guest
 	return root;
 }
 
-/* Linux's 64-bit protocol names the selectors: __BOOT_CS is 0x10, __BOOT_DS 0x18. */
-static uint64_t descriptor_table(struct lower_context *context, struct lowered *guest,
-				 struct item item)
+/* Linux's protocols name the selectors: __BOOT_CS is 0x10, __BOOT_DS 0x18. */
+static bool descriptor_table(struct lower_context *context, struct lowered *guest, bool is64)
 {
-	static const uint64_t descriptors[] = { 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
+	static const uint64_t tables[2][4] = {
+		{ 0, 0, 0x00cf9b000000ffff, 0x00cf93000000ffff },
+		{ 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff },
+	};
+	struct item item = { "GDT", guest->model->boot.where.at };
 
-	guest->start.gdtr_limit = sizeof(descriptors) - 1;
-	return load_low(context, guest, item, descriptors, sizeof(descriptors), 16);
+	guest->start.gdtr_limit = sizeof(tables[is64]) - 1;
+	guest->start.gdtr_base = load_low(context, guest, item, tables[is64], sizeof(tables[is64]), 16);
+	return guest->start.gdtr_base != NO_PLACE;
+}
+
+bool start_linux_32(struct lower_context *context, struct lowered *guest, uint32_t entry)
+{
+	start_protected(guest, entry);
+	return descriptor_table(context, guest, false);
 }
 
 bool start_long(struct lower_context *context, struct lowered *guest, uint64_t entry)
@@ -103,8 +113,7 @@ bool start_long(struct lower_context *context, struct lowered *guest, uint64_t e
 	struct position at = guest->model->boot.where.at;
 
 	start->cr3 = page_tables(context, guest, (struct item){ "page tables", at });
-	start->gdtr_base = descriptor_table(context, guest, (struct item){ "GDT", at });
-	if (start->cr3 == NO_PLACE || start->gdtr_base == NO_PLACE)
+	if (start->cr3 == NO_PLACE || !descriptor_table(context, guest, true))
 		return false;
 	set_segments(start, segment(0x10, CODE64, UINT32_MAX), segment(0x18, DATA32, UINT32_MAX));
 	start->rip = entry;

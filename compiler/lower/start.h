@@ -54,6 +54,7 @@ uint64_t start_load_cmdline(struct lower_context *context, struct lowered *guest
 /* Entry states (registers.c): everything but the general registers a protocol sets itself. */
 bool start_long(struct lower_context *context, struct lowered *guest, uint64_t entry);
 void start_protected(struct lowered *guest, uint32_t entry);
+bool start_linux_32(struct lower_context *context, struct lowered *guest, uint32_t entry);
 void start_real(struct lowered *guest, uint32_t entry);
 
 /* The protocols; false after a report. */

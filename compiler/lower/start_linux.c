@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The 64-bit entry of Linux (Documentation/arch/x86/boot.rst, "64-bit Boot Protocol"): a bzImage,
- * which unpacks itself, or a vmlinux, which is there already. Both want boot_params in RSI, an
- * identity map that covers themselves, boot_params and the command line, and flat segments.
+ * Linux (Documentation/arch/x86/boot.rst): a bzImage, which unpacks itself, or a vmlinux, which is
+ * there already. Both want boot_params in RSI and flat segments; a 64-bit kernel is entered in long
+ * mode ("64-bit Boot Protocol") with an identity map that covers itself, boot_params and the command
+ * line, a 32-bit one at its start without paging ("32-bit Boot Protocol").
  */
 #include <string.h>
 
@@ -30,7 +31,7 @@ static void invent_header(struct buffer *zero_page, const struct elf_image *elf)
 	buffer_patch_u8(zero_page, SETUP_LOADFLAGS, SETUP_LOADED_HIGH);
 	buffer_patch_u32(zero_page, SETUP_INITRD_ADDR_MAX, INT32_MAX);
 	buffer_patch_u32(zero_page, SETUP_KERNEL_ALIGNMENT, 0x200000);
-	buffer_patch_u16(zero_page, SETUP_XLOADFLAGS, SETUP_KERNEL_64);
+	buffer_patch_u16(zero_page, SETUP_XLOADFLAGS, elf->is64 ? SETUP_KERNEL_64 : 0);
 	buffer_patch_u32(zero_page, SETUP_CMDLINE_SIZE, 2047);
 	buffer_patch_u64(zero_page, SETUP_PREF_ADDRESS, elf->low);
 	buffer_patch_u32(zero_page, SETUP_INIT_SIZE, (uint32_t)(elf->high - elf->low));
@@ -90,7 +91,7 @@ static bool load_bzimage(struct lower_context *context, struct lowered *guest,
 			  (unsigned long long)kernel->pref_address >> 20);
 		return false;
 	}
-	*entry = gpa + SETUP_ENTRY_64;
+	*entry = gpa + (image->bzimage.is64 ? SETUP_ENTRY_64 : 0);
 	if (!load_payload(context, guest, image->item, gpa,
 			  payload_of(context, image->item, kernel->code), 0, kernel->code.size,
 			  kernel->code.size))
@@ -105,10 +106,6 @@ static bool load_vmlinux(struct lower_context *context, struct lowered *guest,
 {
 	struct bytes file = image->vmlinux.size ? image->vmlinux : image->file;
 
-	if (!image->elf.is64) {
-		start_refuse(context, image, "has no 64-bit entry: it is a 32-bit kernel");
-		return false;
-	}
 	/* Linux names its entry by its physical address; others may not. */
 	*entry = image->elf.entry;
 	if (*entry < image->elf.low || *entry >= image->elf.high)
@@ -171,6 +168,12 @@ static void lint(struct lower_context *context, const struct boot *boot)
 			    boot->initrd.value, why);
 }
 
+static bool enter(struct lower_context *context, struct lowered *guest, bool is64, uint64_t entry)
+{
+	return is64 ? start_long(context, guest, entry) :
+		      start_linux_32(context, guest, (uint32_t)entry);
+}
+
 bool start_linux(struct lower_context *context, struct lowered *guest, struct boot_image *image)
 {
 	bool vmlinux = image->vmlinux.size || image->is_elf;
@@ -186,7 +189,8 @@ bool start_linux(struct lower_context *context, struct lowered *guest, struct bo
 	good = vmlinux ? load_vmlinux(context, guest, image, &entry) :
 			 load_bzimage(context, guest, image, &entry);
 	good = good && fill_zero_page(context, guest, image, &zero_page) &&
-	       load_zero_page(context, guest, &zero_page) && start_long(context, guest, entry);
+	       load_zero_page(context, guest, &zero_page) &&
+	       enter(context, guest, vmlinux ? image->elf.is64 : image->bzimage.is64, entry);
 	buffer_free(&zero_page);
 	return good;
 }

@@ -103,7 +103,6 @@ static void bzimage_faults_are_named(void **state)
 		{ SETUP_VERSION, 2, 0x20b, "older than 2.12" },
 		{ SETUP_JUMP, 2, 0x10eb, "truncated inside its setup header" },
 		{ SETUP_LOADFLAGS, 1, 0, "is a zImage" },
-		{ SETUP_XLOADFLAGS, 2, 0, "no 64-bit entry" },
 		{ SETUP_SYSSIZE, 4, 0, "without code" },
 		{ SETUP_SYSSIZE, 4, CODE / 16 + 1, "truncated" },
 		{ SETUP_SYSSIZE, 4, UINT32_MAX, "truncated" },

@@ -272,6 +272,30 @@ static void linux_gets_boot_params(void **state)
 	finish(job);
 }
 
+/* A kernel without a 64-bit entry starts at its first byte, in protected mode without paging. */
+static void old_linux_is_entered_in_32_bit(void **state)
+{
+	struct job *job = start(HEAD BOOT "memory: { size: 64MiB }\n");
+	const struct lowered *guest;
+	struct bytes *kernel;
+
+	(void)state;
+	put_bzimage(job, 0x1000000, 0x800000, true);
+	kernel = &job->context.files.items[0].data;
+	((uint8_t *)kernel->data)[SETUP_XLOADFLAGS] = 0;
+	guest = lower(job);
+	assert_true(job->good);
+	assert_int_equal(guest->start.rip, 0x1000000);
+	assert_int_equal(guest->start.cr0, 0x11);
+	assert_int_equal(guest->start.efer, 0);
+	assert_int_equal(guest->start.segments[HV_CS].selector, 0x10);
+	assert_int_equal(guest->start.segments[HV_CS].attributes, 0xc09b);
+	assert_int_equal(guest->start.segments[HV_DS].selector, 0x18);
+	assert_int_equal(u32(loaded(job, guest, guest->start.gdtr_base + 0x14)), 0x00cf9b00);
+	assert_int_equal(u32(loaded(job, guest, guest->start.gpr[6]) + SETUP_MAGIC), SETUP_MAGIC_VALUE);
+	finish(job);
+}
+
 /* What a kernel of a PC reads of a BIOS: vectors that end somewhere, where low memory ends, ports. */
 static void low_memory_is_a_pcs(void **state)
 {
@@ -721,6 +745,7 @@ int main(void)
 		cmocka_unit_test(memory_maps_add_up),
 		cmocka_unit_test(memory_that_does_not_fit_is_refused),
 		cmocka_unit_test(linux_gets_boot_params),
+		cmocka_unit_test(old_linux_is_entered_in_32_bit),
 		cmocka_unit_test(low_memory_is_a_pcs),
 		cmocka_unit_test(doubts_are_said),
 		cmocka_unit_test(linux_moves_where_it_may),
