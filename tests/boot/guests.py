@@ -20,8 +20,6 @@ import machine
 import matrix
 
 QEMUS = ["qemu-7", "qemu-10"]
-# What a row calls Bochs with a processor of its own: `bochs` is AMD-V, the others are VT-x.
-BOCHS = {"bochs": "ryzen", "bochs-icelake": "corei7_icelake_u", "bochs-sapphire": "sapphire_rapids"}
 ALL = QEMUS + ["bochs", "bochs-icelake"]
 CPUS = ALL + ["bochs-sapphire"]  # guests that look at the processor
 
@@ -30,7 +28,7 @@ GUESTS = {
     "boot": dict(emulator=CPUS, cpus=[1, 2, 4], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
     "cpuid": dict(emulator=CPUS, cpus=[1, 4], apic=["x2apic"], pv=["kvm", "none"]),
     "exceptions": dict(emulator=CPUS, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
-    "flags": dict(emulator=["qemu-10", *BOCHS], cpus=[1], apic=["x2apic"], pv=["kvm"]),  # QEMU 7.2 fails it on the bare machine
+    "flags": dict(emulator=["qemu-10", "bochs", "bochs-icelake"], cpus=[1], apic=["x2apic"], pv=["kvm"]),  # QEMU 7.2 fails it on the bare machine
     "halt": dict(emulator=ALL, cpus=[1, 2], apic=["x2apic", "xapic"], pv=["kvm"]),
     "hpet": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["none"]),
     "ioapic": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["kvm", "none"]),
@@ -102,10 +100,10 @@ def run(guest, row, bare):
         image, arguments, protocol = kernel(guest), "bare " + words(row), "multiboot"
     else:
         machine.hvcc_build(write_system(directory, [document(guest, row)]), image)
-    if row["emulator"] in BOCHS:
+    if row["emulator"] in machine.BOCHS:
         iso = os.path.join(directory, "image.iso")
         machine.grub_iso(iso, image, protocol, arguments)
-        return machine.run_bochs(iso, os.path.join(directory, "console.log"), cpus=row["cpus"], cpu=BOCHS[row["emulator"]],
+        return machine.run_bochs(iso, os.path.join(directory, "console.log"), cpus=row["cpus"], cpu=machine.BOCHS[row["emulator"]],
                                  limit=LIMIT), None
     vm = start(row["emulator"], image, row["cpus"], directory, arguments or None, icount=guest in COUNTED and row["emulator"] == "qemu-7")
     status = vm.finish()

@@ -25,6 +25,9 @@ EMULATORS = {
     "bochs": os.path.join(FETCH, "bochs-3", "bochs"),
 }
 
+# What a row calls Bochs with a processor of its own: `bochs` is AMD-V, the others are VT-x.
+BOCHS = {"bochs": "ryzen", "bochs-icelake": "corei7_icelake_u", "bochs-sapphire": "sapphire_rapids"}
+
 
 class Failure(Exception):
     """A machine did not do what was expected of it; the text says what."""

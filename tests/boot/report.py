@@ -9,6 +9,7 @@ EXPECTED = [
     (r"^ (#\d+ ?)+$", "the list of the processors it starts, which continues a line"),
     (r"^tsc: Unable to calibrate against PIT$", "the emulator is slow: Linux then takes the PM timer or the HPET"),
     (r"^(hrtimer: interrupt took|hpet: Lost) ", "the emulator's processors share fewer of the host, and stand still at times"),
+    (r"^((MDS|MMIO Stale Data) CPU bug present and|VMSCAPE:) SMT on", "the file asks for threads, on a processor with those bugs"),
     (r"^amd_pstate: the _CPC object is not present", "a guest has no frequencies to set"),
     (r"^microcode: AMD CPU family 0x[0-9a-f]+ not supported", "the emulator's AMD processor has a family that AMD's never had"),
 ]
