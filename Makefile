@@ -55,18 +55,18 @@ core_objects := $(foreach f,$(filter-out $(core_backends),$(core_folders)),$(add
 hvcc_cflags := -std=gnu11 -O2 -g $(warnings) $(reproducible) -D_GNU_SOURCE -Icompiler -I. -I$(B)/generated
 hvcc_libs   := -lyaml -ljansson -llz4 -lzstd -llzma -lz -lsodium
 
-compiler_base     := arena.o buffer.o json.o map.o output.o source.o units.o vector.o
+compiler_base     := arena.o buffer.o json.o map.o number_list.o output.o source.o units.o vector.o
 compiler_diag     := diag.o diag_gcc.o diag_github.o diag_json.o diag_junit.o diag_sarif.o diag_tap.o diag_text.o printers.o
 compiler_yaml     := text_map.o yaml_edit.o yaml_format.o yaml_read.o
 compiler_validate := formats.o pattern.o schema.o validate.o
 compiler_policy   := ast.o base.o evaluate.o explain.o feature.o resolve.o typecheck.o
 compiler_model    := effective.o from_tree.o guest.o model.o part.o parts.o platform.o system.o
-compiler_check    := boot.o cpu.o irq.o memory.o names.o platform.o policy.o run.o
+compiler_check    := boot.o cpu.o irq.o memory.o names.o numa.o platform.o policy.o run.o
 compiler_check    += unsupported.o
 compiler_kernel   := bzimage.o elf.o lint.o multiboot.o unpack.o
 compiler_lower    := bios.o cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
-compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o pptt.o spcr.o waet.o
+compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
 # Looking into images: from the bytes back.

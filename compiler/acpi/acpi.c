@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "acpi/table.h"
+#include "model/model.h"
 
 static bool has_pci(const struct lowered *guest)
 {
@@ -22,6 +23,11 @@ static bool has_pci(const struct lowered *guest)
 static bool has_hpet(const struct lowered *guest)
 {
 	return guest->chips.hpet;
+}
+
+static bool has_nodes(const struct lowered *guest)
+{
+	return guest->model->memory.numa.count;
 }
 
 static bool has_serial(const struct lowered *guest)
@@ -41,6 +47,8 @@ static const struct table_row rows[] = {
 	{ "APIC", true, NULL, build_madt },
 	{ "MCFG", true, has_pci, build_mcfg },
 	{ "HPET", true, has_hpet, build_hpet },
+	{ "SRAT", true, has_nodes, build_srat },
+	{ "SLIT", true, has_nodes, build_slit },
 	{ "PPTT", true, NULL, build_pptt },
 	{ "SPCR", true, has_serial, build_spcr },
 	{ "WAET", true, NULL, build_waet },

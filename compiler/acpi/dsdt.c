@@ -4,6 +4,7 @@
 
 #include "acpi/aml.h"
 #include "acpi/table.h"
+#include "model/model.h"
 
 /* One device with what nearly all have: a name, a PNP id, a number. Its resources follow. */
 static size_t begin_device(struct buffer *b, const char *name, const char *id, uint32_t uid)
@@ -32,19 +33,32 @@ static void sleep_states(struct buffer *b, const struct lowered *guest)
 	aml_end(b, package);
 }
 
-/* 8.4 "Declaring Processors": devices whose _UID is the one in the MADT. */
+/* C000 to CFFF, then D000 and on. */
+static void processor_name(char name[5], uint32_t cpu)
+{
+	snprintf(name, 5, "%c%03X", 'C' + cpu / 0x1000, cpu % 0x1000);
+}
+
+/*
+ * 8.4 "Declaring Processors": devices whose _UID is the one in the MADT. Where there are nodes each
+ * says its own (6.2.15 "_PXM (Proximity)"), as SRAT does.
+ */
 static void processors(struct buffer *b, const struct lowered *guest)
 {
 	for (uint32_t i = 0; i < guest->cpu->topology.count; i++) {
-		char name[8];
+		char name[5];
 		size_t device;
 
-		snprintf(name, sizeof(name), "C%03X", i & 0xfff);
+		processor_name(name, i);
 		device = aml_device(b, name);
 		aml_name(b, "_HID");
 		aml_string(b, "ACPI0007");
 		aml_name(b, "_UID");
 		aml_integer(b, i);
+		if (guest->model->memory.numa.count) {
+			aml_name(b, "_PXM");
+			aml_integer(b, guest->cpu->topology.cpus[i].proximity);
+		}
 		aml_end(b, device);
 	}
 }

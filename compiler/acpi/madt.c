@@ -11,20 +11,14 @@ enum madt_entry { /* 5.2.12, table 5.21 */
 	MADT_X2APIC_NMI = 10,
 };
 
-enum { ENABLED = 1, PCAT_COMPAT = 1, LINT1 = 1, MOST_XAPIC_ID = 254 };
+enum { ENABLED = 1, PCAT_COMPAT = 1, LINT1 = 1 };
 enum { CONFORMS = 0, ACTIVE_HIGH_LEVEL = 0x0d }; /* MPS INTI flags, table 5.26 */
-
-/* The xAPIC form has eight bits for the id and for the processor's UID. */
-static bool fits_xapic(const struct lowered *guest, uint32_t cpu)
-{
-	return cpu <= MOST_XAPIC_ID && guest->cpu->topology.cpus[cpu].apic_id <= MOST_XAPIC_ID;
-}
 
 static void processor(struct buffer *table, const struct lowered *guest, uint32_t cpu)
 {
 	uint32_t id = guest->cpu->topology.cpus[cpu].apic_id;
 
-	if (fits_xapic(guest, cpu)) {
+	if (table_fits_xapic(guest, cpu)) {
 		buffer_u8(table, MADT_LAPIC);
 		buffer_u8(table, 8);
 		buffer_u8(table, (uint8_t)cpu);
@@ -92,8 +86,8 @@ void build_madt(const struct lowered *guest, const struct table_places *places, 
 	buffer_u32(table, guest->chips.pic ? PCAT_COMPAT : 0);
 	for (uint32_t i = 0; i < guest->cpu->topology.count; i++) {
 		processor(table, guest, i);
-		xapic |= fits_xapic(guest, i);
-		x2apic |= !fits_xapic(guest, i);
+		xapic |= table_fits_xapic(guest, i);
+		x2apic |= !table_fits_xapic(guest, i);
 	}
 	for (size_t i = 0; i < guest->devices.count; i++)
 		if (guest->devices.items[i].record.kind == HV_DEVICE_IOAPIC)

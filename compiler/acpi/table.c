@@ -51,6 +51,13 @@ void table_address(struct buffer *table, enum address_space space, uint8_t bits,
 	buffer_u64(table, address);
 }
 
+bool table_fits_xapic(const struct lowered *guest, uint32_t cpu)
+{
+	enum { MOST_XAPIC_ID = 254 };
+
+	return cpu <= MOST_XAPIC_ID && guest->cpu->topology.cpus[cpu].apic_id <= MOST_XAPIC_ID;
+}
+
 const struct lowered_device *table_device(const struct lowered *guest, enum hv_device_kind kind)
 {
 	for (size_t i = 0; i < guest->devices.count; i++)

@@ -41,6 +41,9 @@ enum address_space { ADDRESS_MEMORY = 0, ADDRESS_IO = 1 };
 void table_address(struct buffer *table, enum address_space space, uint8_t bits, uint8_t access,
 		   uint64_t address);
 
+/* The xAPIC forms of MADT and SRAT have eight bits for the id and for the processor's UID. */
+bool table_fits_xapic(const struct lowered *guest, uint32_t cpu);
+
 /* The guest's first device of a kind, or NULL. */
 const struct lowered_device *table_device(const struct lowered *guest, enum hv_device_kind kind);
 
@@ -52,6 +55,8 @@ void build_dsdt(const struct lowered *, const struct table_places *, struct buff
 void build_madt(const struct lowered *, const struct table_places *, struct buffer *);
 void build_mcfg(const struct lowered *, const struct table_places *, struct buffer *);
 void build_hpet(const struct lowered *, const struct table_places *, struct buffer *);
+void build_srat(const struct lowered *, const struct table_places *, struct buffer *);
+void build_slit(const struct lowered *, const struct table_places *, struct buffer *);
 void build_pptt(const struct lowered *, const struct table_places *, struct buffer *);
 void build_spcr(const struct lowered *, const struct table_places *, struct buffer *);
 void build_waet(const struct lowered *, const struct table_places *, struct buffer *);

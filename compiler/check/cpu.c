@@ -4,6 +4,9 @@
 
 #include "base/map.h"
 
+#define EXTENDED_ID   32767u /* what 15 bits of an interrupt message reach */
+#define CACHE_ID_BITS 12u    /* CPUID 4 and 0x8000001D, EAX 25:14 */
+
 /* "sockets: 2" and the like: the one factor whose change alone makes the product fit. */
 static void suggest_factor(struct diag *d, const struct topology *t, uint32_t count)
 {
@@ -38,11 +41,11 @@ void check_topology_product(const struct check_context *c)
 			   t->threads.value;
 	struct diag *d;
 
-	if (product == vcpus->count.value && product <= 1024)
+	if (product == vcpus->count.value && product <= MOST_VCPUS)
 		return;
-	if (!was_set(vcpus->count.where) || product > 1024) {
+	if (!was_set(vcpus->count.where) || product > MOST_VCPUS) {
 		d = diag_report(c->diags, TOPOLOGY_LARGE, t->where.at,
-				(unsigned long long)product, 1024u);
+				(unsigned long long)product, (uint32_t)MOST_VCPUS);
 		diag_label(d, "%u * %u * %u * %u", t->sockets.value, t->dies.value,
 			   t->cores.value, t->threads.value);
 		return;
@@ -96,7 +99,24 @@ void check_apic_ids(const struct check_context *c)
 		d = diag_report(c->diags, X2APIC_IDS, size_place(vcpus), highest);
 		diag_note(d, c->guest->pv.where.at, "no interface that extends interrupts");
 		diag_help(d, "set `pv: [kvm]`, or make the topology smaller");
+	} else if (highest > EXTENDED_ID) {
+		d = diag_report(c->diags, EXTENDED_IDS, size_place(vcpus), highest);
+		diag_help(d, "give each level of the topology a power of two, or make it smaller");
 	}
+}
+
+/* The field of CPUID that tells how many ids share a cache. */
+void check_cache_ids(const struct check_context *c)
+{
+	const struct vcpus *vcpus = &c->guest->vcpus;
+	const struct topology *t = &vcpus->topology;
+	uint32_t die = id_bits(t->cores.value) + id_bits(t->threads.value);
+	struct diag *d;
+
+	if (die <= CACHE_ID_BITS)
+		return;
+	d = diag_report(c->diags, CACHE_IDS, size_place(vcpus), 1u << die, 1u << CACHE_ID_BITS);
+	diag_help(d, "divide the vCPUs into several `sockets` or `dies`");
 }
 
 void check_x2apic_without_pv(const struct check_context *c)
@@ -131,6 +151,8 @@ void check_pin_of_no_vcpu(const struct check_context *c)
 	}
 }
 
+enum { MOST_HOST_CPUS = 8192 }; /* one more than the schema's maximum of a pin */
+
 /* Who has a host CPU already. */
 struct owner {
 	const struct guest *guest;
@@ -156,7 +178,7 @@ static void claim(const struct check_context *c, struct owner *owners, const str
 
 void check_cpu_twice(const struct check_context *c)
 {
-	struct owner *owners = arena_array(c->system->arena, 4096, sizeof(*owners));
+	struct owner *owners = arena_array(c->system->arena, MOST_HOST_CPUS, sizeof(*owners));
 
 	for (size_t i = 0; i < c->system->guests.count; i++) {
 		const struct guest *guest = c->system->guests.items[i];

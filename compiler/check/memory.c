@@ -27,7 +27,7 @@ void check_memory_size(const struct check_context *c)
 	struct diag *d;
 
 	if (!memory->regions.count) {
-		if (was_set(memory->size.where))
+		if (was_set(memory->size.where) || memory->numa.count)
 			return;
 		d = diag_report(c->diags, NO_MEMORY, memory->where.at, c->guest->name.value);
 		diag_help(d, "give `size`, for example `memory: { size: 512MiB }`");

@@ -9,6 +9,21 @@
 #include "lower/pass.h"
 #include "policy/policy.h"
 
+/* check/ has seen to it that every vCPU is in one node. */
+static void place_in_nodes(struct cpu_topology *topology, const struct memory *memory)
+{
+	for (size_t i = 0; i < memory->numa.count; i++) {
+		const struct numa_node *node = &memory->numa.items[i];
+
+		for (size_t r = 0; r < node->cpu_ranges.ranges.count; r++) {
+			struct number_range range = node->cpu_ranges.ranges.items[r];
+
+			for (uint32_t cpu = range.first; cpu <= range.last; cpu++)
+				topology->cpus[cpu].proximity = node->node.value;
+		}
+	}
+}
+
 void lower_topology(struct lower_context *context, struct lowered *guest)
 {
 	const struct vcpus *vcpus = &guest->model->vcpus;
@@ -23,6 +38,7 @@ void lower_topology(struct lower_context *context, struct lowered *guest)
 	/* Ids numbered by the shape always fit; check/ has refused shapes that are too large. */
 	if (!cpu_topology_build(context->arena, shape, NULL, &guest->cpu->topology))
 		abort();
+	place_in_nodes(&guest->cpu->topology, &guest->model->memory);
 }
 
 static struct position policy_position(const struct guest *guest)

@@ -12,6 +12,7 @@
  *	low_top    minus FACS (E820_NVS), minus ACPI tables (E820_ACPI)
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "acpi/acpi.h"
 #include "diag/diag.h"
@@ -77,6 +78,63 @@ static void take_regions(struct lower_context *context, struct lowered *guest)
 	}
 }
 
+/* ----------------------------------------------------------------------------------- NUMA nodes */
+
+/* Where the nodes have got to: they take RAM in the order of their numbers. */
+struct dealer {
+	const struct memory *memory;
+	uint32_t node;
+	uint64_t left; /* of that node, bytes */
+};
+
+static void next_node(struct dealer *dealer, uint32_t node)
+{
+	const struct numa_node *entry = memory_node(dealer->memory, node);
+
+	dealer->node = node;
+	dealer->left = entry ? entry->size.value : UINT64_MAX;
+}
+
+/* The part of a region, from its start on, that lies in one node. */
+static struct lowered_region deal(struct dealer *dealer, struct lowered_region *rest)
+{
+	struct lowered_region part = *rest;
+	const struct numa_node *node;
+
+	if (!dealer->left)
+		next_node(dealer, dealer->node + 1);
+	if (part.record.size > dealer->left)
+		part.record.size = dealer->left;
+	dealer->left -= part.record.size;
+	rest->record.gpa += part.record.size;
+	rest->record.size -= part.record.size;
+	part.node = dealer->node;
+	node = memory_node(dealer->memory, part.node);
+	if (node && node->host_node.where.origin != ORIGIN_ABSENT)
+		part.record.host_node = node->host_node.value;
+	return part;
+}
+
+/* Cuts the sorted regions where one node ends and the next begins. */
+static void cut_at_nodes(struct lower_context *context, struct lowered *guest)
+{
+	const __typeof__(guest->regions) whole = guest->regions;
+	struct dealer dealer = { .memory = &guest->model->memory };
+
+	if (!dealer.memory->numa.count)
+		return;
+	memset(&guest->regions, 0, sizeof(guest->regions));
+	next_node(&dealer, 0);
+	for (size_t i = 0; i < whole.count; i++) {
+		struct lowered_region rest = whole.items[i];
+
+		while (rest.record.kind == HV_REGION_RAM && rest.record.size)
+			add_region(context, guest, deal(&dealer, &rest));
+		if (rest.record.size)
+			add_region(context, guest, rest);
+	}
+}
+
 static int by_address(const void *a, const void *b)
 {
 	const struct lowered_region *left = a, *right = b;
@@ -106,6 +164,17 @@ static bool regions_fit(struct lower_context *context, const struct lowered *gue
 	return fit;
 }
 
+/* What follows directly is more of the same: nodes and names matter to nobody who puts things there. */
+static void add_ram(struct lower_context *context, struct lowered *guest, struct window ram)
+{
+	struct window *last = guest->ram.count ? &guest->ram.items[guest->ram.count - 1] : NULL;
+
+	if (last && last->base + last->size == ram.base)
+		last->size += ram.size;
+	else
+		vector_push(context->arena, &guest->ram, ram);
+}
+
 static void note_ram(struct lower_context *context, struct lowered *guest)
 {
 	struct guest_map *map = &guest->map;
@@ -116,8 +185,7 @@ static void note_ram(struct lower_context *context, struct lowered *guest)
 
 		if (r->record.kind != HV_REGION_RAM)
 			continue;
-		vector_push(context->arena, &guest->ram,
-			    ((struct window){ r->record.gpa, r->record.size }));
+		add_ram(context, guest, (struct window){ r->record.gpa, r->record.size });
 		if (r->record.gpa < 4 * GIB)
 			map->low_top = end_of(r);
 		else
@@ -137,6 +205,7 @@ void pass_layout_guest(struct lower_context *context, struct lowered *guest)
 	qsort(guest->regions.items, guest->regions.count, sizeof(*guest->regions.items), by_address);
 	if (!regions_fit(context, guest))
 		return;
+	cut_at_nodes(context, guest);
 	note_ram(context, guest);
 }
 
@@ -186,24 +255,36 @@ static void low_e820(struct lower_context *context, struct lowered *guest, struc
 	add_e820(context, guest, map->nvs.base, map->nvs.size, E820_NVS);
 }
 
+static void ram_e820(struct lower_context *context, struct lowered *guest, struct window ram)
+{
+	if (ram.base < 4 * GIB)
+		low_e820(context, guest, ram);
+	else
+		add_e820(context, guest, ram.base, ram.size, E820_RAM);
+}
+
 static void make_e820(struct lower_context *context, struct lowered *guest)
 {
 	const struct guest_map *map = &guest->map;
 	bool ecam_said = !map->ecam.size;
+	size_t ram = 0;
 
 	for (size_t i = 0; i < guest->regions.count; i++) {
 		const struct hv_region *r = &guest->regions.items[i].record;
+		bool is_ram = r->kind == HV_REGION_RAM;
+
+		/* One entry for all that follows directly. */
+		if (is_ram && (ram == guest->ram.count || guest->ram.items[ram].base != r->gpa))
+			continue;
 
 		if (!ecam_said && r->gpa > map->ecam.base) {
 			add_e820(context, guest, map->ecam.base, map->ecam.size, E820_RESERVED);
 			ecam_said = true;
 		}
-		if (r->kind != HV_REGION_RAM)
+		if (!is_ram)
 			add_e820(context, guest, r->gpa, r->size, E820_RESERVED);
-		else if (r->gpa < 4 * GIB)
-			low_e820(context, guest, (struct window){ r->gpa, r->size });
 		else
-			add_e820(context, guest, r->gpa, r->size, E820_RAM);
+			ram_e820(context, guest, guest->ram.items[ram++]);
 	}
 	if (!ecam_said)
 		add_e820(context, guest, map->ecam.base, map->ecam.size, E820_RESERVED);

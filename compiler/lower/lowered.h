@@ -27,6 +27,7 @@ struct guest; /* model/model.h */
 struct lowered_region {
 	const char *name;
 	struct position position;
+	uint32_t node; /* NUMA node of the guest */
 	struct hv_region record;
 };
 
@@ -120,7 +121,7 @@ struct lowered {
 	struct hv_event on_poweroff, on_reboot, on_crash;
 
 	struct guest_map map;
-	VECTOR(struct window) ram;   /* sorted, disjoint */
+	VECTOR(struct window) ram;   /* sorted, disjoint, with something between them */
 	VECTOR(struct window) taken; /* RAM that start-up uses already: place.h */
 	struct guest_chips chips;
 	VECTOR(struct lowered_mtrr) mtrrs;

@@ -237,13 +237,40 @@ static void add_cpu(const struct writer *w, struct effective *guest, const struc
 	add_part(w, e, &part_cpu, cpu);
 }
 
-static void add_memory(const struct writer *w, struct effective *guest,
-		       const struct memory *memory)
+static void add_numa_node(const struct writer *w, struct effective *e, const struct numa_node *node)
 {
-	struct effective *e = add_map(w, guest, "memory"), *regions, *region;
+	struct effective *distances;
 
-	NUMBER(e, "size", memory->size);
-	add_part(w, e, &part_memory, memory);
+	NUMBER(e, "node", node->node);
+	TEXT(e, "cpus", node->cpus);
+	NUMBER(e, "size", node->size);
+	NUMBER(e, "host-node", node->host_node);
+	if (!node->distances.count)
+		return;
+	distances = add_map(w, e, "distances");
+	for (size_t i = 0; i < node->distances.count; i++) {
+		const struct distance *distance = &node->distances.items[i];
+
+		add_number(w, distances, arena_printf(w->arena, "%u", distance->node),
+			   distance->value, distance->where);
+	}
+}
+
+static void add_numa(const struct writer *w, struct effective *memory, const struct memory *from)
+{
+	struct effective *numa;
+
+	if (!from->numa.count)
+		return;
+	numa = add_list(w, memory, "numa");
+	for (size_t i = 0; i < from->numa.count; i++)
+		add_numa_node(w, add_item(w, numa, EFFECTIVE_MAP), &from->numa.items[i]);
+}
+
+static void add_regions(const struct writer *w, struct effective *e, const struct memory *memory)
+{
+	struct effective *regions, *region;
+
 	if (!memory->regions.count)
 		return;
 	regions = add_list(w, e, "regions");
@@ -256,6 +283,17 @@ static void add_memory(const struct writer *w, struct effective *guest,
 		NUMBER(region, "kind", r->kind);
 		TEXT(region, "name", r->name);
 	}
+}
+
+static void add_memory(const struct writer *w, struct effective *guest,
+		       const struct memory *memory)
+{
+	struct effective *e = add_map(w, guest, "memory");
+
+	NUMBER(e, "size", memory->size);
+	add_part(w, e, &part_memory, memory);
+	add_regions(w, e, memory);
+	add_numa(w, e, memory);
 }
 
 static void add_modules(const struct writer *w, struct effective *boot, const struct boot *from)

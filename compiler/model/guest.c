@@ -3,6 +3,8 @@
 #include "model/from_tree.h"
 #include "model/part.h"
 
+#include <stdlib.h>
+
 static struct where default_where(void)
 {
 	return (struct where){ .origin = ORIGIN_DEFAULT };
@@ -66,12 +68,40 @@ static void read_region(struct region *region, struct cursor c)
 	READ_TEXT(region->name, c, "name");
 }
 
-/* A size that nobody gave is what the RAM regions add up to. */
+static void read_distance(struct distance *distance, struct cursor map, size_t index)
+{
+	const struct node *key;
+	struct cursor value = cursor_pair(map, index, &key);
+
+	distance->node = (uint32_t)strtoul(key->text, NULL, 10);
+	distance->value = (uint32_t)cursor_number(value);
+	distance->where = cursor_where(value);
+	distance->key = (struct where){ .at = key->at, .origin = ORIGIN_SET };
+}
+
+static void read_numa_node(struct numa_node *node, struct cursor c)
+{
+	struct cursor distances = cursor_key(c, "distances");
+
+	node->where = cursor_where(c);
+	READ_NUMBER(node->node, c, "node");
+	READ_TEXT(node->cpus, c, "cpus");
+	if (node->cpus.value)
+		number_list_read(c.arena, node->cpus.value, &node->cpu_ranges);
+	READ_NUMBER(node->size, c, "size");
+	READ_NUMBER(node->host_node, c, "host-node");
+	for (size_t i = 0; i < cursor_count(distances); i++)
+		read_distance(vector_add(c.arena, &node->distances), distances, i);
+}
+
+/* A size that nobody gave is what the RAM regions, or the nodes, add up to. */
 static void derive_size(struct memory *memory)
 {
-	if (was_set(memory->size.where) || !memory->regions.count)
+	if (was_set(memory->size.where) || (!memory->regions.count && !memory->numa.count))
 		return;
 	memory->size.where = default_where();
+	for (size_t i = 0; i < memory->numa.count && !memory->regions.count; i++)
+		memory->size.value += memory->numa.items[i].size.value;
 	for (size_t i = 0; i < memory->regions.count; i++)
 		if (memory->regions.items[i].kind.value == REGION_KIND_RAM)
 			memory->size.value += memory->regions.items[i].size.value;
@@ -79,12 +109,14 @@ static void derive_size(struct memory *memory)
 
 static void read_memory(struct memory *memory, struct cursor c)
 {
-	struct cursor regions = cursor_key(c, "regions");
+	struct cursor regions = cursor_key(c, "regions"), numa = cursor_key(c, "numa");
 
 	memory->where = cursor_where(c);
 	READ_NUMBER(memory->size, c, "size");
 	for (size_t i = 0; i < cursor_count(regions); i++)
 		read_region(vector_add(c.arena, &memory->regions), cursor_item(regions, i));
+	for (size_t i = 0; i < cursor_count(numa); i++)
+		read_numa_node(vector_add(c.arena, &memory->numa), cursor_item(numa, i));
 	derive_size(memory);
 	read_part(&part_memory, c, memory);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Places inside long texts. */
+/* Places inside long texts; what the parts of a model say together. */
 #include "model/model.h"
 
 static size_t file_offset(const struct located_text *text, size_t offset)
@@ -25,4 +25,33 @@ struct position located_text_position(const struct located_text *text, size_t of
 	last = length ? file_offset(text, offset + length - 1) + 1 : first;
 	return source_position(text->sources, text->where.at.file, first,
 			       last > first ? last - first : 0);
+}
+
+const struct numa_node *memory_node(const struct memory *memory, uint32_t node)
+{
+	for (size_t i = 0; i < memory->numa.count; i++)
+		if (memory->numa.items[i].node.value == node)
+			return &memory->numa.items[i];
+	return NULL;
+}
+
+static uint32_t given_distance(const struct memory *memory, uint32_t from, uint32_t to)
+{
+	const struct numa_node *node = memory_node(memory, from);
+
+	for (size_t i = 0; node && i < node->distances.count; i++)
+		if (node->distances.items[i].node == to)
+			return node->distances.items[i].value;
+	return 0;
+}
+
+uint32_t memory_distance(const struct memory *memory, uint32_t from, uint32_t to)
+{
+	uint32_t distance = given_distance(memory, from, to);
+
+	if (!distance)
+		distance = given_distance(memory, to, from);
+	if (!distance)
+		distance = from == to ? DISTANCE_LOCAL : DISTANCE_REMOTE;
+	return distance;
 }

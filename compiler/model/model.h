@@ -14,6 +14,7 @@
 #define HVCC_MODEL_MODEL_H
 
 #include "base/arena.h"
+#include "base/number_list.h"
 #include "model/device.h"
 #include "model/field.h"
 #include "model/share.h"
@@ -38,6 +39,8 @@ struct position located_text_position(const struct located_text *text, size_t of
 				      size_t length);
 
 /* ------------------------------------------------------------------------------------ vCPUs */
+enum { MOST_VCPUS = 8192 }; /* of a guest; the schema's maximum of `vcpus.count` */
+
 struct pin {
 	uint32_t vcpu;
 	uint32_t cpu; /* host CPU in MADT order */
@@ -101,14 +104,39 @@ struct region {
 	FIELD(const char *) name; /* may be absent */
 };
 
+struct distance {
+	uint32_t node;
+	uint32_t value; /* 10: the node itself */
+	struct where where; /* the entry's value */
+	struct where key; /* the node's number */
+};
+
+enum { DISTANCE_LOCAL = 10, DISTANCE_REMOTE = 20 };
+
+struct numa_node {
+	struct where where; /* the whole entry */
+	FIELD(uint32_t) node;
+	FIELD(const char *) cpus; /* may be absent: RAM only */
+	struct number_list cpu_ranges; /* of cpus; what of it cannot be read is left out */
+	FIELD(uint64_t) size; /* bytes of RAM */
+	FIELD(uint32_t) host_node; /* may be absent: any */
+	VECTOR(struct distance) distances; /* those that are given */
+};
+
 struct memory {
 	struct where where;
-	FIELD(uint64_t) size; /* bytes of RAM; default: the sum of the RAM regions */
+	FIELD(uint64_t) size; /* bytes of RAM; default: the sum of the RAM regions, or of the nodes */
 	VECTOR(struct region) regions; /* as written; none: hvcc lays `size` out around the PCI hole */
 	VECTOR(struct nvdimm) nvdimm;
 	VECTOR(struct spp) spp;
 	VECTOR(struct sgx_epc) sgx_epc;
+	VECTOR(struct numa_node) numa; /* as written; none: one node, and no SRAT */
 };
+
+/* The entry of a node by its number, or NULL. */
+const struct numa_node *memory_node(const struct memory *memory, uint32_t node);
+/* The distance as SLIT has it: what `from` says, else what `to` says of it, else the default. */
+uint32_t memory_distance(const struct memory *memory, uint32_t from, uint32_t to);
 
 /* ------------------------------------------------------------------------------------- boot */
 struct boot_module {

@@ -311,6 +311,9 @@ static const char *kind_of(const json_t *schema, const char *symbol)
 		return "ONE_OF";
 	if (json_object_get(schema, "enum"))
 		return "WORD";
+	/* Text that may look like a number: editors want to hear so, the reader does not mind. */
+	if (json_is_array(json_object_get(schema, "type")))
+		return "TEXT";
 	if (type && !strcmp(type, "object"))
 		return json_object_get(schema, "propertyNames") ? "MAP" : "OBJECT";
 	for (size_t i = 0; type && i < sizeof(kinds) / sizeof(*kinds); i++)
