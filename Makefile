@@ -70,7 +70,7 @@ compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcf
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
 # Looking into images: from the bytes back.
-compiler_audit    := audit.o boot.o claim.o compare.o decompile.o facts.o image.o kernel_file.o listing.o policy_text.o recover.o same.o shape.o
+compiler_audit    := audit.o boot.o claim.o compare.o decompile.o facts.o image.o kernel_file.o listing.o numa.o policy_text.o recover.o same.o shape.o
 compiler_picture  := devices.o dot.o links.o memory_map.o outline.o scene.o svg.o topology.o
 compiler_cmd      += open.o audit.o decompile.o diff.o graph.o
 

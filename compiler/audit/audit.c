@@ -42,16 +42,23 @@ static void find_overlaps(struct audit *audit)
 
 /* ------------------------------------------------------------------------------- what no claim shows */
 
+/* In one region, or in several that follow each other: they are in order. */
 static bool in_ram(const struct image *image, const struct hv_guest *guest, const struct hv_load *load)
 {
-	for (uint32_t i = 0; i < guest->regions.count; i++) {
-		const struct hv_region *region = &image->regions[guest->regions.first + i];
+	uint64_t next = load->gpa, left = load->memory_size;
 
-		if (region->backing != HV_BACKING_NONE && load->gpa >= region->gpa &&
-		    load->gpa + load->memory_size <= region->gpa + region->size)
+	for (uint32_t i = 0; i < guest->regions.count && left; i++) {
+		const struct hv_region *region = &image->regions[guest->regions.first + i];
+		uint64_t inside = next - region->gpa;
+
+		if (region->backing == HV_BACKING_NONE || inside >= region->size)
+			continue;
+		if (left <= region->size - inside)
 			return true;
+		left -= region->size - inside;
+		next = region->gpa + region->size;
 	}
-	return !load->memory_size;
+	return !left;
 }
 
 static void audit_memory(struct audit *audit, const struct hv_guest *guest)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/numa.h"
 #include "audit/shape.h"
 #include "base/bytes.h"
 #include "base/json.h"
@@ -129,20 +130,59 @@ static void put_cpu(struct yaml *yaml, const struct recovered_guest *guest)
 
 /* -------------------------------------------------------------------------------------- memory and boot */
 
-/* The layout that `memory.size` alone gives. */
+/* The layout that `memory.size` gives, cut where NUMA nodes meet. */
 static bool is_plain_memory(const struct image *image, const struct hv_guest *guest)
 {
-	const struct hv_region *region = &image->regions[guest->regions.first];
-	uint64_t hole = 0xc0000000;
+	const uint64_t hole = 0xc0000000, high = 1ull << 32;
+	struct recovered_numa numa = numa_of(image, guest);
+	uint32_t last_node = HV_NONE - 1;
+	uint64_t next = 0;
 
-	if (!guest->regions.count || guest->regions.count > 2 || region[0].gpa ||
-	    region[0].kind != HV_REGION_RAM || strcmp(image_text(image, region[0].name), "ram"))
-		return false;
-	if (guest->regions.count == 1)
-		return region[0].size <= hole;
-	return region[0].size == hole && region[1].gpa == 1ull << 32 &&
-	       region[1].kind == HV_REGION_RAM &&
-	       !strcmp(image_text(image, region[1].name), "ram above 4 GiB");
+	for (uint32_t i = 0; i < guest->regions.count; i++) {
+		const struct hv_region *region = &image->regions[guest->regions.first + i];
+		uint32_t node = numa_node_at(&numa, region->gpa);
+
+		if (next == hole) {
+			next = high;
+			last_node = HV_NONE - 1;
+		}
+		if (region->kind != HV_REGION_RAM || region->gpa != next || node == last_node ||
+		    strcmp(image_text(image, region->name), next < hole ? "ram" : "ram above 4 GiB"))
+			return false;
+		next += region->size;
+		last_node = node;
+		if (region->gpa < hole && next > hole)
+			return false;
+	}
+	return guest->regions.count;
+}
+
+static void put_distances(struct yaml *yaml, const struct recovered_numa *numa, uint32_t node)
+{
+	if (!numa->distances.size)
+		return;
+	put(yaml, ", distances: { ");
+	for (uint32_t to = 0; to < numa->nodes.count; to++)
+		put(yaml, "%s%u: %u", to ? ", " : "", to, numa_distance(numa, node, to));
+	put(yaml, " }");
+}
+
+static void put_numa(struct yaml *yaml, const struct hv_guest *guest)
+{
+	struct recovered_numa numa = numa_of(yaml->image, guest);
+
+	for (uint32_t i = 0; i < numa.nodes.count; i++) {
+		const struct recovered_node *node = &numa.nodes.items[i];
+
+		put(yaml, "%s    - { node: %u", i ? "" : "  numa:\n", i);
+		if (*node->cpus)
+			put(yaml, ", cpus: \"%s\"", node->cpus);
+		put(yaml, ", size: %s", size_text(yaml, node->size));
+		if (node->host_node != HV_NONE)
+			put(yaml, ", host-node: %u", node->host_node);
+		put_distances(yaml, &numa, i);
+		put(yaml, " }\n");
+	}
 }
 
 static void put_memory(struct yaml *yaml, const struct hv_guest *guest)
@@ -154,6 +194,7 @@ static void put_memory(struct yaml *yaml, const struct hv_guest *guest)
 		size += image->regions[guest->regions.first + i].size;
 	if (is_plain_memory(image, guest)) {
 		put(yaml, "memory:\n  size: %s\n", size_text(yaml, size));
+		put_numa(yaml, guest);
 		return;
 	}
 	put(yaml, "memory:\n  regions:\n");
@@ -168,6 +209,7 @@ static void put_memory(struct yaml *yaml, const struct hv_guest *guest)
 			put(yaml, ", name: %s", quoted(yaml, name));
 		put(yaml, " }\n");
 	}
+	put_numa(yaml, guest);
 }
 
 static void put_modules(struct yaml *yaml, const struct recovered_guest *guest)
@@ -250,17 +292,12 @@ static const char *identifier(const struct yaml *yaml, struct bytes table, uint6
 /* Every table carries them; the FADT is always there. */
 static void put_acpi(struct yaml *yaml, const struct hv_guest *guest)
 {
-	for (uint32_t i = 0; i < guest->loads.count; i++) {
-		struct bytes table =
-			image_load_bytes(yaml->image, &yaml->image->loads[guest->loads.first + i]);
+	struct bytes table = image_table(yaml->image, guest, "FACP");
 
-		if (table.size < 36 || memcmp(table.data, "FACP", 4))
-			continue;
+	if (table.size)
 		put(yaml, "acpi: { oem-id: %s, oem-table-id: %s, oem-revision: %u }\n",
 		    identifier(yaml, table, 10, 6), identifier(yaml, table, 16, 8),
 		    bytes_u32(table, 24));
-		return;
-	}
 }
 
 static void put_event(struct yaml *yaml, const char *key, const struct hv_event *event)

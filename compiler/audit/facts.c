@@ -7,6 +7,7 @@
 
 #include "audit/boot.h"
 #include "audit/claim.h"
+#include "audit/numa.h"
 #include "base/units.h"
 #include "lower/cpu.h"
 #include "policy/feature.h"
@@ -193,6 +194,25 @@ static void tell_vcpus(struct telling *t, const struct hv_guest *guest)
 	}
 }
 
+static void tell_nodes(struct telling *t, const struct hv_guest *guest)
+{
+	struct recovered_numa numa = numa_of(t->image, guest);
+
+	t->position = guest->position;
+	for (uint32_t i = 0; i < numa.nodes.count; i++) {
+		const struct recovered_node *node = &numa.nodes.items[i];
+		const char *value = text(t, "vCPUs %s, %s", *node->cpus ? node->cpus : "none",
+					 size_of(t, node->size));
+
+		if (node->host_node != HV_NONE)
+			value = text(t, "%s, of node %u of the host", value, node->host_node);
+		for (uint32_t to = 0; to < numa.nodes.count; to++)
+			value = text(t, "%s%s%u", value, to ? " " : ", distances ",
+				     numa_distance(&numa, i, to));
+		tell(t, FACT_IDENTITY, text(t, "NUMA node %u", i), value);
+	}
+}
+
 /* ---------------------------------------------------------------------------------------- memory, ports */
 
 static void tell_regions(struct telling *t, const struct hv_guest *guest)
@@ -300,6 +320,7 @@ static void tell_guest(struct telling *t, const struct claims *claims, uint32_t 
 	tell_event(t, "on-crash", &guest->on_crash);
 	tell_policies(t, guest);
 	tell_vcpus(t, guest);
+	tell_nodes(t, guest);
 	tell_regions(t, guest);
 	tell_ports(t, claims, index);
 	tell_devices(t, guest);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "audit/claim.h"
+#include "audit/numa.h"
 #include "picture/scene.h"
 
 enum { NEAR = 64 << 10, DEEPEST = 8 };
@@ -152,6 +153,23 @@ static void add(struct column *c, struct part part)
 	vector_push(c->scene->arena, &c->parts, part);
 }
 
+/* A load may go on in the next region: each holds its own piece. */
+static void add_pieces(struct column *c, const struct hv_guest *guest, struct part part)
+{
+	for (uint32_t i = 0; i < guest->regions.count; i++) {
+		const struct hv_region *region = &c->image->regions[guest->regions.first + i];
+		uint64_t last = region->gpa + region->size - 1;
+		struct part piece = part;
+
+		if (part.first < region->gpa || part.first > last || part.last <= last)
+			continue;
+		piece.last = last;
+		add(c, piece);
+		part.first = last + 1;
+	}
+	add(c, part);
+}
+
 /* Lower first; of two that begin together, the one that holds the other. */
 static int by_address(const void *a, const void *b)
 {
@@ -185,14 +203,18 @@ static void add_regions(struct column *c, const struct hv_guest *guest)
 {
 	static const char *const kinds[] = { "RAM", "persistent memory", "ROM", "shared", "device",
 					     "EPC", "reserved" };
+	struct recovered_numa numa = numa_of(c->image, guest);
 
 	for (uint32_t i = 0; i < guest->regions.count; i++) {
 		const struct hv_region *region = &c->image->regions[guest->regions.first + i];
 		const char *name = image_text(c->image, region->name);
 		const char *kind = region->kind < 7 ? kinds[region->kind] : "unknown";
+		uint32_t node = numa_node_at(&numa, region->gpa);
 
 		if (*name && strncmp(name, "ram", 3) && strcmp(name, "region"))
 			kind = arena_printf(c->scene->arena, "%s: %s", kind, name);
+		if (node != HV_NONE)
+			kind = arena_printf(c->scene->arena, "%s of node %u", kind, node);
 		add(c, (struct part){ region->gpa, region->gpa + region->size - 1, kind,
 				      region->kind == HV_REGION_RESERVED ? LOOK_HOLE :
 				      region->kind == HV_REGION_SHARED	 ? LOOK_SHARED :
@@ -213,7 +235,7 @@ static void add_rest(struct column *c, const struct hv_guest *guest, uint32_t in
 		const struct hv_load *load = &c->image->loads[guest->loads.first + i];
 
 		if (load->memory_size)
-			add(c, part_of_load(c->image, load));
+			add_pieces(c, guest, part_of_load(c->image, load));
 	}
 	for (size_t i = 0; i < c->claims->list.count; i++) {
 		const struct claim *claim = &c->claims->list.items[i];

@@ -6,6 +6,7 @@
 
 const struct look_colours looks[LOOKS] = {
 	[LOOK_PLAIN] = { "#ffffff", "#9aa5b1" },     [LOOK_GUEST] = { "#f5f7fa", "#52606d" },
+	[LOOK_NODE] = { "#f3f0ff", "#8662c7" },
 	[LOOK_SOCKET] = { "#dceefb", "#2186eb" },    [LOOK_DIE] = { "#eaf6ff", "#62b0e8" },
 	[LOOK_CORE] = { "#fff3c4", "#cb6e17" },	     [LOOK_THREAD] = { "#ffffff", "#cb6e17" },
 	[LOOK_RAM] = { "#d9f2e3", "#199473" },	     [LOOK_LOADED] = { "#ffffff", "#199473" },

@@ -15,6 +15,7 @@
 enum look { /* colours: scene.c has the table */
 	LOOK_PLAIN,
 	LOOK_GUEST,
+	LOOK_NODE,
 	LOOK_SOCKET,
 	LOOK_DIE,
 	LOOK_CORE,

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The CPU graph: guests, sockets, dies, cores; a vCPU is the innermost box. */
+/*
+ * The CPU graph: guests, NUMA nodes, sockets, dies, cores; a vCPU is the innermost box. Nodes that are
+ * made of whole sockets hold them; others stand behind them, and each vCPU says where it is.
+ */
 #include <string.h>
 
+#include "audit/numa.h"
 #include "audit/shape.h"
+#include "base/units.h"
 #include "picture/scene.h"
 
 struct drawing {
@@ -10,6 +15,8 @@ struct drawing {
 	const struct image *image;
 	const struct hv_guest *guest;
 	struct shape shape;
+	struct recovered_numa numa;
+	bool nodes_hold_sockets;
 	uint32_t next; /* vCPU */
 	uint32_t widest; /* characters of what stands in a vCPU's box */
 };
@@ -17,11 +24,13 @@ struct drawing {
 static const char *ids_of(const struct drawing *d, uint32_t index)
 {
 	const struct hv_vcpu *vcpu = &d->image->vcpus[d->guest->vcpus.first + index];
+	const char *text = arena_printf(d->scene->arena, "APIC %u", vcpu->apic_id);
 
-	if (vcpu->host_cpu == HV_NONE)
-		return arena_printf(d->scene->arena, "APIC %u", vcpu->apic_id);
-	return arena_printf(d->scene->arena, "APIC %u \xe2\x86\x92 CPU %u", vcpu->apic_id,
-			    vcpu->host_cpu);
+	if (d->numa.nodes.count && !d->nodes_hold_sockets)
+		text = arena_printf(d->scene->arena, "%s, node %u", text, vcpu->proximity);
+	if (vcpu->host_cpu != HV_NONE)
+		text = arena_printf(d->scene->arena, "%s \xe2\x86\x92 CPU %u", text, vcpu->host_cpu);
+	return text;
 }
 
 /* All boxes of a guest are of the width of the widest. The title's font is larger by a fifth. */
@@ -57,8 +66,16 @@ static void draw_die(struct drawing *d, struct box *die)
 	}
 }
 
-static void draw_socket(struct drawing *d, struct box *socket)
+static uint32_t socket_vcpus(const struct drawing *d)
 {
+	return d->shape.dies * d->shape.cores * d->shape.threads;
+}
+
+static void draw_socket(struct drawing *d, struct box *inside, uint32_t number)
+{
+	struct box *socket = scene_box(d->scene, inside, LOOK_SOCKET, "socket %u", number);
+
+	d->next = number * socket_vcpus(d);
 	for (uint32_t die = 0; die < d->shape.dies; die++) {
 		struct box *box = socket;
 
@@ -73,6 +90,47 @@ static const char *counted(struct arena *arena, uint32_t count, const char *word
 	return arena_printf(arena, "%u %s%s", count, word, count == 1 ? "" : "s");
 }
 
+static uint32_t node_of(const struct drawing *d, uint32_t vcpu)
+{
+	return d->image->vcpus[d->guest->vcpus.first + vcpu].proximity;
+}
+
+static bool sockets_in_one_node(const struct drawing *d)
+{
+	uint32_t count = socket_vcpus(d);
+
+	for (uint32_t i = 0; i < d->guest->vcpus.count; i++)
+		if (node_of(d, i) != node_of(d, i - i % count))
+			return false;
+	return true;
+}
+
+static struct box *draw_node(struct drawing *d, struct box *guest, uint32_t number)
+{
+	const struct recovered_node *node = &d->numa.nodes.items[number];
+	struct box *box = scene_box(d->scene, guest, LOOK_NODE, "NUMA node %u", number);
+	char size[32];
+
+	box->detail = arena_printf(d->scene->arena, "%s%s%s",
+				   unit_text(size_units, node->size, size, sizeof(size)),
+				   *node->cpus ? ", vCPUs " : ", no vCPU", node->cpus);
+	if (node->host_node != HV_NONE)
+		box->detail = arena_printf(d->scene->arena, "%s \xe2\x86\x92 host node %u", box->detail,
+					   node->host_node);
+	return box;
+}
+
+static void draw_nodes(struct drawing *d, struct box *guest)
+{
+	for (uint32_t node = 0; node < d->numa.nodes.count; node++) {
+		struct box *box = draw_node(d, guest, node);
+
+		for (uint32_t socket = 0; d->nodes_hold_sockets && socket < d->shape.sockets; socket++)
+			if (node_of(d, socket * socket_vcpus(d)) == node)
+				draw_socket(d, box, socket);
+	}
+}
+
 static void draw_guest(struct drawing *d)
 {
 	struct arena *arena = d->scene->arena;
@@ -85,8 +143,9 @@ static void draw_guest(struct drawing *d)
 				   counted(arena, d->shape.dies, "die"),
 				   counted(arena, d->shape.cores, "core"),
 				   counted(arena, d->shape.threads, "thread"));
-	for (uint32_t socket = 0; socket < d->shape.sockets; socket++)
-		draw_socket(d, scene_box(d->scene, box, LOOK_SOCKET, "socket %u", socket));
+	for (uint32_t socket = 0; !d->nodes_hold_sockets && socket < d->shape.sockets; socket++)
+		draw_socket(d, box, socket);
+	draw_nodes(d, box);
 }
 
 struct scene view_topology(const struct image *image, uint32_t guest)
@@ -98,6 +157,8 @@ struct scene view_topology(const struct image *image, uint32_t guest)
 		struct drawing drawing = { .scene = &scene, .image = image, .guest = &image->guests[i] };
 
 		drawing.shape = shape_of(image, drawing.guest);
+		drawing.numa = numa_of(image, drawing.guest);
+		drawing.nodes_hold_sockets = drawing.numa.nodes.count && sockets_in_one_node(&drawing);
 		measure(&drawing);
 		if (guest == HV_NONE || guest == i)
 			draw_guest(&drawing);

@@ -31,7 +31,10 @@ guest legacy "memory: { size: 256MiB }" "timers: [ pit, hpet ]" "devices: { seri
 guest silent "memory: { size: 64MiB }" "pv: none" "timers: auto" "vcpus: { count: 3, topology: { cores: 3 }, apic: { mode: xapic } }"
 guest large "memory: { size: 8GiB }" "acpi: { oem-id: A, oem-table-id: TABLE, oem-revision: 7 }" \
 	"vcpus: { count: 24, topology: { sockets: 2, dies: 2, cores: 3, threads: 2 } }"
-guest many "memory: { size: 1GiB }" "vcpus: { count: 288, topology: { sockets: 2, cores: 72, threads: 2 } }"
+guest nodes "memory: { numa: [ { node: 0, cpus: 0-11, size: 1GiB, distances: { 1: 21, 2: 31 } }, { node: 1, cpus: 12-23, size: 3GiB }, { node: 2, size: 64MiB } ] }" \
+	"vcpus: { count: 24, topology: { sockets: 2, dies: 2, cores: 3, threads: 2 } }"
+guest many "memory: { numa: [ { node: 0, cpus: 0-143, size: 512MiB }, { node: 1, cpus: 144-287, size: 512MiB } ] }" \
+	"vcpus: { count: 288, topology: { sockets: 2, cores: 72, threads: 2 } }"
 
 sum() { od -An -v -tu1 "$1" | awk '{ for (i = 1; i <= NF; i++) s += $i } END { exit s % 256 != 0 }'; }
 plain() { # a table without its checksum and its compiler's name and revision

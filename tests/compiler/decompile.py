@@ -37,6 +37,14 @@ GUESTS = {
     "regions": "memory: { regions: [ { gpa: 0, size: 2MiB, name: low }, { gpa: 0x200000, size: 384KiB, kind: reserved }, "
                "{ gpa: 0x400000, size: 63MiB } ] }\n" + RAW,
     "topology": "vcpus: { topology: { sockets: 2, dies: 2, cores: 3, threads: 2 }, pin: { 0: 4, 23: 5 } }\n" + MEMORY + RAW,
+    "NUMA": "vcpus: { topology: { sockets: 2, cores: 2 } }\nmemory: { numa: [ { node: 0, cpus: 0-1, size: 96MiB }, "
+            "{ node: 1, cpus: 2-3, size: 4000MiB, host-node: 1, distances: { 0: 31 } } ] }\n" + RAW,
+    "NUMA, uneven": "vcpus: { count: 6, topology: { dies: 3, cores: 1, threads: 2 } }\n"
+                    "memory: { size: 3GiB, numa: [ { node: 1, cpus: '2-3', size: 1GiB, host-node: 0 }, { node: 0, cpus: '0-1,4-5', "
+                    "size: 1GiB, host-node: 0 }, { node: 2, size: 1GiB, distances: { 0: 17, 1: 28 } } ] }\n" + RAW,
+    "NUMA over regions": "memory: { regions: [ { gpa: 0, size: 2MiB, name: low }, { gpa: 0x200000, size: 384KiB, kind: reserved }, "
+                         "{ gpa: 0x400000, size: 62MiB } ], numa: [ { node: 0, cpus: 0, size: 32MiB }, { node: 1, size: 32MiB } ] }\n" + RAW,
+    "most vCPUs": "vcpus: { topology: { sockets: 4, dies: 3, cores: 113, threads: 6 } }\n" + MEMORY + RAW,
     "xAPIC": "vcpus: { count: 2, apic: { mode: xapic } }\n" + MEMORY + RAW,
     "devices": MEMORY + RAW + "\ndevices: { serial: [ { id: com1 }, { id: com2, io: 0x2f8, irq: 3, backend: none } ], debug-exit: {} }",
     "ACPI names": MEMORY + RAW + "\nacpi: { oem-id: ACME, oem-table-id: TABLE, oem-revision: 7 }",

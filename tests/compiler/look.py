@@ -121,6 +121,25 @@ def pictures():
         ok(run("graph", "a.yaml", *wrong).returncode == 2, f"graph: {' '.join(wrong)} is a usage error")
 
 
+def nodes():
+    numa = BASE.replace("memory: { size: 4MiB }", "memory: { numa: [ { node: 0, cpus: 0-3, size: 2MiB, distances: { 1: 21 } }, "
+                        "{ node: 1, cpus: 4-7, size: 2MiB, host-node: 1 }, { node: 2, size: 4MiB } ] }")
+    write("numa.yaml", numa)
+    for view, words in {"topology": ["NUMA node 0", "2MiB, vCPUs 0-3", "4MiB, no vCPU", "host node 1", "socket 1"],
+                        "memory": ["RAM of node 0", "RAM of node 2  ·  4 MiB"]}.items():
+        svg = run("graph", "numa.yaml", "--view", view).stdout
+        missing = [w for w in words if not any(w in t for t in texts(svg))]
+        ok(not missing and inside(svg), f"graph: {view} with nodes", f"missing {missing} in {texts(svg)}")
+    write("other.yaml", numa.replace("0-3", "'1,2-3,0'").replace("{ 1: 21 }", "{ 1: 30 }"))
+    rows = json.loads(run("diff", "--json", "numa.yaml", "other.yaml").stdout)["other"]
+    ok(any((r["change"], r["key"]) == ("changed", "NUMA node 0") for r in rows), "diff: a distance", str(rows)[:2000])
+    write("split.yaml", numa.replace("0-3", "'0-1,4-5'").replace("4-7", "'2-3,6-7'"))
+    have = texts(run("graph", "split.yaml").stdout)
+    ok(any("node 1" in t for t in have if t.startswith("APIC")), "graph: a vCPU says its node where sockets have several", str(have))
+    run("build", "--format", "blob", "-o", "numa.blob", "numa.yaml")
+    ok(run("audit", "numa.blob").returncode == 0, "audit: an image with nodes")
+
+
 def listing():
     result = run("inspect", "--listing", "a.blob")
     for words in ("vcpu      0: APIC id 0, core 0, node 0, host CPU 4, starts", "# a.yaml:3:", "aes?", "cs:rip 0800:0x0",
@@ -140,6 +159,7 @@ def main():
         ok(built.returncode == 0, "the sample builds", built.stderr)
         differences()
         pictures()
+        nodes()
         listing()
         print(f"1..{number}")
 
