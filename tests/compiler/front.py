@@ -126,7 +126,8 @@ def conforms(value, schema, root, path="$"):
             schema = root["$defs"][name.rsplit("/", 1)[1]]
     kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
     if "type" in schema:
-        assert isinstance(value, kinds[schema["type"]]), f"{path}: {value!r} is no {schema['type']}"
+        words = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+        assert isinstance(value, tuple(kinds[word] for word in words)), f"{path}: {value!r} is no {' or '.join(words)}"
     assert "const" not in schema or value == schema["const"], f"{path}: {value!r}"
     assert "enum" not in schema or value in schema["enum"], f"{path}: {value!r}"
     if isinstance(value, int):
