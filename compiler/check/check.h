@@ -8,6 +8,7 @@
 #ifndef HVCC_CHECK_CHECK_H
 #define HVCC_CHECK_CHECK_H
 
+#include "base/map.h"
 #include "diag/diag.h"
 #include "model/model.h"
 
@@ -15,6 +16,7 @@ struct check_context {
 	struct diags *diags;
 	const struct system *system;
 	const struct guest *guest; /* NULL in a check of the whole system */
+	const struct map *guests; /* by name */
 };
 
 enum check_id {
@@ -40,6 +42,15 @@ extern const struct check checks[CHECK_COUNT];
 
 /* Runs all checks: on each guest, then on the whole, then the last ones. */
 void check_system(struct diags *diags, const struct system *system);
+
+/* The guest of that name, or NULL. */
+const struct guest *check_guest(const struct check_context *context, const char *name);
+
+/* "did you mean": the name closest to a wrong one, with its fix; of a list, or of the guests. */
+void check_suggest(const struct check_context *context, struct diag *diag, struct position at,
+		   const char *wrong, const char *const *names, size_t count);
+void check_suggest_guest(const struct check_context *context, struct diag *diag,
+			 struct position at, const char *wrong);
 
 #define CHECK(name, scope, ...) void check_##name(const struct check_context *context);
 #include "check/checks.def"

@@ -183,6 +183,9 @@ void check_cpu_twice(const struct check_context *c)
 	for (size_t i = 0; i < c->system->guests.count; i++) {
 		const struct guest *guest = c->system->guests.items[i];
 
+		/* Shared CPUs are for sched.c. */
+		if (guest->scheduling.scheduler.value != SCHEDULER_EXCLUSIVE)
+			continue;
 		for (size_t j = 0; j < guest->vcpus.pins.count; j++)
 			claim(c, owners, guest, &guest->vcpus.pins.items[j]);
 	}

@@ -6,6 +6,33 @@
 
 #include "base/map.h"
 
+const struct guest *check_guest(const struct check_context *c, const char *name)
+{
+	return map_get(c->guests, name);
+}
+
+void check_suggest(const struct check_context *c, struct diag *d, struct position at,
+		   const char *wrong, const char *const *names, size_t count)
+{
+	const char *meant = diag_closest(wrong, names, count);
+
+	if (!meant)
+		return;
+	diag_help(d, "did you mean `%s`?", meant);
+	diag_fix_name(c->diags, d, at, wrong, meant);
+}
+
+void check_suggest_guest(const struct check_context *c, struct diag *d, struct position at,
+			 const char *wrong)
+{
+	size_t count = c->system->guests.count;
+	const char **names = arena_array(c->system->arena, count, sizeof(*names));
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = c->system->guests.items[i]->name.value;
+	check_suggest(c, d, at, wrong, names, count);
+}
+
 void check_device_names(const struct check_context *c)
 {
 	const struct devices *devices = &c->guest->devices;
@@ -50,27 +77,13 @@ void check_guest_names(const struct check_context *c)
 
 void check_bind_names(const struct check_context *c)
 {
-	const struct system *system = c->system;
-	size_t count = system->guests.count;
-	const char **names = arena_array(system->arena, count, sizeof(*names));
-	struct map known = { 0 };
-
-	for (size_t i = 0; i < count; i++) {
-		names[i] = system->guests.items[i]->name.value;
-		map_put(system->arena, &known, names[i], system->guests.items[i]);
-	}
-	for (size_t i = 0; i < system->binds.count; i++) {
-		const struct bind *bind = &system->binds.items[i];
-		const char *meant;
+	for (size_t i = 0; i < c->system->binds.count; i++) {
+		const struct bind *bind = &c->system->binds.items[i];
 		struct diag *d;
 
-		if (map_get(&known, bind->guest.value))
+		if (check_guest(c, bind->guest.value))
 			continue;
 		d = diag_report(c->diags, BIND_UNKNOWN, bind->guest.where.at, bind->guest.value);
-		meant = diag_closest(bind->guest.value, names, count);
-		if (!meant)
-			continue;
-		diag_help(d, "did you mean `%s`?", meant);
-		diag_fix_name(c->diags, d, bind->guest.where.at, bind->guest.value, meant);
+		check_suggest_guest(c, d, bind->guest.where.at, bind->guest.value);
 	}
 }

@@ -35,7 +35,8 @@ void check_platform_cpus(const struct check_context *c)
 	struct diag *d;
 
 	for (size_t i = 0; i < c->system->guests.count; i++)
-		total += c->system->guests.items[i]->vcpus.count.value;
+		if (c->system->guests.items[i]->scheduling.scheduler.value == SCHEDULER_EXCLUSIVE)
+			total += c->system->guests.items[i]->vcpus.count.value;
 	if (!was_set(platform->cpus.where) || total <= platform->cpus.value)
 		return;
 	d = diag_report(c->diags, PLATFORM_CPUS, platform->cpus.where.at, total,

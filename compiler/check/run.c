@@ -63,7 +63,12 @@ void check_system(struct diags *diags, const struct system *system)
 {
 	struct runner r = { .context = { .diags = diags, .system = system } };
 	size_t before = diag_errors(diags);
+	struct map guests = { 0 };
 
+	for (size_t i = 0; i < system->guests.count; i++)
+		map_put(system->arena, &guests, system->guests.items[i]->name.value,
+			system->guests.items[i]);
+	r.context.guests = &guests;
 	for (size_t i = 0; i < system->guests.count; i++)
 		run_scope(&r, CHECK_GUEST, system->guests.items[i]);
 	run_scope(&r, CHECK_SYSTEM, NULL);
