@@ -349,25 +349,30 @@ void svm_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
 		cpu_kick(this_cpu());
 }
 
+/* While the guest holds interrupts back by CR8, its next write of CR8 is looked at. */
+static void watch_task_priority(struct svm_vcpu *svm, uint8_t cr8)
+{
+	svm->task_priority = cr8;
+	if (cr8)
+		svm->vmcb.intercept_cr |= CR_WRITE(8);
+	else
+		svm->vmcb.intercept_cr &= ~CR_WRITE(8);
+}
+
 void svm_task_priority_changed(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
-	svm->task_priority = svm->vmcb.interrupt & VINT_TPR;
+	watch_task_priority(svm, svm->vmcb.interrupt & VINT_TPR);
 	if (vcpu->chip)
 		vcpu->chip->set_cr8(vcpu->chip_state, svm->task_priority);
 	vcpu_mark(vcpu, VCPU_REQUEST_EVENT);
 }
 
-/* While the guest holds interrupts back by CR8, its next write of CR8 is looked at. */
 void svm_set_task_priority(struct vcpu *vcpu, uint8_t cr8)
 {
-	struct vmcb *v = &svm_of(vcpu)->vmcb;
+	struct svm_vcpu *svm = svm_of(vcpu);
 
-	if (likely(svm_of(vcpu)->task_priority == cr8))
+	if (likely(svm->task_priority == cr8))
 		return;
-	svm_of(vcpu)->task_priority = cr8 & 15;
-	v->interrupt = (v->interrupt & ~VINT_TPR) | (cr8 & 15u);
-	if (cr8)
-		v->intercept_cr |= CR_WRITE(8);
-	else
-		v->intercept_cr &= ~CR_WRITE(8);
+	svm->vmcb.interrupt = (svm->vmcb.interrupt & ~VINT_TPR) | (cr8 & 15u);
+	watch_task_priority(svm, cr8 & 15);
 }
