@@ -22,6 +22,7 @@
 #include "vmx/offsets.h"
 #include "vmx/vmcs.h"
 #include "x86/vmx.h"
+#include "x86/vmx_insn.h"
 
 /* Fields that are kept in memory. Segments first, four fields each, in the order of their encodings. */
 enum vmx_field {

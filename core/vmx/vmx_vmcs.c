@@ -118,19 +118,26 @@ static const struct {
 	{SECONDARY_RDSEED, true, CPUID_STRUCTURED, 0, 1, 1u << 18},
 };
 
+/* Past the last basic leaf Intel's CPUID shows another one: that says nothing. */
+static bool guest_has(const struct guest *guest, uint32_t i)
+{
+	uint32_t leaf = instructions[i].leaf;
+	const struct cpuid_entry *e;
+
+	if ((leaf & (uint32_t)BITS(29, 0)) >= guest->cpuid.limit[leaf >> 30])
+		return false;
+	e = cpuid_find(&guest->cpuid, leaf, instructions[i].subleaf);
+	return e && e->value[instructions[i].reg] & instructions[i].mask;
+}
+
 static uint32_t secondary_controls(const struct guest *guest)
 {
 	uint32_t controls = SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_WBINVD |
 			    (vmx_machine.secondary & SECONDARY_VPID);
 
-	for (uint32_t i = 0; i < ARRAY_SIZE(instructions); i++) {
-		const struct cpuid_entry *e =
-			cpuid_find(&guest->cpuid, instructions[i].leaf, instructions[i].subleaf);
-		bool has = e && e->value[instructions[i].reg] & instructions[i].mask;
-
-		if (has != instructions[i].exits)
+	for (uint32_t i = 0; i < ARRAY_SIZE(instructions); i++)
+		if (guest_has(guest, i) != instructions[i].exits)
 			controls |= vmx_machine.secondary & instructions[i].control;
-	}
 	return controls;
 }
 
