@@ -193,7 +193,7 @@ unit_bus := core/space/bus.c core/lib/status.c
 unit_memory := core/space/dma.c $(space_sources)
 unit_guest_walk := core/space/guest_walk.c $(space_sources)
 # The common half of a vCPU against a backend without a processor.
-units_contract := events exits irq_routing policy
+units_contract := events exits irq_routing policy backend
 vcpu_sources := $(addprefix core/vcpu/,vcpu.c inject.c exit.c exit_cpuid.c exit_cr.c exit_halt.c exit_hypercall.c exit_mmio.c \
 	exit_msr.c exit_pio.c cpuid.c msr.c) core/space/bus.c core/space/guest_walk.c core/lib/format.c \
 	$(emul_sources) $(space_sources) $(addprefix tests/core/unit/shim/,fake_backend.c quiet_log.c)
@@ -201,6 +201,13 @@ unit_events := $(vcpu_sources)
 unit_exits := $(vcpu_sources)
 unit_irq_routing := core/vm/irq.c $(vcpu_sources)
 unit_policy := core/vcpu/policy.c $(vcpu_sources)
+# The contract itself, with both backends on processors of the test.
+unit_backend := $(addprefix core/svm/,svm.c svm_exit.c svm_vmcb.c) $(addprefix core/vmx/,vmx.c vmx_exit.c vmx_vmcs.c) \
+	core/mm/ptab_npt.c core/mm/ptab_ept.c core/vcpu/inject.c core/vcpu/cpuid.c core/vcpu/msr.c core/space/bus.c \
+	core/space/guest_walk.c core/lib/format.c $(space_sources) \
+	$(addprefix tests/core/contract/,subject_fake.c subject_svm.c subject_vmx.c) \
+	$(addprefix tests/core/unit/shim/,fake_backend.c quiet_log.c)
+$(B)/asan/core/vmx/%.o $(B)/asan/tests/core/contract/%.o: unit_cflags := -Itests/core/contract/processor $(unit_cflags)
 # From bytes to a checked model.
 front_sources := $(foreach f,base diag yaml validate policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
 	$(patsubst %.o,$(B)/generated/%.c,$(compiler_generated))

@@ -87,18 +87,17 @@ static void set_segment(struct vcpu *vcpu, enum hv_segment_id id, const struct h
 {
 	if ((uint32_t)id < (uint32_t)EMUL_SEGMENTS)
 		arch(vcpu)->segments[id] = (struct emul_segment){
-			(uint16_t)s->selector, (uint16_t)s->attributes, s->limit, s->base};
+			(uint16_t)s->selector, segment_attributes(s->attributes), s->limit, s->base};
 }
 
 static void get_tables(const struct vcpu *vcpu, struct vcpu_tables *tables)
 {
-	(void)vcpu;
-	memset(tables, 0, sizeof(*tables));
+	*tables = arch(vcpu)->tables;
 }
 
 static void set_tables(struct vcpu *vcpu, const struct vcpu_tables *tables)
 {
-	(void)vcpu, (void)tables;
+	arch(vcpu)->tables = *tables;
 }
 
 static enum status get_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
@@ -159,6 +158,11 @@ static void vcpu_reset_arch(struct vcpu *vcpu, bool init)
 	memset(a->cr, 0, sizeof(a->cr));
 	a->cr[0] = CR0_CD | CR0_NW | CR0_ET;
 	a->efer = 0;
+	a->dr[6] = DR6_INITIAL;
+	a->dr[7] = DR7_INITIAL;
+	a->tables = (struct vcpu_tables){.gdtr_limit = 0xffff, .idtr_limit = 0xffff};
+	a->entering = 0;
+	a->nmi_blocked = false;
 	a->segments[EMUL_CS] = (struct emul_segment){0xf000, 0x9b, 0xffff, 0xffff0000};
 	a->segments[EMUL_SS] = (struct emul_segment){0, 0x93, 0xffff, 0};
 	if (!init)

@@ -14,6 +14,7 @@ struct fake_arch {
 	uint64_t efer;
 	uint64_t dr[8];
 	struct emul_segment segments[EMUL_SEGMENTS];
+	struct vcpu_tables tables;
 	struct vcpu_event injected[4];
 	uint32_t injections;
 	bool interrupt_window, nmi_window;
