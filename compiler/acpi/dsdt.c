@@ -39,10 +39,16 @@ static void processor_name(char name[5], uint32_t cpu)
 	snprintf(name, 5, "%c%03X", 'C' + cpu / 0x1000, cpu % 0x1000);
 }
 
-/*
- * 8.4 "Declaring Processors": devices whose _UID is the one in the MADT. Where there are nodes each
- * says its own (6.2.15 "_PXM (Proximity)"), as SRAT does.
- */
+/* 6.2.15 "_PXM (Proximity)": where there are nodes, as in SRAT. */
+static void proximity(struct buffer *b, const struct lowered *guest, uint32_t node)
+{
+	if (!guest->model->memory.numa.count)
+		return;
+	aml_name(b, "_PXM");
+	aml_integer(b, node);
+}
+
+/* 8.4 "Declaring Processors": devices whose _UID is the one in the MADT. */
 static void processors(struct buffer *b, const struct lowered *guest)
 {
 	for (uint32_t i = 0; i < guest->cpu->topology.count; i++) {
@@ -55,10 +61,7 @@ static void processors(struct buffer *b, const struct lowered *guest)
 		aml_string(b, "ACPI0007");
 		aml_name(b, "_UID");
 		aml_integer(b, i);
-		if (guest->model->memory.numa.count) {
-			aml_name(b, "_PXM");
-			aml_integer(b, guest->cpu->topology.cpus[i].proximity);
-		}
+		proximity(b, guest, guest->cpu->topology.cpus[i].proximity);
 		aml_end(b, device);
 	}
 }
@@ -121,6 +124,7 @@ static void pci_host(struct buffer *b, const struct lowered *guest)
 	aml_integer(b, 0);
 	aml_name(b, "_BBN");
 	aml_integer(b, 0);
+	proximity(b, guest, 0); /* Linux complains about a bus without a node */
 	bridge_windows(b, &guest->map);
 	osc(b);
 	aml_end(b, device);

@@ -15,7 +15,7 @@ import linux
 import machine
 import report as reports
 
-ROW = {"kernel": "6.1-cloud", "shape": "1x2x2", "apic": "x2apic", "pv": "kvm", "start": "bzimage", "emulator": "qemu-7"}
+ROW = {"kernel": "6.1-cloud", "shape": "1x2x2", "nodes": "flat", "apic": "x2apic", "pv": "kvm", "start": "bzimage", "emulator": "qemu-7"}
 
 
 def boot(row, number, place):

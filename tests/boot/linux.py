@@ -4,7 +4,7 @@
 
     tests/boot/linux.py [--bare] [--full] [--jobs N] [--only WORD]...
 
-A row is kernel x shape (sockets x cores x threads) x APIC mode x pv x start x emulator: a pairwise selection on QEMU and a few on
+A row is kernel x shape (sockets x cores x threads) x NUMA nodes x APIC mode x pv x start x emulator: a pairwise selection on QEMU and a few on
 Bochs, whose processors are slow and have VT-x; with --full all of them. The guest's init reports and powers off. Each run is a line of TAP; it passes when the report is whole, says
 what the file says, the kernel has no complaint, and the machine powered off.
 """
@@ -22,7 +22,8 @@ import report as reports
 
 DIMENSIONS = {
     "kernel": ["6.1-cloud", "6.1", "6.12-cloud", "6.12"],
-    "shape": ["1x1x1", "1x1x2", "2x1x1", "1x2x2", "2x2x1"],
+    "shape": ["1x1x1", "1x1x2", "2x1x1", "1x2x2", "2x2x1", "1x3x1"],
+    "nodes": ["flat", "numa"],
     "apic": ["x2apic", "xapic"],
     "pv": ["kvm", "none"],
     "start": ["bzimage", "unpack", "pvh"],
@@ -43,8 +44,8 @@ BOOT = {
 
 
 def allowed(row):
-    """Linux wants interrupt remapping for x2APIC where it sees no hypervisor it knows."""
-    return not (row["apic"] == "x2apic" and row["pv"] == "none")
+    """Linux wants interrupt remapping for x2APIC where it sees no hypervisor it knows. A node has whole sockets here."""
+    return not (row["apic"] == "x2apic" and row["pv"] == "none") and not (row["nodes"] == "numa" and shape_of(row)[0] == 1)
 
 
 def vmlinuz(kernel):
@@ -62,14 +63,25 @@ def shape_of(row):
     return tuple(int(part) for part in row["shape"].split("x"))
 
 
+def nodes_of(row):
+    """A node a socket, of unequal sizes, 21 apart; or all in one."""
+    sockets, cores, threads = shape_of(row)
+    if row["nodes"] == "flat":
+        return [{"node": 0, "cpus": "0-%d" % (sockets * cores * threads - 1), "size": "%dMiB" % MEMORY, "distances": {0: 10}}]
+    size = cores * threads
+    return [{"node": n, "cpus": "%d-%d" % (n * size, n * size + size - 1), "size": "%dMiB" % (MEMORY * (3 - 2 * n) // 4),
+             "distances": {m: 10 if m == n else 21 for m in range(sockets)}} for n in range(sockets)]
+
+
 def document(row, mode="report"):
     sockets, cores, threads = shape_of(row)
+    memory = {"size": "%dMiB" % MEMORY, **({"numa": nodes_of(row)} if row["nodes"] == "numa" else {})}
     return {
         "schema": "hvcc/guest/v1",
         "name": "linux",
         "vcpus": {"count": sockets * cores * threads, "apic": {"mode": row["apic"]},
                   "topology": {"sockets": sockets, "dies": 1, "cores": cores, "threads": threads}},
-        "memory": {"size": "%dMiB" % MEMORY},
+        "memory": memory,
         "boot": {"kernel": vmlinuz(row["kernel"]), "initrd": os.path.join(machine.BUILD, "boot/initrd.cpio"),
                  "cmdline": "console=ttyS0 panic=-1 hvcc.%s" % mode, **BOOT[row["start"]]},
         "devices": {"serial": [{"id": "com1", "io": 0x3F8, "irq": 4}]},
@@ -113,7 +125,8 @@ def start(row, bare=False, mode="report"):
 
 def compare(row, report):
     """What is wrong with a report."""
-    problems = reports.check_topology(report, shape_of(row))
+    problems = reports.check_topology(report, shape_of(row)) + reports.check_caches(report, shape_of(row))
+    problems += reports.check_nodes(report, nodes_of(row))
     with open(os.path.join(os.path.dirname(vmlinuz(row["kernel"])), "release"), encoding="utf-8") as file:
         release = file.read().strip()
     if report.one("kernel") != release:
@@ -122,6 +135,7 @@ def compare(row, report):
         problems.append("memory: %s KiB of %d MiB" % (report.one("memory-kib"), MEMORY))
     tables = set(report.one("acpi").split())
     wanted = {"APIC", "DSDT", "FACP", "FACS", "MCFG", "WAET"} | ({"HPET"} if row["pv"] == "none" else set())
+    wanted |= {"SRAT", "SLIT"} if row["nodes"] == "numa" else set()
     if not wanted <= tables:
         problems.append("ACPI tables missing: %s" % " ".join(sorted(wanted - tables)))
     if row["pv"] == "kvm" and (report.one("hypervisor") != "KVM" or report.one("clocksource") not in ("kvm-clock", "tsc")):

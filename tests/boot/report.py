@@ -82,6 +82,52 @@ def check_topology(report, shape, apic_ids=True):
     return problems
 
 
+def _list(text):
+    """`0-1,4` as a set of numbers."""
+    ends = [part.split("-") for part in text.split(",") if part]
+    return {n for part in ends for n in range(int(part[0]), int(part[-1]) + 1)}
+
+
+def check_caches(report, shape):
+    """What differs between /sys's caches and those of every guest: three levels, the last one of a socket."""
+    sockets, cores, threads = shape
+    want = {}
+    for n in range(sockets * cores * threads):
+        core = set(range(n - n % threads, n - n % threads + threads))
+        first = n - n % (cores * threads)
+        for name, members in (("L1 Data 32K", core), ("L1 Instruction 32K", core), ("L2 Unified 512K", core),
+                              ("L3 Unified 16384K", set(range(first, first + cores * threads)))):
+            want[n, name] = members
+    have = {}
+    for line in report.lines:
+        match = re.match(r"cache (\d+): (.*) shared (\S+)", line)
+        if match:
+            have[int(match.group(1)), match.group(2)] = _list(match.group(3))
+    return ["cache of cpu %d, %s: shared by %s, want %s" % (n, name, sorted(have.get((n, name), [])), sorted(want.get((n, name), [])))
+            for n, name in sorted(want.keys() | have.keys()) if have.get((n, name)) != want.get((n, name))]
+
+
+def check_nodes(report, nodes):
+    """What differs between /sys and the nodes of the guest's file; none there: one node with all."""
+    problems = []
+    have = {}
+    for line in report.lines:
+        match = re.match(r"node (\d+): cpus (\S*) distance ([\d ]+) memory-kib (\d+)", line)
+        if match:
+            have[int(match.group(1))] = (_list(match.group(2)), [int(d) for d in match.group(3).split()], int(match.group(4)))
+    if sorted(have) != sorted(node["node"] for node in nodes):
+        return ["nodes %s, want %s" % (sorted(have), sorted(node["node"] for node in nodes))]
+    for node in nodes:
+        cpus, distances, kib = have[node["node"]]
+        want = [node["distances"][other["node"]] for other in nodes]
+        size = int(node["size"].removesuffix("MiB")) * 1024
+        if cpus != _list(node["cpus"]) or distances != want:
+            problems.append("node %d: cpus %s distances %s, want %s %s" % (node["node"], cpus, distances, node["cpus"], want))
+        if not size * 3 // 4 <= kib <= size:
+            problems.append("node %d: %d KiB of %s" % (node["node"], kib, node["size"]))
+    return problems
+
+
 def kernel_messages(report):
     """Errors and warnings of the kernel that nobody expects."""
     unexpected = []

@@ -21,7 +21,7 @@ import report as reports
 from machine import Failure
 
 PLAIN = {"cpus": 1, "apic": "x2apic", "pv": "kvm"}
-LINUX = {"kernel": "6.1-cloud", "shape": "1x1x2", "apic": "x2apic", "pv": "kvm", "start": "bzimage", "emulator": "qemu-7"}
+LINUX = {"kernel": "6.1-cloud", "shape": "1x1x2", "nodes": "flat", "apic": "x2apic", "pv": "kvm", "start": "bzimage", "emulator": "qemu-7"}
 
 
 def directory(name):
