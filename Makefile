@@ -235,7 +235,9 @@ unit_aml := $(unit_base) compiler/acpi/aml.c
 libs_aml := -ljansson
 unit_lowering := $(back_sources)
 libs_lowering := $(hvcc_libs)
-units_compiler := base front cpu_features cpu_policy cpu_topology kernels aml lowering
+unit_cpu_graph := $(back_sources)
+libs_cpu_graph := $(hvcc_libs)
+units_compiler := base front cpu_features cpu_graph cpu_policy cpu_topology kernels aml lowering
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)
