@@ -292,8 +292,10 @@ static enum status build_vcpu(struct vm *vm, const struct vcpu_backend *backend,
 	return s;
 }
 
-/* A table by APIC id, unless the ids are so sparse that it would be mostly holes. */
+/* A table by APIC id, unless the ids are so sparse that it would be mostly holes: a level of the
+ * topology that is no power of two loses less than a half, and there are four of them. */
 #define APIC_ID_TABLE_MAX 4096u
+#define APIC_IDS_A_VCPU   8u
 
 static enum status build_vcpus(struct vm *vm, const struct vcpu_backend *backend)
 {
@@ -304,7 +306,7 @@ static enum status build_vcpus(struct vm *vm, const struct vcpu_backend *backend
 
 	for (uint32_t i = 0; i < run->count; i++)
 		top = max_of(top, vm->blob->vcpus[run->first + i].apic_id);
-	vm->apic_id_count = top < APIC_ID_TABLE_MAX ? top + 1 : 0;
+	vm->apic_id_count = top < max_of(APIC_ID_TABLE_MAX, APIC_IDS_A_VCPU * run->count) ? top + 1 : 0;
 	s = pool_alloc((run->count + vm->apic_id_count) * sizeof(struct vcpu *), &p);
 	if (s != STATUS_OK)
 		return s;
