@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HV_ABI 1u
+#define HV_ABI 2u
 #define HV_NONE 0xffffffffu
 #define HV_HEADER_MAGIC 0x3130424f4c425648ull /* "HVBLOB01" */
 #define HV_IMAGE_MAGIC 0x313047414d495648ull  /* "HVIMAG01" */
@@ -65,6 +65,9 @@ enum hv_section_id {
 	HV_SECTION_CLEARS,    /* struct hv_cpuid_clear */
 	HV_SECTION_MSRS,      /* struct hv_msr */
 	HV_SECTION_BYTES,     /* uint8_t: ACPI tables, boot_params, start_info, PCI headers */
+	HV_SECTION_CASES,     /* struct hv_policy_case */
+	HV_SECTION_TESTS,     /* struct hv_host_test */
+	HV_SECTION_PATCHES,   /* struct hv_cpuid_patch */
 	HV_SECTION_USED,      /* how many are in use; the table has room for more */
 	HV_SECTION_SLOTS = 32,
 };
@@ -368,6 +371,47 @@ struct hv_cpuid_clear {
 };
 HV_CHECK(hv_cpuid_clear, 24);
 
+/*
+ * Where a policy depends on more than one feature at a time, on a feature that the machine lacks, or on the
+ * vCPU: where all tests of a case hold, what it says applies as well, when features and host have done theirs.
+ * State is the guest's, so only cases of all vCPUs have it.
+ */
+struct hv_host_test { /* a CPUID bit of the machine is as `present` says */
+	uint32_t leaf, subleaf;
+	uint32_t reg;  /* 0 eax .. 3 edx */
+	uint32_t mask; /* one bit */
+	uint32_t present; /* 0 or 1 */
+	uint32_t reserved;
+};
+HV_CHECK(hv_host_test, 24);
+
+struct hv_cpuid_patch { /* value = value & keep | set */
+	uint32_t cpuid; /* record, absolute index */
+	uint32_t keep[4];
+	uint32_t set[4];
+	uint32_t reserved;
+};
+HV_CHECK(hv_cpuid_patch, 40);
+
+enum hv_case_flags {
+	HV_CASE_REFUSE = 1u << 0, /* such a machine is refused: it does not fulfil `name` */
+};
+
+struct hv_policy_case {
+	uint32_t name;
+	uint32_t position;
+	uint32_t flags; /* enum hv_case_flags */
+	uint32_t reserved;
+	uint32_t first_vcpu, last_vcpu; /* of the guest; last HV_NONE: to the end */
+	struct hv_run tests;   /* none: everywhere */
+	struct hv_run patches;
+	uint64_t xcr0_clear;
+	uint64_t cr4_clear;
+	uint64_t efer_clear;
+	uint64_t msr_groups_clear;
+};
+HV_CHECK(hv_policy_case, 72);
+
 enum hv_msr_action {
 	HV_MSR_GP,	/* #GP(0) */
 	HV_MSR_PASS,	/* the CPU's own register, per vCPU: live state, no exit */
@@ -405,6 +449,7 @@ struct hv_cpu_policy {
 	uint32_t reserved;
 	struct hv_run cpuid;
 	struct hv_run features; /* in order of dependency */
+	struct hv_run cases;
 	struct hv_run msrs;
 	struct hv_run index[HV_CPUID_RANGES]; /* runs of HV_SECTION_CPUID_INDEX */
 	uint64_t xcr0; /* bits XCR0 may have, before the host and features take theirs */
@@ -412,6 +457,6 @@ struct hv_cpu_policy {
 	uint64_t cr4;  /* bits CR4 may have */
 	uint64_t efer;
 };
-HV_CHECK(hv_cpu_policy, 96);
+HV_CHECK(hv_cpu_policy, 104);
 
 #endif

@@ -33,6 +33,9 @@ static const uint32_t record_sizes[HV_SECTION_USED] = {
 	[HV_SECTION_CLEARS] = sizeof(struct hv_cpuid_clear),
 	[HV_SECTION_MSRS] = sizeof(struct hv_msr),
 	[HV_SECTION_BYTES] = 1,
+	[HV_SECTION_CASES] = sizeof(struct hv_policy_case),
+	[HV_SECTION_TESTS] = sizeof(struct hv_host_test),
+	[HV_SECTION_PATCHES] = sizeof(struct hv_cpuid_patch),
 };
 
 uint32_t blob_record_size(enum hv_section_id section)

@@ -43,6 +43,7 @@ static words dynamic = { "apic-id8",  "osxsave",   "apic-enable", "ospke",	 "api
 			 "xsave-max", "apic-ext", "tsc-khz",	 "xsave-component", 0 };
 static words feature_flags = { "required", "forbidden", 0 };
 static words registers = { "eax", "ebx", "ecx", "edx", 0 };
+static words case_flags = { "refuse", 0 };
 static words msr_actions = { "gp", "pass", "store", "fixed", "handler", 0 };
 
 static const struct record_field system_fields[] = {
@@ -144,6 +145,7 @@ static const struct record_field policy_fields[] = {
 	POSITION(hv_cpu_policy, position),
 	RUN(hv_cpu_policy, cpuid, HV_SECTION_CPUID),
 	RUN(hv_cpu_policy, features, HV_SECTION_FEATURES),
+	RUN(hv_cpu_policy, cases, HV_SECTION_CASES),
 	RUN(hv_cpu_policy, msrs, HV_SECTION_MSRS),
 	SOME_RUNS(hv_cpu_policy, index, HV_SECTION_CPUID_INDEX),
 	HEX(hv_cpu_policy, xcr0),
@@ -186,6 +188,37 @@ static const struct record_field clear_fields[] = {
 	END,
 };
 
+static const struct record_field case_fields[] = {
+	STRING(hv_policy_case, name),
+	POSITION(hv_policy_case, position),
+	FLAGS(hv_policy_case, flags, case_flags),
+	NUMBER(hv_policy_case, first_vcpu),
+	NUMBER(hv_policy_case, last_vcpu),
+	RUN(hv_policy_case, tests, HV_SECTION_TESTS),
+	RUN(hv_policy_case, patches, HV_SECTION_PATCHES),
+	HEX(hv_policy_case, xcr0_clear),
+	HEX(hv_policy_case, cr4_clear),
+	HEX(hv_policy_case, efer_clear),
+	HEX(hv_policy_case, msr_groups_clear),
+	END,
+};
+
+static const struct record_field test_fields[] = {
+	HEX(hv_host_test, leaf),
+	HEX(hv_host_test, subleaf),
+	WORD(hv_host_test, reg, registers),
+	HEX(hv_host_test, mask),
+	NUMBER(hv_host_test, present),
+	END,
+};
+
+static const struct record_field patch_fields[] = {
+	NUMBER(hv_cpuid_patch, cpuid),
+	SOME(hv_cpuid_patch, keep, FIELD_HEX, 0),
+	SOME(hv_cpuid_patch, set, FIELD_HEX, 0),
+	END,
+};
+
 static const struct record_field msr_fields[] = {
 	HEX(hv_msr, first),
 	HEX(hv_msr, last),
@@ -218,4 +251,7 @@ const struct record_type record_types[HV_SECTION_USED] = {
 	[HV_SECTION_CLEARS] = { "clears", sizeof(struct hv_cpuid_clear), clear_fields },
 	[HV_SECTION_MSRS] = { "msrs", sizeof(struct hv_msr), msr_fields },
 	[HV_SECTION_BYTES] = { "bytes", 1, 0 },
+	[HV_SECTION_CASES] = { "cases", sizeof(struct hv_policy_case), case_fields },
+	[HV_SECTION_TESTS] = { "tests", sizeof(struct hv_host_test), test_fields },
+	[HV_SECTION_PATCHES] = { "patches", sizeof(struct hv_cpuid_patch), patch_fields },
 };

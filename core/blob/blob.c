@@ -257,6 +257,7 @@ static const char *check_policy(const struct blob *b, uint32_t i)
 	REQUIRE(good_index(b, HV_SECTION_POSITIONS, p->position), "position");
 	REQUIRE(good_run(b, HV_SECTION_CPUID, p->cpuid), "CPUID records");
 	REQUIRE(good_run(b, HV_SECTION_FEATURES, p->features), "features");
+	REQUIRE(good_run(b, HV_SECTION_CASES, p->cases), "cases");
 	REQUIRE(good_run(b, HV_SECTION_MSRS, p->msrs), "MSR records");
 	REQUIRE(good_msrs(b, p->msrs), "MSRs overlap or are not sorted");
 	for (uint32_t r = 0; r < HV_CPUID_RANGES; r++) {
@@ -279,6 +280,28 @@ static const char *check_feature(const struct blob *b, uint32_t i)
 static const char *check_clear(const struct blob *b, uint32_t i)
 {
 	REQUIRE(good_index(b, HV_SECTION_CPUID, b->clears[i].cpuid), "CPUID record");
+	return NULL;
+}
+
+static const char *check_case(const struct blob *b, uint32_t i)
+{
+	const struct hv_policy_case *c = &b->cases[i];
+
+	REQUIRE(good_name(b, c->name, c->position), "name");
+	REQUIRE(good_run(b, HV_SECTION_TESTS, c->tests), "tests");
+	REQUIRE(good_run(b, HV_SECTION_PATCHES, c->patches), "patches");
+	return NULL;
+}
+
+static const char *check_test(const struct blob *b, uint32_t i)
+{
+	REQUIRE(b->tests[i].reg < 4, "register");
+	return NULL;
+}
+
+static const char *check_patch(const struct blob *b, uint32_t i)
+{
+	REQUIRE(good_index(b, HV_SECTION_CPUID, b->patches[i].cpuid), "CPUID record");
 	return NULL;
 }
 
@@ -333,6 +356,11 @@ static const struct kind {
 			       offsetof(struct blob, clears)},
 	[HV_SECTION_MSRS] = {sizeof(struct hv_msr), check_msr, offsetof(struct blob, msrs)},
 	[HV_SECTION_BYTES] = {1, NULL, offsetof(struct blob, bytes)},
+	[HV_SECTION_CASES] = {sizeof(struct hv_policy_case), check_case,
+			      offsetof(struct blob, cases)},
+	[HV_SECTION_TESTS] = {sizeof(struct hv_host_test), check_test, offsetof(struct blob, tests)},
+	[HV_SECTION_PATCHES] = {sizeof(struct hv_cpuid_patch), check_patch,
+				offsetof(struct blob, patches)},
 };
 
 /* ---- the three rounds */

@@ -32,6 +32,9 @@ struct blob {
 	const struct hv_cpuid_clear *clears;
 	const struct hv_msr *msrs;
 	const uint8_t *bytes;
+	const struct hv_policy_case *cases;
+	const struct hv_host_test *tests;
+	const struct hv_cpuid_patch *patches;
 };
 
 /* What is wrong with a blob: one sentence, and the section and record where (HV_NONE: none). */

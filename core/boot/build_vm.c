@@ -289,6 +289,8 @@ static enum status build_vcpu(struct vm *vm, const struct vcpu_backend *backend,
 		s = pool_alloc(live_state_size(), &p);
 	if (s == STATUS_OK)
 		vcpu->live = p;
+	if (s == STATUS_OK)
+		s = policy_resolve_vcpu(&vm->guest, index, vm->blob, errata_cpuid, pool_alloc, &vcpu->cpuid);
 	return s;
 }
 

@@ -23,6 +23,14 @@ typedef enum status cpuid_alloc(size_t size, void **p);
 MUST_USE enum status policy_resolve(struct guest *guest, const struct blob *blob,
 				    cpuid_source *host, cpuid_alloc *alloc);
 
+/*
+ * The CPUID table of one vCPU, after policy_resolve(): the guest's, or a copy of it with the cases that
+ * are for this vCPU.
+ */
+MUST_USE enum status policy_resolve_vcpu(const struct guest *guest, uint32_t vcpu,
+					 const struct blob *blob, cpuid_source *host,
+					 cpuid_alloc *alloc, const struct cpuid_table **table);
+
 /* Connects HV_MSR_HANDLER entries with the ranges of the sealed MSR bus. An entry that no device of
  * this guest answers becomes #GP. */
 void policy_connect_msrs(struct guest *guest);

@@ -83,8 +83,7 @@ enum verdict exit_cpuid(struct vcpu *vcpu)
 {
 	static const struct cpuid_entry nothing;
 	uint32_t subleaf = (uint32_t)vcpu->gpr[RCX];
-	const struct cpuid_entry *e =
-		cpuid_find(&vcpu->guest->cpuid, (uint32_t)vcpu->gpr[RAX], subleaf);
+	const struct cpuid_entry *e = cpuid_find(vcpu->cpuid, (uint32_t)vcpu->gpr[RAX], subleaf);
 
 	if (unlikely(!e))
 		e = &nothing;

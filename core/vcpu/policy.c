@@ -7,6 +7,8 @@
  *	    CPUID values &= its clears; its bits leave XCR0, CR4, EFER; its MSRs become unlisted
  *	then, for each CPUID register:
  *	    value &= host | ~host_mask
+ *	then, for each case that holds on this machine (and, in a table of its own, for this vCPU):
+ *	    value = value & keep | set
  */
 #include "console/log.h"
 #include "lib/bits.h"
@@ -92,6 +94,125 @@ static enum status apply_features(struct guest *guest, const struct blob *blob, 
 		clear_feature(guest, blob, f, msr_groups);
 	}
 	return result;
+}
+
+/* ---- cases */
+
+static bool case_holds(const struct blob *blob, const struct hv_policy_case *c, cpuid_source *host)
+{
+	for (uint32_t i = 0; i < c->tests.count; i++) {
+		const struct hv_host_test *t = &blob->tests[c->tests.first + i];
+		struct cpuid_regs r = host_leaf(host, t->leaf, t->subleaf);
+
+		if (!(*cpuid_register(&r, t->reg & 3) & t->mask) == !!t->present)
+			return false;
+	}
+	return true;
+}
+
+static bool for_every_vcpu(const struct hv_policy_case *c)
+{
+	return c->first_vcpu == 0 && c->last_vcpu == HV_NONE;
+}
+
+static const struct hv_policy_case *policy_case(const struct guest *guest, const struct blob *blob,
+						uint32_t i)
+{
+	return &blob->cases[guest->policy->cases.first + i];
+}
+
+/* What cases take from XCR0, CR4, EFER and the MSRs; and whether one of them refuses this machine. */
+static enum status apply_case_state(struct guest *guest, const struct blob *blob, cpuid_source *host,
+				    uint64_t *msr_groups)
+{
+	enum status result = STATUS_OK;
+	char place[BLOB_PLACE_SIZE];
+
+	for (uint32_t i = 0; i < guest->policy->cases.count; i++) {
+		const struct hv_policy_case *c = policy_case(guest, blob, i);
+
+		if (!for_every_vcpu(c) || !case_holds(blob, c, host))
+			continue;
+		if (c->flags & HV_CASE_REFUSE) {
+			log_guest(LOG_ERROR, guest->name, "this machine does not fulfil: %s%s",
+				  blob_string(blob, c->name), blob_place(blob, c->position, place));
+			result = STATUS_MISMATCH;
+		}
+		guest->xcr0 &= ~c->xcr0_clear;
+		guest->cr4 &= ~c->cr4_clear;
+		guest->efer &= ~c->efer_clear;
+		*msr_groups |= c->msr_groups_clear;
+	}
+	return result;
+}
+
+static void patch_entries(const struct guest *guest, const struct blob *blob,
+			  const struct hv_policy_case *c, struct cpuid_entry *entries)
+{
+	for (uint32_t i = 0; i < c->patches.count; i++) {
+		const struct hv_cpuid_patch *p = &blob->patches[c->patches.first + i];
+		uint32_t at = p->cpuid - guest->policy->cpuid.first;
+
+		for (int r = 0; r < 4 && at < guest->cpuid.count; r++)
+			entries[at].value[r] = (entries[at].value[r] & p->keep[r]) | p->set[r];
+	}
+}
+
+static void patch_guest(const struct guest *guest, const struct blob *blob, cpuid_source *host)
+{
+	for (uint32_t i = 0; i < guest->policy->cases.count; i++) {
+		const struct hv_policy_case *c = policy_case(guest, blob, i);
+
+		if (for_every_vcpu(c) && case_holds(blob, c, host))
+			patch_entries(guest, blob, c, guest->cpuid.entries);
+	}
+}
+
+static bool case_of_vcpu(const struct blob *blob, const struct hv_policy_case *c, uint32_t vcpu,
+			 cpuid_source *host)
+{
+	return !for_every_vcpu(c) && vcpu >= c->first_vcpu && vcpu <= c->last_vcpu &&
+	       c->patches.count && case_holds(blob, c, host);
+}
+
+static enum status copy_table(const struct cpuid_table *from, cpuid_alloc *alloc,
+			      struct cpuid_table **copy)
+{
+	enum status s;
+	void *memory;
+
+	s = alloc(sizeof(**copy) + from->count * sizeof(*from->entries), &memory);
+	if (s != STATUS_OK)
+		return s;
+	*copy = memory;
+	**copy = *from;
+	(*copy)->entries = (struct cpuid_entry *)(*copy + 1);
+	for (uint32_t i = 0; i < from->count; i++)
+		(*copy)->entries[i] = from->entries[i];
+	return STATUS_OK;
+}
+
+MUST_USE enum status policy_resolve_vcpu(const struct guest *guest, uint32_t vcpu,
+					 const struct blob *blob, cpuid_source *host,
+					 cpuid_alloc *alloc, const struct cpuid_table **table)
+{
+	struct cpuid_table *own = NULL;
+
+	*table = &guest->cpuid;
+	for (uint32_t i = 0; i < guest->policy->cases.count; i++) {
+		const struct hv_policy_case *c = policy_case(guest, blob, i);
+		enum status s = STATUS_OK;
+
+		if (!case_of_vcpu(blob, c, vcpu, host))
+			continue;
+		if (!own)
+			s = copy_table(&guest->cpuid, alloc, &own);
+		if (s != STATUS_OK)
+			return s;
+		patch_entries(guest, blob, c, own->entries);
+		*table = own;
+	}
+	return STATUS_OK;
 }
 
 /* XCR0 bits that stand or fall together (SDM v1 13.3): what is left must be settable. */
@@ -227,10 +348,13 @@ MUST_USE enum status policy_resolve(struct guest *guest, const struct blob *blob
 	guest->msr.entries[0] = (struct msr_entry){.first = 1, .last = 0};
 	copy_cpuid(guest, blob);
 	s = apply_features(guest, blob, host, &msr_groups);
+	if (s == STATUS_OK)
+		s = apply_case_state(guest, blob, host, &msr_groups);
 	if (s != STATUS_OK)
 		return s;
 	guest->xcr0 = settable_xcr0(guest->xcr0);
 	apply_host(guest, blob, host);
+	patch_guest(guest, blob, host);
 	index_cpuid(guest, blob);
 	return copy_msrs(guest, blob, msr_groups);
 }

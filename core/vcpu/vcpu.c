@@ -11,7 +11,7 @@
 /* DX after RESET: family, model, stepping, as CPUID 1 EAX says them. */
 static uint64_t reset_signature(const struct vcpu *vcpu)
 {
-	const struct cpuid_table *t = &vcpu->guest->cpuid;
+	const struct cpuid_table *t = vcpu->cpuid;
 
 	if (t->limit[HV_CPUID_BASIC] < 2 || t->index[HV_CPUID_BASIC][1] == 0xffff)
 		return 0;

@@ -234,6 +234,7 @@ struct vcpu {
 	void *arch; /* the backend's: struct svm_vcpu */
 	struct guest *guest;
 	struct percpu *cpu; /* where it runs */
+	const struct cpuid_table *cpuid; /* the guest's, or its own where its policy says `when vcpu` */
 	uint32_t msr_hint;
 	uint32_t bus_hint[GUEST_BUSES];
 	struct fetch_cache fetch;

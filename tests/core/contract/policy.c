@@ -68,6 +68,16 @@ static const struct hv_msr msr_records[] = {
 	{.first = 0x300, .last = 0x300, .read = HV_MSR_HANDLER, .write = HV_MSR_GP, .group = 255},
 	{.first = 0x400, .last = 0x400, .read = 200, .write = 200, .group = 255},
 };
+static struct hv_host_test host_tests[] = {
+	{.leaf = 1, .reg = 2, .mask = (uint32_t)CPUID_1_ECX_AVX, .present = 1},
+	{.leaf = 1, .reg = 2, .mask = (uint32_t)CPUID_1_ECX_PCID, .present = 0},
+};
+static const struct hv_cpuid_patch patches[] = {
+	{.cpuid = 1 + LEAF_7, .keep = {~0u, ~(uint32_t)BIT(8), ~0u, ~0u}, .set = {0, 0, 3, 0}},
+	{.cpuid = 0, .keep = {0}}, /* not of this guest */
+	{.cpuid = 1 + LEAF_EXT, .keep = {~0u, 0, ~0u, ~0u}, .set = {0, 9, 0, 0}},
+};
+static struct hv_policy_case cases[2];
 static struct hv_cpu_policy policy;
 static struct blob blob = {
 	.strings = "\0avx",
@@ -76,6 +86,9 @@ static struct blob blob = {
 	.features = features,
 	.clears = clears,
 	.msrs = msr_records,
+	.cases = cases,
+	.tests = host_tests,
+	.patches = patches,
 };
 
 /* ---- a machine */
@@ -110,7 +123,7 @@ static struct cpuid_regs host(uint32_t leaf, uint32_t subleaf)
 	return r;
 }
 
-static void *blocks[4];
+static void *blocks[8];
 static uint32_t block_count;
 
 static enum status from_heap(size_t size, void **p)
@@ -140,6 +153,7 @@ static int setup(void **state)
 					  .clears = {0, 2},
 					  .xcr0_clear = XCR0_AVX,
 					  .msr_groups_clear = BIT(3)};
+	cases[0] = cases[1] = (struct hv_policy_case){.name = 1};
 	features[1] = (struct hv_feature){
 		.name = 1, .leaf = 1, .reg = 2, .mask = (uint32_t)CPUID_1_ECX_PCID};
 	fake_guest.policy = &policy;
@@ -197,6 +211,62 @@ static void test_closure(void **state)
 	assert_int_equal(fake_guest.cr4, CR4_PAE | CR4_OSXSAVE);
 	assert_int_equal(fake_guest.msr.count, 3);                   /* the group is gone */
 	assert_int_equal(cpuid_records[1 + LEAF_7].value[1], 0x128); /* the blob is never written */
+}
+
+/* Where the machine has AVX and lacks PCID. */
+static void test_cases(void **state)
+{
+	(void)state;
+	policy.cases.count = 1;
+	cases[0] = (struct hv_policy_case){.last_vcpu = HV_NONE,
+					   .name = 1,
+					   .tests = {0, 2},
+					   .patches = {0, 2},
+					   .cr4_clear = CR4_OSXSAVE,
+					   .xcr0_clear = XCR0_AVX,
+					   .efer_clear = EFER_LME,
+					   .msr_groups_clear = BIT(3)};
+	assert_int_equal(resolve(), STATUS_OK);
+	assert_int_equal(leaf(7, 0)->value[1], BIT(5) | BIT(8));
+	assert_int_equal(fake_guest.efer, EFER_LME);
+	teardown(state);
+	fake_guest.msr.count = 0;
+	host_has_pcid = false;
+	assert_int_equal(resolve(), STATUS_OK);
+	assert_int_equal(leaf(7, 0)->value[1], BIT(5));
+	assert_int_equal(leaf(7, 0)->value[2], 3);
+	assert_int_equal(leaf(0xd, 2)->value[0], 0); /* the component went with XCR0 */
+	assert_int_equal(fake_guest.xcr0, 3);
+	assert_int_equal(fake_guest.cr4, CR4_PAE);
+	assert_int_equal(fake_guest.efer, 0);
+	assert_int_equal(fake_guest.msr.count, 3);
+	teardown(state);
+	cases[0].flags = HV_CASE_REFUSE;
+	assert_int_equal(resolve(), STATUS_MISMATCH);
+	assert_non_null(strstr(quiet_log_last, "does not fulfil: avx"));
+}
+
+/* A vCPU has a table of its own only where a case says so. */
+static void test_vcpu_cases(void **state)
+{
+	const struct cpuid_table *own;
+
+	(void)state;
+	policy.cases.count = 2;
+	cases[0] = (struct hv_policy_case){.first_vcpu = 1, .last_vcpu = 2, .patches = {0, 2}};
+	cases[1] = (struct hv_policy_case){
+		.first_vcpu = 2, .last_vcpu = HV_NONE, .tests = {0, 1}, .patches = {2, 1}};
+	assert_int_equal(resolve(), STATUS_OK);
+	assert_int_equal(policy_resolve_vcpu(&fake_guest, 0, &blob, host, from_heap, &own), STATUS_OK);
+	assert_ptr_equal(own, &fake_guest.cpuid);
+	assert_int_equal(policy_resolve_vcpu(&fake_guest, 2, &blob, host, from_heap, &own), STATUS_OK);
+	assert_int_equal(cpuid_find(own, 7, 0)->value[1], BIT(5));
+	assert_int_equal(cpuid_find(own, 0x80000000, 0)->value[1], 9);
+	assert_int_equal(leaf(7, 0)->value[1], BIT(5) | BIT(8));
+	assert_int_equal(leaf(0x80000000, 0)->value[1], 5);
+	host_has_avx = false;
+	assert_int_equal(policy_resolve_vcpu(&fake_guest, 3, &blob, host, from_heap, &own), STATUS_OK);
+	assert_ptr_equal(own, &fake_guest.cpuid);
 }
 
 static void test_required_and_forbidden(void **state)
@@ -292,6 +362,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_closure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cases, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_vcpu_cases, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_required_and_forbidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_msrs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_msrs, setup, teardown),

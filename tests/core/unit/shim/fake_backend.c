@@ -288,6 +288,7 @@ void fake_reset(void)
 		*v = (struct vcpu){.backend = &fake_backend,
 				   .arch = a,
 				   .guest = &fake_guest,
+				   .cpuid = &fake_guest.cpuid,
 				   .index = i,
 				   .record = &records[i],
 				   .chip = &chip,

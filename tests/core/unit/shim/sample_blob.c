@@ -38,6 +38,9 @@ static void make_header(struct sample_blob *s)
 	SECTION(s, HV_SECTION_CLEARS, clears);
 	SECTION(s, HV_SECTION_MSRS, msrs);
 	SECTION(s, HV_SECTION_BYTES, bytes);
+	SECTION(s, HV_SECTION_CASES, cases);
+	SECTION(s, HV_SECTION_TESTS, tests);
+	SECTION(s, HV_SECTION_PATCHES, patches);
 }
 
 static void make_guest(struct sample_blob *s)
@@ -77,6 +80,7 @@ static void make_policy(struct sample_blob *s)
 		.vendor = HV_VENDOR_AMD,
 		.cpuid = {0, SAMPLE_COUNT},
 		.features = {0, 1},
+		.cases = {0, 1},
 		.msrs = {0, SAMPLE_COUNT},
 		.index = {{0, 2}, {2, 1}, {3, 1}},
 	};
@@ -85,6 +89,7 @@ static void make_policy(struct sample_blob *s)
 	s->index[2] = s->index[3] = 0xffff;
 	s->cpuid[0].subleaves = s->cpuid[1].subleaves = 1;
 	s->features[0] = (struct hv_feature){.name = 1, .mask = 1, .clears = {0, 1}};
+	s->cases[0] = (struct hv_policy_case){.name = 1, .tests = {0, 1}, .patches = {0, 1}};
 	s->msrs[0] = (struct hv_msr){.first = 0x10, .last = 0x10, .read = HV_MSR_HANDLER,
 				     .write = HV_MSR_HANDLER, .group = 255};
 	s->msrs[1] = (struct hv_msr){.first = 0x200, .last = 0x20f, .read = HV_MSR_STORE,

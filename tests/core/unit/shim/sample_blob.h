@@ -27,6 +27,9 @@ struct sample_blob {
 	struct hv_cpuid_clear clears[1];
 	struct hv_msr msrs[SAMPLE_COUNT];
 	uint8_t bytes[512];
+	struct hv_policy_case cases[1];
+	struct hv_host_test tests[1];
+	struct hv_cpuid_patch patches[1];
 	/* The payload begins here, on the next page. */
 	uint8_t payload[4096 * 2] __attribute__((aligned(4096)));
 };
