@@ -122,6 +122,31 @@ static void tell_identity(struct telling *t, const struct hv_cpu_policy *policy)
 	}
 }
 
+/* Bit by bit would be long: how much of CPUID differs there, and which machines are refused. */
+static void tell_cases(struct telling *t, const struct hv_cpu_policy *policy)
+{
+	for (uint32_t i = 0; i < policy->cases.count; i++) {
+		const struct hv_policy_case *c = &t->image->cases[policy->cases.first + i];
+		const char *where = image_case_text(t->image, policy, c);
+		uint32_t sum = 0;
+
+		t->position = c->position ? c->position : policy->position;
+		if (c->flags & HV_CASE_REFUSE) {
+			tell(t, FACT_IDENTITY, text(t, "refused with %s", where),
+			     image_text(t->image, c->name));
+			continue;
+		}
+		for (uint32_t p = 0; p < c->patches.count; p++) {
+			const struct hv_cpuid_patch *patch = &t->image->patches[c->patches.first + p];
+
+			for (uint32_t reg = 0; reg < 4; reg++)
+				sum = sum * 31 + (~patch->keep[reg] ^ patch->set[reg]);
+		}
+		tell(t, FACT_IDENTITY, text(t, "with %s", where),
+		     text(t, "%u CPUID records are different (sum %08x)", c->patches.count, sum));
+	}
+}
+
 static uint64_t msr_right(uint8_t action)
 {
 	static const uint8_t rights[] = { [HV_MSR_GP] = 0, [HV_MSR_FIXED] = 1, [HV_MSR_STORE] = 2,
@@ -169,6 +194,7 @@ static void tell_policies(struct telling *t, const struct hv_guest *guest)
 		t->vendors = (uint8_t)(1u << v);
 		tell_features(t, policy);
 		tell_identity(t, policy);
+		tell_cases(t, policy);
 		tell_msrs(t, policy);
 	}
 	t->vendors = 0;

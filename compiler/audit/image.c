@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "emit/image.h"
 #include "emit/record.h"
+#include "policy/feature.h"
 
 static const void *section(struct image *image, enum hv_section_id id)
 {
@@ -38,6 +39,9 @@ static void take_sections(struct image *image)
 	image->features = section(image, HV_SECTION_FEATURES);
 	image->msrs = section(image, HV_SECTION_MSRS);
 	image->bytes = section(image, HV_SECTION_BYTES);
+	image->cases = section(image, HV_SECTION_CASES);
+	image->tests = section(image, HV_SECTION_TESTS);
+	image->patches = section(image, HV_SECTION_PATCHES);
 	image->counts[HV_SECTION_CPUID_INDEX] = image->header.sections[HV_SECTION_CPUID_INDEX].count;
 	image->counts[HV_SECTION_CLEARS] = image->header.sections[HV_SECTION_CLEARS].count;
 }
@@ -269,6 +273,35 @@ const struct hv_device *image_device(const struct image *image, const struct hv_
 		if (image->devices[guest->devices.first + i].kind == kind)
 			return &image->devices[guest->devices.first + i];
 	return NULL;
+}
+
+static const char *test_text(const struct image *image, const struct hv_cpu_policy *policy,
+			     const struct hv_host_test *test)
+{
+	uint8_t vendor = policy->vendor == HV_VENDOR_AMD ? AMD : INTEL;
+	uint32_t bit = test->mask ? (uint32_t)__builtin_ctz(test->mask) : 0;
+	enum feature_id id = feature_at(test->leaf, test->subleaf, test->reg, bit, vendor);
+
+	return arena_printf(image->arena, "%s%s", test->present ? "" : "no ",
+			    id ? features[id].name : arena_printf(image->arena, "bit %u of leaf 0x%x", bit,
+								  test->leaf));
+}
+
+const char *image_case_text(const struct image *image, const struct hv_cpu_policy *policy,
+			    const struct hv_policy_case *c)
+{
+	const char *text = "";
+
+	for (uint32_t i = 0; i < c->tests.count; i++)
+		text = arena_printf(image->arena, "%s%s%s", text, i ? " and " : "",
+				    test_text(image, policy, &image->tests[c->tests.first + i]));
+	if (!c->tests.count)
+		text = "every machine";
+	if (c->first_vcpu == 0 && c->last_vcpu == HV_NONE)
+		return text;
+	if (c->last_vcpu == HV_NONE)
+		return arena_printf(image->arena, "%s, vCPUs from %u", text, c->first_vcpu);
+	return arena_printf(image->arena, "%s, vCPUs %u..%u", text, c->first_vcpu, c->last_vcpu);
 }
 
 const struct hv_cpuid *image_cpuid(const struct image *image, const struct hv_cpu_policy *policy,

@@ -40,6 +40,9 @@ struct image {
 	const struct hv_feature *features;
 	const struct hv_msr *msrs;
 	const uint8_t *bytes;
+	const struct hv_policy_case *cases;
+	const struct hv_host_test *tests;
+	const struct hv_cpuid_patch *patches;
 };
 
 /*
@@ -52,6 +55,10 @@ static inline const char *image_text(const struct image *image, uint32_t string)
 {
 	return image->strings + string;
 }
+
+/* What must be true where a case applies: "avx2 and no aes, vCPUs 1..2", or "every machine". */
+const char *image_case_text(const struct image *image, const struct hv_cpu_policy *policy,
+			    const struct hv_policy_case *c);
 
 /* "guest.yaml:12:7", or "" when the record has no place. */
 const char *image_place(const struct image *image, uint32_t position);

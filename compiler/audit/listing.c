@@ -273,6 +273,48 @@ static void list_features(struct listing *l, const struct hv_cpu_policy *policy)
 	}
 }
 
+static void list_patches(struct listing *l, const struct hv_policy_case *c)
+{
+	static const char *const names[] = { "eax", "ebx", "ecx", "edx" };
+
+	for (uint32_t i = 0; i < c->patches.count; i++) {
+		const struct hv_cpuid_patch *patch = &l->image->patches[c->patches.first + i];
+		bool there = patch->cpuid < l->image->counts[HV_SECTION_CPUID];
+		const struct hv_cpuid *row = &l->image->cpuid[there ? patch->cpuid : 0];
+		const char *text = "";
+
+		if (!there)
+			continue;
+
+		for (uint32_t reg = 0; reg < 4; reg++) {
+			if (~patch->keep[reg] | patch->set[reg])
+				text = arena_printf(l->image->arena, "%s, %s & %08x | %08x", text,
+						    names[reg], patch->keep[reg], patch->set[reg]);
+		}
+		line(l, HV_SECTION_PATCHES, c->patches.first + i, 0, "patch     %x.%u%s", row->leaf,
+		     row->subleaf, text);
+	}
+}
+
+static void list_cases(struct listing *l, const struct hv_cpu_policy *policy)
+{
+	for (uint32_t i = 0; i < policy->cases.count; i++) {
+		const struct hv_policy_case *c = &l->image->cases[policy->cases.first + i];
+		const char *where = image_case_text(l->image, policy, c);
+
+		if (c->flags & HV_CASE_REFUSE)
+			line(l, HV_SECTION_CASES, policy->cases.first + i, c->position,
+			     "case      %s: refused: %s", where, image_text(l->image, c->name));
+		else
+			line(l, HV_SECTION_CASES, policy->cases.first + i, c->position,
+			     "case      %s: %u CPUID records, xcr0 0x%llx, cr4 0x%llx, efer 0x%llx, MSR groups 0x%llx go",
+			     where, c->patches.count, (unsigned long long)c->xcr0_clear,
+			     (unsigned long long)c->cr4_clear, (unsigned long long)c->efer_clear,
+			     (unsigned long long)c->msr_groups_clear);
+		list_patches(l, c);
+	}
+}
+
 static void list_policy(struct listing *l, uint32_t index)
 {
 	const struct hv_cpu_policy *policy = &l->image->policies[index];
@@ -284,6 +326,7 @@ static void list_policy(struct listing *l, uint32_t index)
 	     policy->cpuid.count, policy->features.count, policy->msrs.count);
 	list_cpuid(l, policy);
 	list_features(l, policy);
+	list_cases(l, policy);
 	list_msrs(l, policy);
 }
 

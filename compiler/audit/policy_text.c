@@ -119,7 +119,8 @@ static bool same_identity(const struct image *image, const struct hv_guest *gues
 
 	if (!row)
 		return true;
-	return signature ? row->value[EAX] == signature && !row->host_mask[EAX] :
+	return cpu->identity.signature_mask ?
+		       row->value[EAX] == signature && !row->host_mask[EAX] :
 			   row->host_mask[EAX] == 0xffffffff;
 }
 

@@ -42,6 +42,32 @@ static struct hv_run add_features(struct blob *blob, const struct cpu_policy_rec
 	return run;
 }
 
+static struct hv_run add_cases(struct blob *blob, const struct cpu_policy_records *records,
+			       uint32_t first_cpuid)
+{
+	struct hv_run run = { .first = blob_next(blob, HV_SECTION_CASES),
+			      .count = records->case_count };
+
+	for (uint32_t i = 0; i < records->case_count; i++) {
+		const struct cpu_case *made = &records->cases[i];
+		struct hv_policy_case record = made->record;
+
+		record.name = blob_string(blob, made->name ? made->name : "");
+		record.position = blob_position(blob, made->at);
+		record.tests = add_run(blob, HV_SECTION_TESTS, made->tests, made->test_count);
+		record.patches.first = blob_next(blob, HV_SECTION_PATCHES);
+		record.patches.count = made->patch_count;
+		for (uint32_t p = 0; p < made->patch_count; p++) {
+			struct hv_cpuid_patch patch = made->patches[p];
+
+			patch.cpuid += first_cpuid;
+			blob_add(blob, HV_SECTION_PATCHES, &patch);
+		}
+		blob_add(blob, HV_SECTION_CASES, &record);
+	}
+	return run;
+}
+
 uint32_t blob_add_policy(struct blob *blob, const struct cpu_policy_records *records)
 {
 	uint32_t first_clear = blob_next(blob, HV_SECTION_CLEARS);
@@ -59,6 +85,7 @@ uint32_t blob_add_policy(struct blob *blob, const struct cpu_policy_records *rec
 	policy.cpuid = add_run(blob, HV_SECTION_CPUID, records->cpuid, records->cpuid_count);
 	add_clears(blob, records, policy.cpuid.first);
 	policy.features = add_features(blob, records, first_clear);
+	policy.cases = add_cases(blob, records, policy.cpuid.first);
 	policy.msrs = add_run(blob, HV_SECTION_MSRS, records->msrs, records->msr_count);
 	add_run(blob, HV_SECTION_CPUID_INDEX, records->index, records->index_count);
 	for (unsigned int i = 0; i < HV_CPUID_RANGES; i++) {

@@ -69,6 +69,17 @@ static void check_x2apic(struct lower_context *context, struct lowered *guest,
 	}
 }
 
+/* A guest that is told of more address bits than its map needs wants a machine that has them. */
+static void widen_addresses(struct lowered *guest, const struct policy *policy)
+{
+	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
+		uint32_t said = policy->vendors[vendor].identity.phys_bits;
+
+		if (said > guest->map.physical_bits)
+			guest->map.physical_bits = said;
+	}
+}
+
 /* What the policy has to say was said by check/: the second reading is silent. */
 void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 {
@@ -76,7 +87,6 @@ void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 	const struct policy *policy = policy_compile(context->arena, silent, guest->model);
 	struct cpu_request request = {
 		.topology = &guest->cpu->topology,
-		.physical_bits = guest->map.physical_bits,
 		.mtrrs = guest->mtrrs.items,
 		.mtrr_count = guest->mtrrs.count,
 		.pv_kvm = (guest->pv & HV_PV_KVM) != 0,
@@ -89,6 +99,8 @@ void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 		return;
 	}
 	check_x2apic(context, guest, policy);
+	widen_addresses(guest, policy);
+	request.physical_bits = guest->map.physical_bits;
 	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
 		guest->cpu->runs_on[vendor] = policy->vendors[vendor].possible;
 		request.features = &policy->vendors[vendor];

@@ -107,6 +107,20 @@ struct cpu_request {
 };
 
 /*
+ * A case of a policy: `record` without its name, position and runs, and what these are made of.
+ * patches[].cpuid counts from the first of `cpuid`.
+ */
+struct cpu_case {
+	struct hv_policy_case record;
+	const char *name; /* NULL: it has none */
+	struct position at;
+	struct hv_host_test *tests;
+	uint32_t test_count;
+	struct hv_cpuid_patch *patches;
+	uint32_t patch_count;
+};
+
+/*
  * One vendor's records. Indices are relative: `clears[].cpuid` counts from the first of `cpuid`,
  * the runs `features[].clears` from the first of `clears`, `index_runs` from the first of `index`;
  * who emits them adds the bases. Names and positions stand beside, since strings and positions of
@@ -124,6 +138,8 @@ struct cpu_policy_records {
 	uint32_t feature_count;
 	struct hv_cpuid_clear *clears;
 	uint32_t clear_count;
+	struct cpu_case *cases;
+	uint32_t case_count;
 	struct hv_msr *msrs;
 	uint32_t msr_count;
 	uint16_t *index;

@@ -19,6 +19,7 @@ struct cpu_build {
 	VECTOR(const char *) feature_names;
 	VECTOR(struct position) feature_places;
 	VECTOR(struct hv_cpuid_clear) clears;
+	VECTOR(struct cpu_case) cases;
 	VECTOR(struct hv_msr) msrs;
 	uint32_t msr_slots;
 	struct cpu_policy_records *records;

@@ -62,20 +62,33 @@ static void all_from_host(const struct cpu_build *build, struct hv_cpuid *row)
 		from_host(row, reg);
 }
 
+/* The vendor the guest sees: its own leaves and MSRs are there beside those of the machine. */
+static enum hv_vendor seen_vendor(const struct cpu_build *build)
+{
+	if (!build->features->identity.foreign)
+		return build->vendor;
+	return build->vendor == HV_VENDOR_INTEL ? HV_VENDOR_AMD : HV_VENDOR_INTEL;
+}
+
 /* Leaves 0 and 0x80000000: EAX, the limit, is set when all leaves are known. */
 static void fill_vendor(const struct cpu_build *build, struct hv_cpuid *row)
 {
+	static const char *const names[HV_VENDORS] = { "GenuntelineI", "AuthcAMDenti" }; /* EBX ECX EDX */
+
 	all_from_host(build, row);
 	row->host_mask[EAX] = 0;
+	if (!build->features->identity.foreign)
+		return;
+	memcpy(&row->value[EBX], names[seen_vendor(build)], 12);
+	row->host_mask[EBX] = row->host_mask[ECX] = row->host_mask[EDX] = 0;
 }
 
 static void set_signature(const struct cpu_build *build, struct hv_cpuid *row)
 {
-	from_host(row, EAX);
-	if (build->features->identity.signature) {
-		row->value[EAX] = build->features->identity.signature;
-		row->host_mask[EAX] = 0;
-	}
+	const struct cpu_identity *identity = &build->features->identity;
+
+	row->value[EAX] = (identity->signature & identity->signature_mask) | ~identity->signature_mask;
+	row->host_mask[EAX] = ~identity->signature_mask;
 }
 
 /* EBX: CLFLUSH line in units of 8 15:8, ids (Intel) or CPUs (AMD) in the package 23:16. */
@@ -210,8 +223,9 @@ static void fill_d(const struct cpu_build *build, struct hv_cpuid *row)
 /* "KVMKVMKVM\0\0\0" in EBX, ECX, EDX. */
 static void fill_kvm_base(const struct cpu_build *build, struct hv_cpuid *row)
 {
-	(void)build;
 	row->value[EAX] = KVM_TIMING;
+	if (build->features->limits[HV_CPUID_HYPERVISOR] < KVM_TIMING)
+		row->value[EAX] = build->features->limits[HV_CPUID_HYPERVISOR];
 	memcpy(&row->value[EBX], "KVMKVMKVM\0\0\0", 12);
 }
 
@@ -223,7 +237,7 @@ static void fill_kvm_timing(const struct cpu_build *build, struct hv_cpuid *row)
 
 static void fill_80000001(const struct cpu_build *build, struct hv_cpuid *row)
 {
-	if (build->vendor == HV_VENDOR_AMD)
+	if (seen_vendor(build) == HV_VENDOR_AMD)
 		set_signature(build, row);
 }
 
@@ -274,7 +288,9 @@ static void fill_80000008(const struct cpu_build *build, struct hv_cpuid *row)
 	const struct cpu_topology *topology = build->request->topology;
 	uint32_t linear = cpu_has(build, FEATURE_LA57) ? 57 : 48;
 
-	row->value[EAX] = build->request->physical_bits | linear << 8;
+	uint32_t said = build->features->identity.phys_bits;
+
+	row->value[EAX] = (said ? said : build->request->physical_bits) | linear << 8;
 	if (build->vendor == HV_VENDOR_AMD)
 		row->value[ECX] = at_most(package_cpus(topology) - 1, 255) |
 				  at_most(topology->package_shift, 15) << 12;
@@ -321,6 +337,13 @@ static const struct leaf_row leaf_table[] = {
 
 static const uint32_t range_base[HV_CPUID_RANGES] = { 0, KVM_BASE, 0x80000000 };
 
+static uint32_t range_of(uint32_t leaf)
+{
+	return leaf >= 0x80000000 ? HV_CPUID_EXTENDED :
+	       leaf >= KVM_BASE	  ? HV_CPUID_HYPERVISOR :
+				    HV_CPUID_BASIC;
+}
+
 /* Records of a leaf that is in the table stay in its order; others come sorted between them. */
 static struct hv_cpuid *add_record(struct cpu_build *build, uint32_t leaf, uint32_t subleaf)
 {
@@ -354,9 +377,11 @@ static bool leaf_present(const struct cpu_build *build, const struct leaf_row *l
 
 	if (kvm && !build->records->kvm_base)
 		return false;
+	if (leaf->leaf > build->features->limits[range_of(leaf->leaf)])
+		return false;
 	if (leaf->leaf >= 0x8000001d && leaf->leaf <= 0x8000001e)
 		return cpu_has(build, FEATURE_TOPOEXT);
-	return (leaf->vendors & build->vendor_mask) != 0;
+	return build->features->identity.foreign || (leaf->vendors & build->vendor_mask) != 0;
 }
 
 static void add_leaf(struct cpu_build *build, const struct leaf_row *leaf)
@@ -405,7 +430,7 @@ static void repeat_for_amd(struct cpu_build *build)
 	const struct hv_cpuid *one = find_record(build, 1, 0);
 	struct hv_cpuid *again = find_record(build, 0x80000001, 0);
 
-	if (build->vendor != HV_VENDOR_AMD)
+	if (build->vendor != HV_VENDOR_AMD || !again || !one)
 		return;
 	again->value[EDX] |= one->value[EDX] & AMD_REPEATED;
 	again->host_mask[EDX] |= one->host_mask[EDX] & AMD_REPEATED;
@@ -443,6 +468,8 @@ static void assign_bits(struct cpu_build *build)
 	for (size_t i = 0; i < build->features->bits.count; i++) {
 		const struct leaf_bits *bits = &build->features->bits.items[i];
 
+		if (bits->leaf > build->features->limits[range_of(bits->leaf)])
+			continue;
 		make_subleaves(build, bits);
 		for (size_t r = 0; r < build->rows.count; r++) {
 			struct hv_cpuid *row = &build->rows.items[r];
@@ -455,13 +482,6 @@ static void assign_bits(struct cpu_build *build)
 }
 
 /* ----------------------------------------------------------------------------- limits and index */
-
-static uint32_t range_of(uint32_t leaf)
-{
-	return leaf >= 0x80000000 ? HV_CPUID_EXTENDED :
-	       leaf >= KVM_BASE	  ? HV_CPUID_HYPERVISOR :
-				    HV_CPUID_BASIC;
-}
 
 static void count_subleaves(struct cpu_build *build)
 {
@@ -483,6 +503,13 @@ static void set_limits(struct cpu_build *build, uint32_t limits[HV_CPUID_RANGES]
 
 	for (size_t i = 0; i < build->rows.count; i++)
 		limits[range_of(build->rows.items[i].leaf)] = build->rows.items[i].leaf + 1;
+	/* What `limit` promises beyond that reads zero. */
+	for (uint32_t range = 0; range < HV_CPUID_RANGES; range++) {
+		uint32_t said = build->features->limits[range];
+
+		if (said != HV_NONE && limits[range])
+			limits[range] = said + 1;
+	}
 	for (uint32_t range = 0; range < HV_CPUID_RANGES; range++) {
 		struct hv_cpuid *row = find_record(build, where[range], 0);
 
@@ -622,7 +649,7 @@ static void add_features(struct cpu_build *build)
 	}
 }
 
-/* ------------------------------------------------------------------------------------ the whole */
+/* ---------------------------------------------------------------------------------------- state */
 
 /* What the control registers may have follows the features; PCE has no bit of its own. */
 static void add_up_state(struct cpu_build *build)
@@ -660,6 +687,154 @@ bool cpu_has(const struct cpu_build *build, enum feature_id id)
 	       build->features->choices[id].state != FEATURE_OFF;
 }
 
+/* The leaves, and what the control registers may have: of the whole, or of one variant. */
+static void build_leaves(struct cpu_build *build)
+{
+	add_up_state(build);
+	for (size_t i = 0; i < sizeof(leaf_table) / sizeof(leaf_table[0]); i++) {
+		if (leaf_present(build, &leaf_table[i]))
+			add_leaf(build, &leaf_table[i]);
+	}
+	set_features(build);
+	repeat_for_amd(build);
+	assign_bits(build);
+}
+
+/* ---------------------------------------------------------------------------------------- cases */
+
+static struct hv_host_test *make_tests(struct arena *arena, const struct host_test *tests, uint32_t count)
+{
+	struct hv_host_test *made = arena_array(arena, count, sizeof(*made));
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct feature *feature = &features[tests[i].feature];
+
+		made[i] = (struct hv_host_test){ .leaf = feature->leaf, .subleaf = feature->subleaf,
+						 .reg = feature->reg, .mask = 1u << feature->bit,
+						 .present = tests[i].present };
+	}
+	return made;
+}
+
+static struct cpu_case *add_case(struct cpu_build *build, const struct host_test *tests, uint32_t count)
+{
+	struct cpu_case *made = vector_add(build->arena, &build->cases);
+
+	made->record.last_vcpu = HV_NONE;
+	made->tests = make_tests(build->arena, tests, count);
+	made->test_count = count;
+	return made;
+}
+
+/*
+ * From the union's register to the variant's. Where both have the host's bit it stays as it is; the union
+ * has the host's bit wherever the variant has it (policy/variant.c).
+ */
+static bool make_patch(struct hv_cpuid_patch *patch, const struct hv_cpuid *united,
+		       const struct hv_cpuid *variant)
+{
+	static const struct hv_cpuid nothing;
+	bool any = false;
+
+	if (!variant)
+		variant = &nothing;
+	for (uint32_t reg = 0; reg < CPU_REGISTERS; reg++) {
+		uint32_t same = ~(united->value[reg] ^ variant->value[reg]) &
+				(~(united->host_mask[reg] ^ variant->host_mask[reg]) |
+				 ~united->value[reg]);
+
+		patch->keep[reg] = same;
+		patch->set[reg] = variant->value[reg] & ~same;
+		any |= same != 0xffffffff;
+	}
+	return any;
+}
+
+static void add_patches(struct cpu_build *build, struct cpu_case *made, const struct cpu_build *variant)
+{
+	made->patches = arena_array(build->arena, build->rows.count, sizeof(*made->patches));
+	for (uint32_t i = 0; i < build->rows.count; i++) {
+		const struct hv_cpuid *row = &build->rows.items[i];
+		struct hv_cpuid_patch patch = { .cpuid = i };
+
+		if (make_patch(&patch, row, find_record(variant, row->leaf, row->subleaf)))
+			made->patches[made->patch_count++] = patch;
+	}
+}
+
+/* The groups of MSRs that a variant lacks. */
+static uint64_t lost_groups(const struct cpu_build *build, const struct cpu_build *variant)
+{
+	uint64_t ours = 0, theirs = 0;
+
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+		ours |= cpu_has(build, id) ? 1ull << features[id].msrs : 0;
+		theirs |= cpu_has(variant, id) ? 1ull << features[id].msrs : 0;
+	}
+	return ours & ~theirs & ~(1ull << MSRS_NONE);
+}
+
+/* State is the guest's: once for all ranges of vCPUs. */
+static void add_state_case(struct cpu_build *build, const struct cpu_variant *from,
+			   const struct cpu_build *variant)
+{
+	struct hv_policy_case state = {
+		.last_vcpu = HV_NONE,
+		.xcr0_clear = build->xcr0 & ~variant->xcr0,
+		.cr4_clear = build->records->cr4 & ~variant->records->cr4,
+		.efer_clear = build->records->efer & ~variant->records->efer,
+		.msr_groups_clear = lost_groups(build, variant),
+	};
+
+	if (from->first_vcpu == 0 && (state.xcr0_clear | state.cr4_clear | state.efer_clear |
+				      state.msr_groups_clear))
+		add_case(build, from->tests, from->test_count)->record = state;
+}
+
+static void add_variant(struct cpu_build *build, const struct cpu_variant *from)
+{
+	struct cpu_policy_records records = { .kvm_base = build->records->kvm_base };
+	struct cpu_request request = *build->request;
+	struct cpu_build variant = {
+		.arena = build->arena, .request = &request, .features = from->features,
+		.vendor = build->vendor, .vendor_mask = build->vendor_mask, .records = &records,
+	};
+	struct cpu_case *made;
+
+	request.features = from->features;
+	build_leaves(&variant);
+	add_state_case(build, from, &variant);
+	made = add_case(build, from->tests, from->test_count);
+	made->record.first_vcpu = from->first_vcpu;
+	made->record.last_vcpu = from->last_vcpu;
+	add_patches(build, made, &variant);
+	if (!made->patch_count)
+		build->cases.count--;
+}
+
+static void add_refusal(struct cpu_build *build, const struct cpu_refusal *refusal)
+{
+	struct cpu_case *made = add_case(build, refusal->tests, refusal->test_count);
+
+	made->record.flags = HV_CASE_REFUSE;
+	made->name = refusal->name;
+	made->at = refusal->at;
+}
+
+static void add_cases(struct cpu_build *build)
+{
+	const struct cpu_features *cpu = build->features;
+
+	for (size_t i = 0; i < cpu->refusals.count; i++)
+		add_refusal(build, &cpu->refusals.items[i]);
+	for (size_t i = 0; i < cpu->variants.count; i++)
+		add_variant(build, &cpu->variants.items[i]);
+	build->records->cases = build->cases.items;
+	build->records->case_count = (uint32_t)build->cases.count;
+}
+
+/* ------------------------------------------------------------------------------------ the whole */
+
 void cpu_policy_build(struct arena *arena, const struct cpu_request *request, enum hv_vendor vendor,
 		      struct cpu_policy_records *records)
 {
@@ -671,27 +846,23 @@ void cpu_policy_build(struct arena *arena, const struct cpu_request *request, en
 		.vendor_mask = vendor == HV_VENDOR_INTEL ? INTEL : AMD,
 		.records = records,
 	};
+	const struct hv_cpuid *kvm;
 
 	*records = (struct cpu_policy_records){
 		.vendor = vendor,
-		.flags = vendor == HV_VENDOR_INTEL ? HV_POLICY_INTEL_LIMIT : 0,
+		.flags = seen_vendor(&build) == HV_VENDOR_INTEL ? HV_POLICY_INTEL_LIMIT : 0,
 		.position = request->position,
 	};
 	if (request->pv_kvm && cpu_has(&build, FEATURE_HYPERVISOR))
 		records->kvm_base = KVM_BASE;
-	add_up_state(&build);
-	for (size_t i = 0; i < sizeof(leaf_table) / sizeof(leaf_table[0]); i++) {
-		if (leaf_present(&build, &leaf_table[i]))
-			add_leaf(&build, &leaf_table[i]);
-	}
-	set_features(&build);
-	repeat_for_amd(&build);
-	assign_bits(&build);
+	build_leaves(&build);
 	count_subleaves(&build);
 	make_index(&build);
 	add_features(&build);
-	if (records->kvm_base)
-		records->kvm_features = find_record(&build, KVM_FEATURES, 0)->value[EAX];
+	kvm = find_record(&build, KVM_FEATURES, 0);
+	if (records->kvm_base && kvm)
+		records->kvm_features = kvm->value[EAX];
 	cpu_msr_build(&build);
+	add_cases(&build);
 	finish(&build);
 }

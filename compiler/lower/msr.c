@@ -69,12 +69,26 @@ static bool group_present(const struct cpu_build *build, enum msr_group group)
 	return false;
 }
 
+/* A guest that believes in another vendor reads its MSRs, too; only the machine's own can be passed. */
+static bool row_present(const struct cpu_build *build, const struct msr_row *row)
+{
+	bool own = row->vendors & build->vendor_mask;
+
+	if (!build->features->identity.foreign || own)
+		return own;
+	for (size_t i = 0; i < sizeof(msr_table) / sizeof(msr_table[0]); i++) {
+		if (msr_table[i].first == row->first && (msr_table[i].vendors & build->vendor_mask))
+			return false;
+	}
+	return row->read != HV_MSR_PASS && row->write != HV_MSR_PASS;
+}
+
 static void add_table(struct cpu_build *build)
 {
 	for (size_t i = 0; i < sizeof(msr_table) / sizeof(msr_table[0]); i++) {
 		const struct msr_row *row = &msr_table[i];
 
-		if (!(row->vendors & build->vendor_mask) || !group_present(build, row->group))
+		if (!row_present(build, row) || !group_present(build, row->group))
 			continue;
 		add_msr(build, (struct hv_msr){
 			.first = row->first, .last = row->last,

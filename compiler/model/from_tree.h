@@ -14,7 +14,7 @@
 /* A place in tree and schema at once. The node is NULL where the file says nothing. */
 struct cursor {
 	struct arena *arena;
-	const struct sources *sources;
+	struct sources *sources;
 	const char *file; /* path of the document */
 	const struct schema *schema;
 	const struct node *node;

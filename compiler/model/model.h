@@ -30,7 +30,7 @@ struct located_text {
 	const char *text; /* NULL when absent; terminated */
 	size_t size;
 	struct where where; /* the whole scalar */
-	const struct sources *sources;
+	struct sources *sources; /* a policy may include more of them */
 	VECTOR(struct text_segment) segments; /* sorted by text_offset */
 };
 

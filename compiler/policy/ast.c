@@ -19,7 +19,7 @@ const char *policy_verb_name(enum policy_verb verb)
 
 struct position policy_place(const struct ast_policy *policy, struct span span)
 {
-	return located_text_position(policy->text, span.offset, span.length);
+	return located_text_position(policy->texts.items[span.text].text, span.offset, span.length);
 }
 
 bool ast_number(const char *text, size_t length, uint64_t *value)
@@ -109,28 +109,96 @@ struct ast_statement *ast_statement(struct ast_policy *policy, enum statement_ki
 	return statement;
 }
 
-void ast_append(struct ast_policy *policy, struct ast_statement *statement)
+struct ast_block ast_block_add(struct ast_block block, struct ast_block more)
 {
-	if (policy->last)
-		policy->last->next = statement;
+	if (!more.first)
+		return block;
+	if (!block.first)
+		return more;
+	block.last->next = more.first;
+	block.last = more.last;
+	return block;
+}
+
+struct ast_block ast_block_of(struct ast_statement *statement)
+{
+	return (struct ast_block){ statement, statement };
+}
+
+struct ast_setting *ast_setting(struct ast_policy *policy, const char *name, struct span at)
+{
+	struct ast_setting *setting = arena_new(policy->arena, struct ast_setting);
+
+	setting->name = name;
+	setting->name_at = at;
+	return setting;
+}
+
+struct ast_settings ast_settings_add(struct ast_settings list, struct ast_setting *setting)
+{
+	if (list.last)
+		list.last->next = setting;
 	else
-		policy->first = statement;
-	policy->last = statement;
+		list.first = setting;
+	list.last = setting;
+	return list;
+}
+
+struct ast_expr *ast_expr(struct ast_policy *policy, enum expr_kind kind, struct span at)
+{
+	struct ast_expr *expr = arena_new(policy->arena, struct ast_expr);
+
+	expr->kind = kind;
+	expr->at = at;
+	return expr;
+}
+
+static void add_part(struct ast_expr *expr, struct ast_expr *part)
+{
+	if (expr->last)
+		expr->last->next = part;
+	else
+		expr->first = part;
+	expr->last = part;
+}
+
+/* `a and b and c` is one AND of three: a long row is no deep tree. */
+struct ast_expr *ast_expr_join(struct ast_policy *policy, enum expr_kind kind, struct ast_expr *left,
+			       struct ast_expr *right)
+{
+	struct ast_expr *joined = left;
+
+	if (left->kind != kind) {
+		joined = ast_expr(policy, kind, left->at);
+		add_part(joined, left);
+	}
+	add_part(joined, right);
+	joined->at.length = right->at.offset + right->at.length - joined->at.offset;
+	return joined;
+}
+
+struct ast_block policy_parse_text(struct ast_policy *policy, uint32_t text)
+{
+	const struct located_text *located = policy->texts.items[text].text;
+	struct policy_scan scan = { .policy = policy, .text = text };
+	yyscan_t scanner;
+
+	if (policy_yylex_init_extra(&scan, &scanner) != 0)
+		out_of_memory();
+	if (!policy_yy_scan_bytes(located->text, (int)located->size, scanner))
+		out_of_memory();
+	policy_yyparse(scanner, &scan);
+	policy_yylex_destroy(scanner);
+	return scan.block;
 }
 
 struct ast_policy *policy_parse(struct arena *arena, struct diags *diags,
 				const struct located_text *text)
 {
 	struct ast_policy *policy = arena_new(arena, struct ast_policy);
-	struct policy_scan scan = { .policy = policy };
-	yyscan_t scanner;
 
-	*policy = (struct ast_policy){ .arena = arena, .diags = diags, .text = text };
-	if (policy_yylex_init_extra(&scan, &scanner) != 0)
-		out_of_memory();
-	if (!policy_yy_scan_bytes(text->text, (int)text->size, scanner))
-		out_of_memory();
-	policy_yyparse(scanner, &scan);
-	policy_yylex_destroy(scanner);
+	*policy = (struct ast_policy){ .arena = arena, .diags = diags, .bytes = text->size };
+	vector_push(arena, &policy->texts, ((struct policy_text){ .text = text }));
+	policy->block = policy_parse_text(policy, 0);
 	return policy;
 }

@@ -18,6 +18,7 @@
 
 struct span {
 	uint32_t offset, length;
+	uint32_t text; /* which: ast_policy.texts */
 };
 
 /* libvirt's five policies of a feature. */
@@ -54,6 +55,43 @@ struct ast_assign {
 	bool valid;
 };
 
+/* What a `when` asks for. */
+enum condition_kind { CONDITION_VENDOR, CONDITION_VCPU, CONDITION_HOST };
+
+struct ast_condition {
+	enum condition_kind kind;
+	const char *name;	 /* VENDOR, HOST */
+	uint64_t first, last;	 /* VCPU */
+	struct span at;		 /* of the name or the numbers */
+	uint8_t vendors;	 /* VENDOR: enum feature_vendors; resolve.c */
+	enum feature_id feature; /* HOST; resolve.c */
+};
+
+/*
+ * The expression of an `assert`. AND and OR have two parts or more, NOT has one; a leaf is a feature
+ * of the guest or, after `host.`, of the machine. As deep as parentheses and `not`s are written: the
+ * parser's stack is the bound.
+ */
+enum expr_kind { EXPR_AND, EXPR_OR, EXPR_NOT, EXPR_GUEST, EXPR_HOST };
+
+struct ast_expr {
+	struct ast_expr *next; /* of the parts of one AND or OR */
+	enum expr_kind kind;
+	struct ast_expr *first, *last; /* parts */
+	struct ast_name *name;	       /* of a leaf */
+	struct span at;
+};
+
+/* `family = 25`, in a `limit` or `identity`. */
+struct ast_setting {
+	struct ast_setting *next;
+	const char *name;
+	const char *text; /* NULL: a number */
+	uint64_t number;
+	struct span name_at, value_at;
+	uint32_t word; /* enum policy_limit, enum identity_word; resolve.c */
+};
+
 /* Sub-leaves: none given is 0 alone; `.*` is all. */
 struct ast_leaf {
 	uint64_t first, last; /* leaves */
@@ -62,7 +100,22 @@ struct ast_leaf {
 	struct span at;
 };
 
-enum statement_kind { STATEMENT_BASE, STATEMENT_VERB, STATEMENT_LEAF };
+enum statement_kind {
+	STATEMENT_BASE,
+	STATEMENT_VERB,
+	STATEMENT_LEAF,
+	STATEMENT_WHEN,
+	STATEMENT_LIMIT,
+	STATEMENT_IDENTITY,
+	STATEMENT_ASSERT,
+};
+
+struct ast_statement;
+
+/* A block, in the order of the text. */
+struct ast_block {
+	struct ast_statement *first, *last;
+};
 
 struct ast_statement {
 	struct ast_statement *next;
@@ -74,6 +127,10 @@ struct ast_statement {
 	struct span base_at;
 	struct ast_leaf leaf;
 	struct ast_assign *assigns;
+	struct ast_condition condition;	       /* WHEN */
+	struct ast_block then, otherwise;
+	struct ast_setting *settings;	       /* LIMIT, IDENTITY */
+	struct ast_expr *expr;		       /* ASSERT */
 };
 
 /* A list under construction. */
@@ -83,18 +140,51 @@ struct ast_names {
 struct ast_assigns {
 	struct ast_assign *first, *last;
 };
+struct ast_settings {
+	struct ast_setting *first, *last;
+};
 
-/* One policy text being read: what lexer, parser and passes share. */
+/* What a `limit` limits, and what an `identity` names. */
+enum policy_limit { LIMIT_BASIC, LIMIT_HYPERVISOR, LIMIT_EXTENDED, POLICY_LIMITS };
+enum identity_word {
+	IDENTITY_VENDOR,
+	IDENTITY_FAMILY,
+	IDENTITY_MODEL,
+	IDENTITY_STEPPING,
+	IDENTITY_BRAND,
+	IDENTITY_PHYS_BITS,
+	IDENTITY_WORDS,
+};
+
+/* A text among those of a policy: the one of the guest's file, or an included file. */
+struct policy_text {
+	const struct located_text *text;
+	uint32_t includer; /* the text that includes it; its own index: none */
+	struct span at;	   /* where that one says so */
+	uint32_t depth;
+};
+
+/* One policy being read, with what it includes: what lexer, parser and passes share. */
 struct ast_policy {
 	struct arena *arena;
 	struct diags *diags;
-	const struct located_text *text;
-	struct ast_statement *first, *last;
+	VECTOR(struct policy_text) texts;
+	size_t bytes; /* of all texts */
+	struct ast_block block;
 };
 
 /* Reads a text. Errors are reported; the statements that have them are absent from what returns. */
 struct ast_policy *policy_parse(struct arena *arena, struct diags *diags,
 				const struct located_text *text);
+
+/*
+ * The statements of a file that a policy includes, in place of the `include`: empty after an error was
+ * reported. `name` is relative to the file that says it.
+ */
+struct ast_block policy_include(struct ast_policy *policy, const char *name, struct span at);
+
+/* Parses texts[text] of a policy. */
+struct ast_block policy_parse_text(struct ast_policy *policy, uint32_t text);
 
 /* Find the features of every name and the bits of every assignment; report what does not exist. */
 void policy_resolve(struct ast_policy *policy);
@@ -113,7 +203,14 @@ struct ast_assign *ast_assign(struct ast_policy *policy, uint32_t reg, struct sp
 struct ast_assigns ast_assigns_add(struct ast_assigns list, struct ast_assign *assign);
 struct ast_statement *ast_statement(struct ast_policy *policy, enum statement_kind kind,
 				    struct span at);
-void ast_append(struct ast_policy *policy, struct ast_statement *statement);
+struct ast_block ast_block_add(struct ast_block block, struct ast_block more);
+struct ast_block ast_block_of(struct ast_statement *statement);
+struct ast_setting *ast_setting(struct ast_policy *policy, const char *name, struct span at);
+struct ast_settings ast_settings_add(struct ast_settings list, struct ast_setting *setting);
+struct ast_expr *ast_expr(struct ast_policy *policy, enum expr_kind kind, struct span at);
+/* left AND (or OR) right, as one list. */
+struct ast_expr *ast_expr_join(struct ast_policy *policy, enum expr_kind kind, struct ast_expr *left,
+			       struct ast_expr *right);
 
 /* Sets all four registers: `leaf 0xb.* = auto;` */
 struct ast_assigns ast_fill(struct ast_policy *policy, struct ast_value value);

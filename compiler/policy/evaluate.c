@@ -7,29 +7,13 @@
  * What a person asked for pulls in what it needs; what a person turned off takes along what needs
  * it. Where the two meet, `require` and `force` are errors and `optional` gives way.
  */
-#include "policy/policy.h"
+#include "policy/evaluation.h"
 
-#include "policy/ast.h"
 #include "policy/base.h"
 
 #include <string.h>
 
-#define TEXT_LIMIT ((size_t)64 << 10)
-#define BITS_LIMIT 1024 /* registers a policy may assign */
-
 #define KVM_FEATURES 0x40000001u
-#define NAMES_SHOWN  8 /* in one sentence; `hvcc config --features` lists all */
-
-struct evaluation {
-	struct arena *arena;
-	struct diags *diags;
-	const struct guest *guest;
-	const struct ast_policy *ast; /* NULL: no text */
-	struct cpu_features *cpu;
-	uint8_t vendor; /* enum feature_vendors */
-	struct feature_set *lost_to; /* [FEATURE_COUNT]: who lost its place to each feature */
-	struct position missing_at;
-};
 
 static struct feature_choice *choice_of(struct evaluation *e, enum feature_id id)
 {
@@ -121,6 +105,7 @@ static void apply_base(struct evaluation *e, const struct cpu_base *base, struct
 	e->cpu->base_at = at;
 	if (base->vendor == e->vendor) {
 		e->cpu->identity.signature = base_signature(base);
+		e->cpu->identity.signature_mask = 0xffffffff;
 		e->cpu->identity.brand = base->brand;
 	}
 	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
@@ -180,7 +165,8 @@ static void warn_override(struct evaluation *e, const struct naming *naming,
 {
 	struct diag *diag;
 
-	if (!by_hand(before) || before->verb == naming->verb || (before->glob && !naming->glob))
+	if (!by_hand(before) || before->verb == naming->verb || (before->glob && !naming->glob) ||
+	    e->in_host || e->in_vcpu)
 		return;
 	diag = diag_report(e->diags, POLICY_OVERRIDE, naming->at, features[naming->id].name);
 	diag_label(diag, "%s", policy_verb_name(naming->verb));
@@ -215,6 +201,56 @@ static void note_missing(struct evaluation *e, const struct naming *naming)
 	e->missing_at = naming->at;
 }
 
+/* ---- what all vCPUs of a guest, or all machines that it runs on, have in common */
+
+static bool has_state(enum feature_id id)
+{
+	const struct feature *f = &features[id];
+
+	return f->cr4 || f->efer || f->xcr0 || f->msrs != MSRS_NONE;
+}
+
+static bool carries_state(enum feature_id id)
+{
+	struct feature_set dependants = feature_dependants(id);
+
+	for (enum feature_id other = 1; other < FEATURE_COUNT; other++) {
+		if (feature_in(&dependants, other) && has_state(other))
+			return true;
+	}
+	return has_state(id);
+}
+
+/* Why a feature cannot be decided inside this `when`; NULL: it can. */
+static const char *shared_reason(const struct evaluation *e, enum feature_id id)
+{
+	static const uint16_t interfaces[] = { FEATURE_HYPERVISOR, FEATURE_APIC, FEATURE_X2APIC };
+
+	if (!e->in_host && !e->in_vcpu)
+		return NULL;
+	for (size_t i = 0; i < sizeof(interfaces) / sizeof(interfaces[0]); i++) {
+		if (id == interfaces[i])
+			return "other parts of the guest rest on it";
+	}
+	if (features[id].leaf == KVM_FEATURES)
+		return "the interface is that of the whole guest";
+	if (e->in_vcpu && carries_state(id))
+		return "XCR0, CR4 and MSRs that come with it are the same for all vCPUs";
+	return NULL;
+}
+
+/* Reports it; a zero where there is a zero anyway is none of it. */
+static bool say_shared(struct evaluation *e, const struct naming *naming, enum outcome outcome)
+{
+	const char *reason = shared_reason(e, naming->id);
+
+	if (!reason || (outcome == SET_OFF && choice_of(e, naming->id)->state == FEATURE_OFF))
+		return false;
+	diag_report(e->diags, POLICY_SHARED, naming->at, features[naming->id].name,
+		    e->in_vcpu ? "the vCPU" : "the machine", reason);
+	return true;
+}
+
 /* Returns whether the naming meant something on this vendor. */
 static bool apply(struct evaluation *e, const struct naming *naming)
 {
@@ -233,6 +269,8 @@ static bool apply(struct evaluation *e, const struct naming *naming)
 		note_missing(e, naming);
 		return true;
 	}
+	if (say_shared(e, naming, outcome))
+		return true;
 	reason = outcome == SET_OFF ? kept_on(e->guest, naming->id, &other)
 				    : kept_off(e->guest, naming->id, &other);
 	if (reason) {
@@ -295,14 +333,24 @@ static bool in_subleaves(const struct ast_leaf *leaf, uint32_t subleaf)
 	       (subleaf >= leaf->first_subleaf && subleaf <= leaf->last_subleaf);
 }
 
-/*
- * Bits that are features go the way of the verbs. Returns the features' bits of this register, of
- * either vendor, so that no other way sets them.
- */
-static uint32_t apply_features(struct evaluation *e, const struct ast_leaf *leaf, uint32_t number,
-			       const struct ast_assign *assign)
+/* The features' bits of a register, of either vendor. */
+static uint32_t known_bits(const struct ast_leaf *leaf, uint32_t number, uint32_t reg)
 {
-	uint32_t touched = assign->ones | assign->zeros | assign->host, known = 0;
+	uint32_t known = 0;
+
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+		if (features[id].leaf == number && features[id].reg == reg &&
+		    in_subleaves(leaf, features[id].subleaf))
+			known |= 1u << features[id].bit;
+	}
+	return known;
+}
+
+/* Bits that are features go the way of the verbs, and no other way. */
+static void apply_features(struct evaluation *e, const struct ast_leaf *leaf, uint32_t number,
+			   const struct ast_assign *assign)
+{
+	uint32_t touched = assign->ones | assign->zeros | assign->host;
 
 	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
 		const struct feature *feature = &features[id];
@@ -310,11 +358,9 @@ static uint32_t apply_features(struct evaluation *e, const struct ast_leaf *leaf
 		if (feature->leaf != number || feature->reg != assign->reg ||
 		    !in_subleaves(leaf, feature->subleaf))
 			continue;
-		known |= 1u << feature->bit;
 		if ((touched >> feature->bit & 1) && (feature->vendors & e->vendor))
 			apply_bit(e, assign, id);
 	}
-	return known;
 }
 
 static void add_bits(struct evaluation *e, const struct ast_leaf *leaf, uint32_t number,
@@ -349,22 +395,237 @@ static void apply_leaf(struct evaluation *e, const struct ast_statement *stateme
 			continue;
 		for (uint64_t leaf = statement->leaf.first; leaf <= statement->leaf.last; leaf++) {
 			uint32_t number = (uint32_t)leaf;
-			uint32_t known = apply_features(e, &statement->leaf, number, a);
 
-			add_bits(e, &statement->leaf, number, a, known);
+			apply_features(e, &statement->leaf, number, a);
+			add_bits(e, &statement->leaf, number, a,
+				 known_bits(&statement->leaf, number, a->reg));
 		}
 	}
 }
 
-static void apply_statements(struct evaluation *e)
+/* In the union, what one variant assigns is the host's, so that each variant can take from it. */
+static void widen_leaf(struct evaluation *e, const struct ast_statement *statement, bool varies)
 {
-	for (const struct ast_statement *s = e->ast ? e->ast->first : NULL; s; s = s->next) {
-		enum policy_verb verb = s->kind == STATEMENT_BASE ? VERB_DISABLE : s->verb;
+	for (const struct ast_assign *a = statement->assigns; a; a = a->next) {
+		struct ast_assign wide = *a;
 
+		if (!a->valid)
+			continue;
+		if (varies) {
+			wide.host = a->ones | a->zeros | a->host;
+			wide.ones = wide.zeros = 0;
+		}
+		for (uint64_t leaf = statement->leaf.first; leaf <= statement->leaf.last; leaf++)
+			add_bits(e, &statement->leaf, (uint32_t)leaf, &wide,
+				 known_bits(&statement->leaf, (uint32_t)leaf, a->reg));
+	}
+}
+
+static void widen_block(struct evaluation *e, const struct ast_block *block, bool varies)
+{
+	for (const struct ast_statement *s = block->first; s; s = s->next) {
 		if (s->kind == STATEMENT_LEAF)
-			apply_leaf(e, s);
-		for (const struct ast_name *name = s->names; name; name = name->next)
-			apply_name(e, name, verb);
+			widen_leaf(e, s, varies);
+		if (s->kind != STATEMENT_WHEN)
+			continue;
+		if (s->condition.kind != CONDITION_VENDOR) {
+			widen_block(e, &s->then, true);
+			widen_block(e, &s->otherwise, true);
+		} else {
+			bool holds = policy_condition_holds(e, &s->condition);
+
+			widen_block(e, holds ? &s->then : &s->otherwise, varies);
+		}
+	}
+}
+
+void policy_union_bits(struct evaluation *e)
+{
+	widen_block(e, &e->ast->block, false);
+}
+
+/* ---------------------------------------------------------------------------------- conditions */
+
+static bool host_has(const struct evaluation *e, enum feature_id id)
+{
+	for (uint32_t i = 0; i < e->test_count; i++) {
+		if (e->tests[i].feature == id)
+			return e->tests[i].present;
+	}
+	return false; /* a feature that this vendor does not have */
+}
+
+bool policy_condition_holds(const struct evaluation *e, const struct ast_condition *condition)
+{
+	switch (condition->kind) {
+	case CONDITION_VENDOR:
+		return condition->vendors & e->vendor;
+	case CONDITION_VCPU:
+		return e->first_vcpu >= condition->first && e->first_vcpu <= condition->last;
+	case CONDITION_HOST:
+		return host_has(e, condition->feature);
+	}
+	return false;
+}
+
+void policy_visit(struct evaluation *e, const struct ast_block *block,
+		  void (*visit)(struct evaluation *e, const struct ast_statement *statement))
+{
+	for (const struct ast_statement *s = block->first; s; s = s->next) {
+		uint32_t in_host = e->in_host, in_vcpu = e->in_vcpu;
+
+		if (s->kind != STATEMENT_WHEN) {
+			visit(e, s);
+			continue;
+		}
+		e->in_host += s->condition.kind == CONDITION_HOST;
+		e->in_vcpu += s->condition.kind == CONDITION_VCPU;
+		policy_visit(e, policy_condition_holds(e, &s->condition) ? &s->then : &s->otherwise,
+			     visit);
+		e->in_host = in_host;
+		e->in_vcpu = in_vcpu;
+	}
+}
+
+/* ---------------------------------------------------------------------------- limit and identity */
+
+static void apply_limit(struct evaluation *e, const struct ast_setting *setting)
+{
+	if (setting->word >= POLICY_LIMITS)
+		return;
+	e->cpu->limits[setting->word] = (uint32_t)setting->number;
+	e->cpu->limits_at[setting->word] = policy_place(e->ast, setting->value_at);
+}
+
+/* SDM v2 "CPUID" figure 3-6: a family above 15 goes on in 27:20, a model above 15 in 19:16. */
+static void identify(struct cpu_identity *identity, enum identity_word word, uint32_t number)
+{
+	static const uint32_t masks[IDENTITY_WORDS] = {
+		[IDENTITY_FAMILY] = 0x0ff00f00,
+		[IDENTITY_MODEL] = 0x000f00f0,
+		[IDENTITY_STEPPING] = 0x0000000f,
+	};
+	uint32_t extended = number > 15 ? number - 15 : 0;
+	uint32_t bits = word == IDENTITY_FAMILY ? extended << 20 | (number - extended) << 8 :
+			word == IDENTITY_MODEL	? (number >> 4) << 16 | (number & 15) << 4 :
+						  number;
+
+	identity->signature = (identity->signature & ~masks[word]) | bits;
+	identity->signature_mask |= masks[word];
+}
+
+/* `host`: as if the base had said nothing. */
+static void unidentify(struct cpu_identity *identity, enum identity_word word)
+{
+	if (word == IDENTITY_VENDOR)
+		identity->foreign = false;
+	else if (word == IDENTITY_BRAND)
+		identity->brand = NULL;
+	else if (word == IDENTITY_PHYS_BITS)
+		identity->phys_bits = 0;
+	else
+		identity->signature = identity->signature_mask = 0;
+}
+
+/* Guests choose the opcode of their hypercalls by the vendor, and a CPU knows its own only. */
+static void identify_vendor(struct evaluation *e, const struct ast_setting *setting)
+{
+	uint8_t vendor = setting->number == HV_VENDOR_INTEL ? INTEL : AMD;
+	struct diag *diag;
+
+	e->cpu->identity.foreign = vendor != e->vendor;
+	if (vendor == e->vendor || !e->guest->pv.interfaces.count)
+		return;
+	diag = diag_report(e->diags, POLICY_VENDOR, policy_place(e->ast, setting->value_at),
+			   vendor == INTEL ? "AMD" : "Intel");
+	diag_note(diag, e->guest->pv.where.at, "its hypercalls would fault");
+	diag_help(diag, "set `pv: none`, or put it into `when vendor = %s { }`",
+		  vendor == INTEL ? "intel" : "amd");
+}
+
+static void apply_identity(struct evaluation *e, const struct ast_setting *setting)
+{
+	struct cpu_identity *identity = &e->cpu->identity;
+
+	if (setting->word >= IDENTITY_WORDS)
+		return;
+	if (setting->text && strcmp(setting->text, "host") == 0)
+		unidentify(identity, setting->word);
+	else if (setting->word == IDENTITY_VENDOR)
+		identify_vendor(e, setting);
+	else if (setting->word == IDENTITY_BRAND)
+		identity->brand = setting->text;
+	else if (setting->word == IDENTITY_PHYS_BITS)
+		identity->phys_bits = (uint32_t)setting->number;
+	else
+		identify(identity, setting->word, (uint32_t)setting->number);
+}
+
+/* ----------------------------------------------------------------------------- every statement */
+
+/* Statements that decide for the whole guest, on every machine. */
+static bool misplaced(struct evaluation *e, const struct ast_statement *s)
+{
+	static const char *const words[] = {
+		[STATEMENT_BASE] = "base",
+		[STATEMENT_LIMIT] = "limit",
+		[STATEMENT_IDENTITY] = "identity",
+	};
+	bool whole = s->kind == STATEMENT_BASE || s->kind == STATEMENT_LIMIT ||
+		     s->kind == STATEMENT_IDENTITY;
+	bool refuses = s->kind == STATEMENT_VERB && e->in_vcpu &&
+		       (s->verb == VERB_REQUIRE || s->verb == VERB_FORBID);
+
+	if (!(whole && (e->in_host || e->in_vcpu)) && !refuses)
+		return false;
+	diag_report(e->diags, POLICY_MISPLACED_STATEMENT, policy_place(e->ast, s->at),
+		    whole ? words[s->kind] : policy_verb_name(s->verb),
+		    e->in_vcpu ? "vcpu" : "host");
+	return true;
+}
+
+static void apply_statement(struct evaluation *e, const struct ast_statement *s)
+{
+	enum policy_verb verb = s->kind == STATEMENT_BASE ? VERB_DISABLE : s->verb;
+
+	if (misplaced(e, s))
+		return;
+	if (s->kind == STATEMENT_LEAF)
+		apply_leaf(e, s);
+	for (const struct ast_name *name = s->names; name; name = name->next)
+		apply_name(e, name, verb);
+	for (const struct ast_setting *set = s->settings; set; set = set->next) {
+		if (s->kind == STATEMENT_LIMIT)
+			apply_limit(e, set);
+		else
+			apply_identity(e, set);
+	}
+}
+
+static uint32_t range_of_leaf(uint32_t leaf)
+{
+	return leaf >= 0x80000000 ? HV_CPUID_EXTENDED :
+	       leaf >= 0x40000000 ? HV_CPUID_HYPERVISOR :
+				    HV_CPUID_BASIC;
+}
+
+/* A feature whose leaf is beyond the limit is not there, and nothing may need it. */
+static void cut_features(struct evaluation *e)
+{
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+		uint32_t range = range_of_leaf(features[id].leaf);
+		struct feature_choice *choice = choice_of(e, id);
+
+		if (e->cpu->limits[range] == HV_NONE || features[id].leaf <= e->cpu->limits[range])
+			continue;
+		if (insists(choice)) {
+			struct diag *diag = diag_report(e->diags, POLICY_LIMIT_CUTS, choice->at,
+							features[id].name, features[id].leaf);
+
+			diag_note(diag, e->cpu->limits_at[range], "leaves end here");
+		}
+		*choice = (struct feature_choice){ .origin = CHOICE_LIMIT,
+						   .at = e->cpu->limits_at[range] };
 	}
 }
 
@@ -387,7 +648,7 @@ static void pull(struct evaluation *e, enum feature_id id, enum feature_id need)
 		choice->required |= wanted->required && choice->state == FEATURE_IF_HOST;
 		return;
 	}
-	if (by_hand(choice) || choice->origin == CHOICE_MODEL) {
+	if (by_hand(choice) || choice->origin == CHOICE_MODEL || choice->origin == CHOICE_LIMIT) {
 		if (insists(wanted))
 			say_conflict(e, id, need);
 		return;
@@ -426,7 +687,8 @@ static enum feature_id missing_need(struct evaluation *e, enum feature_id id)
 
 		if (!feature_in(needs, need) || choice->state != FEATURE_OFF)
 			continue;
-		if (by_hand(choice) || choice->origin == CHOICE_MODEL)
+		if (by_hand(choice) || choice->origin == CHOICE_MODEL ||
+		    choice->origin == CHOICE_LIMIT)
 			return need;
 		found = need;
 	}
@@ -447,8 +709,10 @@ static void drop_dependants(struct evaluation *e)
 		if (!is_on(e->cpu, id) || !feature_sets_meet(feature_prerequisites(id), &off))
 			continue;
 		need = missing_need(e, id);
-		if (by_hand(choice_of(e, need)))
-			feature_add(&e->lost_to[need], id);
+		if (by_hand(choice_of(e, need))) {
+			feature_add(&e->lost_to[need].features, id);
+			e->lost_to[need].at = choice_of(e, need)->at;
+		}
 		*choice_of(e, id) = (struct feature_choice){
 			.origin = CHOICE_DEPENDANT,
 			.cause = (uint16_t)need,
@@ -457,129 +721,62 @@ static void drop_dependants(struct evaluation *e)
 	}
 }
 
-static void evaluate(struct evaluation *e, const struct cpu_base *base, struct position base_at)
+/* ------------------------------------------------------------------------------------- the base */
+
+/* What is known of the base while its statements are looked for. */
+static void visit_base(struct evaluation *e, const struct ast_statement *s)
 {
-	e->cpu->possible = true;
-	apply_base(e, base, base_at);
-	turn_off_elsewhere(e);
-	apply_statements(e);
-	pull_prerequisites(e);
-	drop_dependants(e);
-}
+	struct position here;
 
-/* ------------------------------------------------------------------------------------ the whole */
-
-/* "a, b and c"; of many the first ones. */
-static const char *name_list(struct arena *arena, const struct feature_set *set)
-{
-	const char *list = NULL;
-	uint32_t count = feature_set_size(set), said = 0;
-
-	for (enum feature_id id = 1; id < FEATURE_COUNT && said < NAMES_SHOWN; id++) {
-		const char *join = said + 1 == count ? " and " : ", ";
-
-		if (!feature_in(set, id))
-			continue;
-		list = list ? arena_printf(arena, "%s%s%s", list, join, features[id].name)
-			    : features[id].name;
-		said++;
-	}
-	return count > said ? arena_printf(arena, "%s and %u more", list, count - said) : list;
-}
-
-static void say_what_is_lost(struct arena *arena, struct diags *diags, const struct policy *policy,
-			     const struct feature_set *lost_to)
-{
-	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
-		const char *list = name_list(arena, &lost_to[id]);
-		struct position at = policy->vendors[HV_VENDOR_INTEL].choices[id].at;
-
-		if (!position_known(at))
-			at = policy->vendors[HV_VENDOR_AMD].choices[id].at;
-		if (list)
-			diag_report(diags, POLICY_DEPENDANTS, at, features[id].name, list);
-	}
-}
-
-static void say_no_vendor(struct diags *diags, const struct evaluation *intel,
-			  const struct evaluation *amd)
-{
-	struct diag *diag = diag_report(diags, POLICY_NO_VENDOR, intel->missing_at,
-					features[intel->cpu->missing].name,
-					features[amd->cpu->missing].name);
-
-	diag_note(diag, amd->missing_at, "`%s` is Intel's", features[amd->cpu->missing].name);
+	if (s->kind != STATEMENT_BASE || e->in_host || e->in_vcpu)
+		return;
+	here = policy_place(e->ast, s->base_at);
+	if (e->cpu->base)
+		diag_note(diag_report(e->diags, POLICY_BASE_TWICE, here), e->cpu->base_at,
+			  "the other one");
+	e->cpu->base = s->base;
+	e->cpu->base_at = here;
 }
 
 /* The base of the text or of `cpu.model`; neither: `host`. NULL after an error. */
-static const struct cpu_base *find_base(struct diags *diags, const struct guest *guest,
-					const struct ast_policy *ast, struct position *at)
+static const struct cpu_base *find_base(struct evaluation *e)
 {
-	const struct cpu *cpu = &guest->cpu;
-	const char *name = was_set(cpu->model.where) ? cpu->model.value : NULL;
+	const struct cpu *cpu = &e->guest->cpu;
 	const struct cpu_base *base;
 
-	*at = name ? cpu->model.where.at : (struct position){ 0 };
-	for (const struct ast_statement *s = ast ? ast->first : NULL; s; s = s->next) {
-		struct position here;
-
-		if (s->kind != STATEMENT_BASE)
-			continue;
-		here = policy_place(ast, s->base_at);
-		if (name)
-			diag_note(diag_report(diags, POLICY_BASE_TWICE, here), *at,
-				  "the other one");
-		name = s->base;
-		*at = here;
-	}
-	base = base_find(name ? name : "host");
-	if (!base && was_set(cpu->model.where) && name == cpu->model.value)
-		base_unknown(diags, *at, name);
+	e->cpu->base = was_set(cpu->model.where) ? cpu->model.value : NULL;
+	e->cpu->base_at = e->cpu->base ? cpu->model.where.at : (struct position){ 0 };
+	if (e->ast)
+		policy_visit(e, &e->ast->block, visit_base);
+	base = base_find(e->cpu->base ? e->cpu->base : "host");
+	if (!base && was_set(cpu->model.where) && e->cpu->base == cpu->model.value)
+		base_unknown(e->diags, e->cpu->base_at, e->cpu->base);
 	return base;
 }
 
-static struct ast_policy *read_text(struct arena *arena, struct diags *diags,
-				    const struct located_text *text)
+static void visit_assert(struct evaluation *e, const struct ast_statement *s)
 {
-	struct ast_policy *ast;
-
-	if (text->size > TEXT_LIMIT) {
-		diag_report(diags, POLICY_LARGE, text->where.at, (unsigned)(TEXT_LIMIT >> 10),
-			    BITS_LIMIT);
-		return NULL;
-	}
-	ast = policy_parse(arena, diags, text);
-	policy_resolve(ast);
-	policy_typecheck(ast);
-	return ast;
+	if (s->kind == STATEMENT_ASSERT)
+		policy_assert(e, s->expr);
 }
 
-struct policy *policy_compile(struct arena *arena, struct diags *diags, const struct guest *guest)
+bool policy_evaluate(struct evaluation *e)
 {
-	struct policy *policy = arena_new(arena, struct policy);
-	struct feature_set *lost_to = arena_array(arena, FEATURE_COUNT, sizeof(*lost_to));
-	struct evaluation runs[HV_VENDORS];
-	size_t errors = diag_errors(diags);
-	const struct ast_policy *ast = NULL;
-	const struct cpu_base *base;
-	struct position base_at;
+	const struct cpu_base *base = find_base(e);
 
-	if (guest->cpu.policy.text)
-		ast = read_text(arena, diags, &guest->cpu.policy);
-	base = find_base(diags, guest, ast, &base_at);
 	if (!base)
-		return NULL;
-	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
-		policy->vendors[vendor].vendor = vendor;
-		runs[vendor] = (struct evaluation){
-			.arena = arena, .diags = diags, .guest = guest, .ast = ast,
-			.cpu = &policy->vendors[vendor], .lost_to = lost_to,
-			.vendor = vendor == HV_VENDOR_INTEL ? INTEL : AMD,
-		};
-		evaluate(&runs[vendor], base, base_at);
-	}
-	say_what_is_lost(arena, diags, policy, lost_to);
-	if (!policy->vendors[HV_VENDOR_INTEL].possible && !policy->vendors[HV_VENDOR_AMD].possible)
-		say_no_vendor(diags, &runs[HV_VENDOR_INTEL], &runs[HV_VENDOR_AMD]);
-	return diag_errors(diags) == errors ? policy : NULL;
+		return false;
+	e->cpu->possible = true;
+	for (uint32_t range = 0; range < HV_CPUID_RANGES; range++)
+		e->cpu->limits[range] = HV_NONE;
+	apply_base(e, base, e->cpu->base_at);
+	turn_off_elsewhere(e);
+	if (e->ast)
+		policy_visit(e, &e->ast->block, apply_statement);
+	cut_features(e);
+	pull_prerequisites(e);
+	drop_dependants(e);
+	if (e->ast && e->cpu->possible)
+		policy_visit(e, &e->ast->block, visit_assert);
+	return true;
 }

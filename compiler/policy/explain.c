@@ -36,6 +36,8 @@ const char *policy_origin(struct arena *arena, const struct sources *sources,
 		return arena_printf(arena, "needed by %s (%s)", cause, place);
 	case CHOICE_DEPENDANT:
 		return arena_printf(arena, "needs %s, which is off (%s)", cause, place);
+	case CHOICE_LIMIT:
+		return arena_printf(arena, "beyond the limit (%s)", place);
 	case CHOICE_MODEL:
 		return arena_printf(arena, "off by another key (%s)", place);
 	}

@@ -32,6 +32,7 @@ enum choice_origin {
 	CHOICE_PREREQUISITE, /* on because `cause` needs it */
 	CHOICE_DEPENDANT,    /* off because `cause` is off */
 	CHOICE_MODEL,	     /* off by another key of the guest: `pv`, `vcpus.apic.mode` */
+	CHOICE_LIMIT,	     /* off: its leaf is beyond a `limit` */
 };
 
 struct feature_choice {
@@ -56,13 +57,44 @@ struct leaf_bits {
 	struct position at;
 };
 
-/* Family, model and stepping as CPUID 1 EAX has them, and the brand; signature 0: the host's. */
+/* Who the CPU says it is; what is not said is the host's. */
 struct cpu_identity {
-	uint32_t signature;
-	const char *brand; /* NULL: the host's */
+	uint32_t signature;	 /* family, model and stepping as CPUID 1 EAX has them ... */
+	uint32_t signature_mask; /* ... of which these bits are said */
+	const char *brand;	 /* NULL: the host's */
+	bool foreign;		 /* it names the vendor that the machine is not of */
+	uint32_t phys_bits;	 /* 0: what the memory map has */
 };
 
-/* The decision for one vendor. */
+/* What a machine has or lacks. */
+struct host_test {
+	uint16_t feature; /* enum feature_id */
+	bool present;
+};
+
+/*
+ * Where a policy has `when host` or `when vcpu`, it comes to something else on some machines or for
+ * some vCPUs: a variant, which holds where all its tests do.
+ */
+struct cpu_variant {
+	const struct host_test *tests;
+	uint32_t test_count;
+	uint32_t first_vcpu, last_vcpu; /* last HV_NONE: to the end */
+	const struct cpu_features *features;
+};
+
+/* A machine on which all tests hold is refused. */
+struct cpu_refusal {
+	const struct host_test *tests;
+	uint32_t test_count;
+	const char *name; /* what it does not fulfil */
+	struct position at;
+};
+
+/*
+ * The decision for one vendor: of the union where there are variants. A feature is then in it when any
+ * variant has it, as the machine's if that is so in one of them.
+ */
 struct cpu_features {
 	enum hv_vendor vendor;
 	bool possible; /* false: requires what this vendor never has (missing) */
@@ -72,6 +104,10 @@ struct cpu_features {
 	struct cpu_identity identity;
 	struct feature_choice choices[FEATURE_COUNT];
 	VECTOR(struct leaf_bits) bits; /* in order: later ones win */
+	uint32_t limits[HV_CPUID_RANGES]; /* last leaf of each range; HV_NONE: what there is */
+	struct position limits_at[HV_CPUID_RANGES];
+	VECTOR(struct cpu_variant) variants; /* none: it is the same everywhere */
+	VECTOR(struct cpu_refusal) refusals;
 };
 
 struct policy {

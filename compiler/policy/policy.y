@@ -2,7 +2,8 @@
 /*
  * The grammar of policies: schema/policy.md. Actions build nodes and decide nothing. After a
  * mistake the parser goes on behind the next `;` or `{ }`, so that one run shows all of them.
- * Every list is left-recursive: the stack stays a few entries deep whatever the text holds.
+ * Every list is left-recursive: the stack is as deep as blocks and parentheses are nested, and what
+ * walks the tree later goes no deeper.
  */
 %define api.pure full
 %define api.prefix {policy_yy}
@@ -20,10 +21,13 @@
 }
 
 %code {
+#include <string.h>
+
 #define YYMAXDEPTH 200
 #define YYLLOC_DEFAULT(current, rhs, n)                                                            \
 	((current) = (n) ? span_join(YYRHSLOC(rhs, 1), YYRHSLOC(rhs, n))                           \
-			 : (struct span){ YYRHSLOC(rhs, 0).offset + YYRHSLOC(rhs, 0).length, 0 })
+			 : (struct span){ YYRHSLOC(rhs, 0).offset + YYRHSLOC(rhs, 0).length, 0,    \
+					  YYRHSLOC(rhs, 0).text })
 
 static struct span span_join(struct span first, struct span last)
 {
@@ -42,6 +46,11 @@ static struct span span_join(struct span first, struct span last)
 	struct ast_assigns assigns;
 	struct ast_value value;
 	struct ast_leaf leaf;
+	struct ast_block block;
+	struct ast_condition condition;
+	struct ast_setting *setting;
+	struct ast_settings settings;
+	struct ast_expr *expr;
 	uint32_t reg;
 }
 
@@ -53,7 +62,8 @@ static void policy_yyerror(const struct span *place, void *scanner, struct polic
 
 %token BASE "`base`" WITHOUT "`without`" REQUIRE "`require`" FORCE "`force`" OPTIONAL "`optional`"
 %token DISABLE "`disable`" FORBID "`forbid`" LEAF "`leaf`" HOST "`host`" DEFAULT "`default`"
-%token AUTO "`auto`"
+%token AUTO "`auto`" LIMIT "`limit`" IDENTITY "`identity`" INCLUDE "`include`" ASSERT "`assert`"
+%token WHEN "`when`" ELSE "`else`" VENDOR "`vendor`" VCPU "`vcpu`" AND "`and`" OR "`or`" NOT "`not`"
 %token EAX "`eax`" EBX "`ebx`" ECX "`ecx`" EDX "`edx`" TO "`..`"
 %token <text> NAME "a name" GLOB "a pattern" STRING "a text in quotes" BITS "bits (0b...)"
 %token <number> INTEGER "a number"
@@ -68,12 +78,26 @@ static void policy_yyerror(const struct span *place, void *scanner, struct polic
 %type <assign> assign range
 %type <assigns> assigns
 %type <value> value
+%type <block> policy statement otherwise
+%type <condition> condition
+%type <setting> limit ident
+%type <settings> limits idents
+%type <text> ident_name
+%type <expr> expr
+
+%left OR
+%left AND
+%precedence NOT
 
 %%
 
+text:
+	policy { scan->block = $1; }
+;
+
 policy:
-	%empty
-|	policy statement
+	%empty { $$ = (struct ast_block){ 0 }; }
+|	policy statement { $$ = ast_block_add($1, $2); }
 ;
 
 statement:
@@ -83,14 +107,14 @@ statement:
 		made->base = $2;
 		made->base_at = @2;
 		made->names = $3.first;
-		ast_append(scan->policy, made);
+		$$ = ast_block_of(made);
 	}
 |	verb features ';' {
 		struct ast_statement *made = ast_statement(scan->policy, STATEMENT_VERB, @1);
 
 		made->verb = $1;
 		made->names = $2.first;
-		ast_append(scan->policy, made);
+		$$ = ast_block_of(made);
 	}
 |	"`leaf`" leaf '{' assigns '}' {
 		struct ast_statement *made = ast_statement(scan->policy, STATEMENT_LEAF, @1);
@@ -98,19 +122,142 @@ statement:
 		made->leaf = $2;
 		made->leaf.at = @2;
 		made->assigns = $4.first;
-		ast_append(scan->policy, made);
+		$$ = ast_block_of(made);
 	}
-|	"`leaf`" leaf '{' assigns error '}' { yyerrok; }
+|	"`leaf`" leaf '{' assigns error '}' { yyerrok; $$ = (struct ast_block){ 0 }; }
 |	"`leaf`" leaf '=' value ';' {
 		struct ast_statement *made = ast_statement(scan->policy, STATEMENT_LEAF, @1);
 
 		made->leaf = $2;
 		made->leaf.at = @2;
 		made->assigns = ast_fill(scan->policy, $4).first;
-		ast_append(scan->policy, made);
+		$$ = ast_block_of(made);
 	}
-|	error ';' { yyerrok; }
-|	error '{' assigns '}' { yyerrok; }
+|	"`limit`" limits ';' {
+		struct ast_statement *made = ast_statement(scan->policy, STATEMENT_LIMIT, @1);
+
+		made->settings = $2.first;
+		$$ = ast_block_of(made);
+	}
+|	"`identity`" '{' idents '}' {
+		struct ast_statement *made = ast_statement(scan->policy, STATEMENT_IDENTITY, @1);
+
+		made->settings = $3.first;
+		$$ = ast_block_of(made);
+	}
+|	"`identity`" '{' idents error '}' { yyerrok; $$ = (struct ast_block){ 0 }; }
+|	"`include`" STRING ';' { $$ = policy_include(scan->policy, $2, @2); }
+|	"`assert`" expr ';' {
+		struct ast_statement *made = ast_statement(scan->policy, STATEMENT_ASSERT, @1);
+
+		made->expr = $2;
+		$$ = ast_block_of(made);
+	}
+|	"`when`" condition '{' policy '}' otherwise {
+		struct ast_statement *made = ast_statement(scan->policy, STATEMENT_WHEN, @1);
+
+		made->condition = $2;
+		made->then = $4;
+		made->otherwise = $6;
+		$$ = ast_block_of(made);
+	}
+|	error ';' { yyerrok; $$ = (struct ast_block){ 0 }; }
+|	error '{' skipped '}' { yyerrok; $$ = (struct ast_block){ 0 }; }
+|	"`when`" error '{' policy '}' otherwise { yyerrok; $$ = (struct ast_block){ 0 }; }
+;
+
+/* What stands in the braces of a statement that nobody understood. */
+skipped:
+	%empty
+|	skipped error ';'
+|	skipped error '{' skipped '}'
+;
+
+otherwise:
+	%empty { $$ = (struct ast_block){ 0 }; }
+|	"`else`" '{' policy '}' { $$ = $3; }
+;
+
+condition:
+	"`vendor`" '=' NAME {
+		$$ = (struct ast_condition){ .kind = CONDITION_VENDOR, .name = $3, .at = @3 };
+	}
+|	"`vcpu`" '=' INTEGER {
+		$$ = (struct ast_condition){ .kind = CONDITION_VCPU, .first = $3, .last = $3, .at = @3 };
+	}
+|	"`vcpu`" '=' INTEGER TO INTEGER {
+		$$ = (struct ast_condition){ .kind = CONDITION_VCPU, .first = $3, .last = $5,
+					     .at = span_join(@3, @5) };
+	}
+|	"`host`" NAME {
+		$$ = (struct ast_condition){ .kind = CONDITION_HOST, .name = $2, .at = @2 };
+	}
+;
+
+limits:
+	limit { $$ = ast_settings_add((struct ast_settings){ 0 }, $1); }
+|	limits ',' limit { $$ = ast_settings_add($1, $3); }
+;
+
+limit:
+	NAME '=' INTEGER {
+		$$ = ast_setting(scan->policy, $1, @1);
+		$$->number = $3;
+		$$->value_at = @3;
+	}
+;
+
+idents:
+	%empty { $$ = (struct ast_settings){ 0 }; }
+|	idents ident { $$ = ast_settings_add($1, $2); }
+|	idents error ';' { yyerrok; $$ = $1; }
+;
+
+ident:
+	ident_name '=' INTEGER ';' {
+		$$ = ast_setting(scan->policy, $1, @1);
+		$$->number = $3;
+		$$->value_at = @3;
+	}
+|	ident_name '=' STRING ';' {
+		$$ = ast_setting(scan->policy, $1, @1);
+		$$->text = $3;
+		$$->value_at = @3;
+	}
+|	ident_name '=' NAME ';' {
+		$$ = ast_setting(scan->policy, $1, @1);
+		$$->text = $3;
+		$$->value_at = @3;
+	}
+|	ident_name '=' "`host`" ';' {
+		$$ = ast_setting(scan->policy, $1, @1);
+		$$->text = "host";
+		$$->value_at = @3;
+	}
+;
+
+ident_name:
+	NAME
+|	"`vendor`" { $$ = "vendor"; }
+;
+
+expr:
+	expr "`and`" expr { $$ = ast_expr_join(scan->policy, EXPR_AND, $1, $3); }
+|	expr "`or`" expr { $$ = ast_expr_join(scan->policy, EXPR_OR, $1, $3); }
+|	"`not`" expr {
+		$$ = ast_expr(scan->policy, EXPR_NOT, @$);
+		$$->first = $$->last = $2;
+	}
+|	'(' expr ')' {
+		$$ = $2;
+		$$->at = @$;
+	}
+|	NAME {
+		bool host = strncmp($1, "host.", 5) == 0;
+
+		$$ = ast_expr(scan->policy, host ? EXPR_HOST : EXPR_GUEST, @1);
+		$$->name = ast_name(scan->policy, host ? $1 + 5 : $1, false, @1);
+	}
 ;
 
 base:
@@ -236,7 +383,7 @@ static const char *found_text(const struct policy_scan *scan, const yypcontext_t
 	if (yypcontext_token(context) == YYSYMBOL_YYEOF)
 		return "end of the policy";
 	return arena_printf(policy->arena, "`%.*s`", (int)at->length,
-			    policy->text->text + at->offset);
+			    policy->texts.items[at->text].text->text + at->offset);
 }
 
 /* A word where a keyword should be: which keyword it resembles. */
@@ -244,11 +391,13 @@ static void suggest_keyword(struct diag *diag, const struct policy_scan *scan,
 			    const struct span *at)
 {
 	static const char *const keywords[] = {
-		"base",	   "require", "force", "optional", "disable", "forbid", "leaf", "without",
-		"default", "host",    "auto",  "eax",	   "ebx",     "ecx",	"edx",
+		"base",	  "require", "force",	 "optional", "disable", "forbid", "leaf",
+		"limit",  "identity", "include", "assert",   "when",	"else",	  "without",
+		"vendor", "vcpu",    "default",  "host",     "auto",	"eax",	  "ebx",
+		"ecx",	  "edx",     "and",	 "or",	     "not",
 	};
-	const char *word = arena_strndup(scan->policy->arena, scan->policy->text->text + at->offset,
-					 at->length);
+	const char *word = arena_strndup(
+		scan->policy->arena, scan->policy->texts.items[at->text].text->text + at->offset, at->length);
 	const char *closest = diag_closest(word, keywords, sizeof(keywords) / sizeof(keywords[0]));
 
 	if (closest)
@@ -266,7 +415,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner,
 
 	(void)scanner;
 	if (!expected)
-		expected = "a statement (`base`, `leaf`, or `require` and its kin)";
+		expected = "a statement (`require`, `disable`, `base`, `leaf`, `when` ...)";
 	diag = diag_report(policy->diags, POLICY_SYNTAX, policy_place(policy, *at), found,
 			   expected);
 	if (yypcontext_token(context) == YYSYMBOL_NAME)
@@ -274,11 +423,12 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner,
 	return 0;
 }
 
-/* Only when the stack is full, which no list can bring about. */
+/* Only when the stack is full: blocks in blocks, or `(` and `not` without end. */
 static void policy_yyerror(const struct span *place, void *scanner, struct policy_scan *scan,
 			   const char *message)
 {
 	(void)scanner;
-	diag_report(scan->policy->diags, POLICY_SYNTAX, policy_place(scan->policy, *place), message,
-		    "less");
+	(void)message;
+	diag_report(scan->policy->diags, POLICY_SYNTAX, policy_place(scan->policy, *place),
+		    "nesting as deep as this", "less of it");
 }

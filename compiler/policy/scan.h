@@ -11,7 +11,9 @@
 
 struct policy_scan {
 	struct ast_policy *policy;
+	uint32_t text;	 /* which of the policy's */
 	uint32_t offset; /* of the next token */
+	struct ast_block block; /* what the parser made */
 };
 
 #endif

@@ -153,12 +153,19 @@ static void check_assign(struct ast_policy *policy, const struct ast_leaf *leaf,
 	assign->valid = true;
 }
 
-void policy_typecheck(struct ast_policy *policy)
+static void check_block(struct ast_policy *policy, const struct ast_block *block)
 {
-	for (struct ast_statement *s = policy->first; s; s = s->next) {
+	for (struct ast_statement *s = block->first; s; s = s->next) {
+		check_block(policy, &s->then);
+		check_block(policy, &s->otherwise);
 		if (s->kind != STATEMENT_LEAF || !check_leaf(policy, &s->leaf))
 			continue;
 		for (struct ast_assign *assign = s->assigns; assign; assign = assign->next)
 			check_assign(policy, &s->leaf, assign);
 	}
+}
+
+void policy_typecheck(struct ast_policy *policy)
+{
+	check_block(policy, &policy->block);
 }

@@ -55,7 +55,7 @@ struct node *yaml_read(struct arena *arena, struct diags *diags, uint32_t file);
 struct node *node_get(const struct node *node, const char *key);
 
 /* A scalar as located text: each part of the value traced back to its bytes in the file. */
-void node_locate_text(struct arena *arena, const struct sources *sources, const struct node *node,
+void node_locate_text(struct arena *arena, struct sources *sources, const struct node *node,
 		      struct located_text *text);
 
 #endif

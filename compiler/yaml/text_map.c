@@ -108,7 +108,7 @@ static void follow_one(struct follower *f, enum scalar_style style)
 	}
 }
 
-void node_locate_text(struct arena *arena, const struct sources *sources, const struct node *node,
+void node_locate_text(struct arena *arena, struct sources *sources, const struct node *node,
 		      struct located_text *text)
 {
 	const struct source *source = source_get(sources, node->at.file);

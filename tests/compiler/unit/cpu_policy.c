@@ -46,6 +46,7 @@ static void compile(struct session *s, const char *text, const char *model, cons
 	}
 	if (!strstr(other, "pv-none"))
 		vector_add(&s->arena, &s->guest.pv.interfaces)->value = PV_KVM;
+	s->guest.vcpus.count.value = 4;
 	s->guest.vcpus.apic.mode.value = strstr(other, "xapic") ? APIC_MODE_XAPIC : APIC_MODE_X2APIC;
 	s->guest.vcpus.apic.mode.where.origin = strstr(other, "apic") ? ORIGIN_SET : ORIGIN_DEFAULT;
 	s->policy = policy_compile(&s->arena, s->diags, &s->guest);
@@ -191,6 +192,47 @@ static const struct row rows[] = {
 	{ "leaf 5 { eax[0:3] = 0; eax[32] = 1; }", NULL, "", "HV0817 1:13, HV0817 1:27", NULL },
 	{ "leaf 5 { eax[1:0] = 4; ebx[0] = 0b10; }", NULL, "", "HV0818 1:21, HV0818 1:33", NULL },
 
+	/* limits and identities */
+	{ "limit basic = 6;", NULL, "", "", "avx2=off/off aes=host/host" },
+	{ "limit basic = 6; require avx2;", NULL, "", "HV0833 1:26", NULL },
+	{ "limit basic = 0x100, extended = 8, hypervisor = 0x40000001;", NULL, "", "HV0832 1:15, HV0832 1:33", NULL },
+	{ "limit basix = 7;", NULL, "", "HV0827 1:7", NULL },
+	{ "identity { family = 25; model = 1; stepping = 2; brand = \"x\"; vendor = host; }", NULL, "", "", "" },
+	{ "identity { family = 300; stepping = 16; nick = 3; }", NULL, "", "HV0834 1:21, HV0834 1:37, HV0827 1:41", NULL },
+	{ "identity { vendor = amd; }", NULL, "pv-none", "", "" },
+	{ "identity { vendor = amd; }", NULL, "", "HV0835 1:21", NULL },
+	{ "identity { vendor = via; }", NULL, "", "HV0827 1:21", NULL },
+	{ "when vendor = amd { identity { vendor = amd; } }", NULL, "", "", "" },
+	{ "identity { family 3; } require nope;", NULL, "", "HV0801 1:19, HV0804 1:32", NULL },
+
+	/* conditions */
+	{ "when vendor = amd { base EPYC; } else { base Haswell; }", NULL, "", "", "sha-ni=off/host hle=host/off" },
+	{ "base host; when vendor = amd { base EPYC; }", NULL, "", "HV0807 1:37", NULL },
+	{ "when host aes { base EPYC; }", NULL, "", "HV0828 1:17", NULL },
+	{ "when vcpu = 1 { require aes; }", NULL, "", "HV0828 1:17", NULL },
+	{ "when vcpu = 1 { disable avx; }", NULL, "", "HV0829 1:25", NULL },
+	{ "when vcpu = 1 { disable xsavec; }", NULL, "", "HV0829 1:25", NULL },
+	{ "when host aes { disable hypervisor; }", NULL, "", "HV0829 1:25", NULL },
+	{ "when vcpu = 4 { disable abm; }", NULL, "", "HV0830 1:13", NULL },
+	{ "when vcpu = 2..1 { disable abm; }", NULL, "", "HV0815 1:13", NULL },
+	{ "when host aex { disable abm; }", NULL, "", "HV0804 1:11", NULL },
+	{ "when vendor = adm { disable abm; }", NULL, "", "HV0827 1:15", NULL },
+	{ "when host aes { } when host avx { } when host bmi1 { } when host bmi2 { } when host abm { }",
+	  NULL, "", "HV0831 1:85", NULL },
+	{ "when foo = 1 { require nope; } else { require none; } require nope;", NULL, "",
+	  "HV0801 1:6, HV0804 1:63", NULL },
+	{ "whne host aes { require nope; leaf 7 { eax = 1; } } require nope;", NULL, "",
+	  "HV0801 1:1, HV0804 1:61", NULL },
+	{ "when host aes { when host avx { disable rtm, tsx-ldtrk; } require nope; }", NULL, "", "HV0804 1:67", NULL },
+	{ "when host aes { disable", NULL, "", "HV0801 1:24", NULL },
+
+	/* assertions */
+	{ "base x86-64-v2; assert sse4.2 and not avx;", NULL, "", "", "" },
+	{ "base x86-64-v2; assert avx;", NULL, "", "HV0836 1:24", NULL },
+	{ "require sse4a; assert sse4a;", NULL, "", "", "" },
+	{ "assert (avx2 or host.nope) and;", NULL, "", "HV0801 1:31", NULL },
+	{ "assert host.nope or avxx;", NULL, "", "HV0804 1:8, HV0804 1:21", NULL },
+
 	/* words and grammar; what follows a mistake is still read */
 	{ "# nothing\n", NULL, "", "", "" },
 	{ "require AVX2, Sse4_2, lzcnt;", NULL, "", "", "avx2=required/required abm=required/required" },
@@ -244,8 +286,8 @@ static void expected_tokens_are_named(void **state)
 		{ "leaf 7 { eax[3 = 1; }", "unexpected `=`; expected `]` or `:`", NULL },
 		{ "leaf 7 { eaz = 1; }", "unexpected `eaz`; expected `eax`, `ebx`, `ecx`, `edx` or `}`",
 		  "did you mean `eax`?" },
-		{ "disabel aes;", "unexpected `disabel`; expected a statement (`base`, `leaf`, or "
-				  "`require` and its kin)", "did you mean `disable`?" },
+		{ "disabel aes;", "unexpected `disabel`; expected a statement (`require`, `disable`, "
+				  "`base`, `leaf`, `when` ...)", "did you mean `disable`?" },
 		{ "require avx521f;", "no CPU feature is called `avx521f`", "did you mean `avx512f`?" },
 		{ "base EPYC-Milano;", "no CPU model is called `EPYC-Milano`",
 		  "did you mean `EPYC-Milan`?" },
@@ -293,6 +335,7 @@ static void origins_are_told(void **state)
 struct machine {
 	struct feature_set lacks;
 	uint8_t vendor;
+	uint32_t vcpu; /* whose leaves are looked at */
 };
 
 /* A guest on a machine, as the core resolves it. */
@@ -344,6 +387,47 @@ static void apply_feature(const struct cpu_policy_records *records, const struct
 	r->groups_cleared |= f->msr_groups_clear;
 }
 
+static bool case_holds(const struct cpu_case *c, const struct machine *machine)
+{
+	for (uint32_t i = 0; i < c->test_count; i++) {
+		const struct hv_host_test *t = &c->tests[i];
+		bool present = machine_register(machine, t->leaf, t->subleaf, t->reg) & t->mask;
+
+		if (present != (bool)t->present)
+			return false;
+	}
+	return true;
+}
+
+/* A case of all vCPUs, or one that this vCPU is in. */
+static bool case_concerns(const struct cpu_case *c, uint32_t vcpu)
+{
+	return vcpu >= c->record.first_vcpu && vcpu <= c->record.last_vcpu;
+}
+
+static void apply_cases(const struct cpu_policy_records *records, const struct machine *machine,
+			struct resolved *r)
+{
+	for (uint32_t i = 0; i < records->case_count; i++) {
+		const struct cpu_case *c = &records->cases[i];
+
+		if (!case_concerns(c, machine->vcpu) || !case_holds(c, machine))
+			continue;
+		r->refused |= c->record.flags & HV_CASE_REFUSE;
+		r->xcr0 &= ~c->record.xcr0_clear;
+		r->cr4 &= ~c->record.cr4_clear;
+		r->efer &= ~c->record.efer_clear;
+		r->groups_cleared |= c->record.msr_groups_clear;
+		for (uint32_t p = 0; p < c->patch_count; p++) {
+			uint32_t *value = r->value[c->patches[p].cpuid];
+
+			for (int reg = 0; reg < 4; reg++)
+				value[reg] = (value[reg] & c->patches[p].keep[reg]) |
+					     c->patches[p].set[reg];
+		}
+	}
+}
+
 static void resolve(const struct cpu_policy_records *records, const struct machine *machine,
 		    struct resolved *r)
 {
@@ -360,6 +444,7 @@ static void resolve(const struct cpu_policy_records *records, const struct machi
 			r->value[i][reg] &= machine_register(machine, c->leaf, c->subleaf, reg) |
 					    ~c->host_mask[reg];
 	}
+	apply_cases(records, machine, r);
 }
 
 static uint32_t record_of(const struct cpu_policy_records *records, uint32_t leaf, uint32_t subleaf)
@@ -477,6 +562,9 @@ static void never_by_halves(void **state)
 	static const char *const texts[] = {
 		"", "disable xsave;", "base x86-64-v2; optional avx512*;", "base none; optional pku;",
 		"disable avx, apic; force erms;", "base EPYC-Milan;",
+		"when host avx512f { disable pku; } else { disable xsaves, smep; force erms; }",
+		"base none; when host aes { optional avx2; when host smap { optional pku; } } else { optional xsave; }",
+		"limit basic = 7; when vendor = amd { limit extended = 0x80000001; }",
 	};
 
 	(void)state;
@@ -492,6 +580,111 @@ static void never_by_halves(void **state)
 			arena_free(&s.arena);
 		}
 	}
+}
+
+/* What a guest has of id on a machine that lacks the features of `lacks`, for a vCPU. */
+static bool has_on(struct session *s, enum hv_vendor vendor, const char *lacks, uint32_t vcpu,
+		   enum feature_id id, bool *refused)
+{
+	struct machine machine = { .vendor = vendor == HV_VENDOR_INTEL ? INTEL : AMD, .vcpu = vcpu };
+	struct cpu_policy_records records;
+	struct resolved r;
+	char words[128], *rest = words, *word;
+
+	strcpy(words, lacks);
+	while ((word = strtok_r(rest, " ", &rest)))
+		feature_add(&machine.lacks, feature_find(word));
+	build_records(s, vendor, &records);
+	resolve(&records, &machine, &r);
+	if (refused)
+		*refused = r.refused;
+	return guest_has(&records, &r, id);
+}
+
+/* `when host` and `when vcpu`: each variant as the text says it, on each machine and vCPU. */
+static void variants(void **state)
+{
+	static const struct {
+		const char *text, *lacks;
+		uint32_t vcpu;
+		const char *has, *has_not;
+		bool refused;
+	} cases[] = {
+		{ "when host avx2 { disable aes, vaes; } else { disable bmi1; }", "", 0, "bmi1", "aes", false },
+		{ "when host avx2 { disable aes, vaes; } else { disable bmi1; }", "avx2", 0, "aes", "bmi1", false },
+		{ "when host avx2 { force erms; } else { optional erms; }", "erms", 0, "erms", "aes2", false },
+		{ "when host avx2 { force erms; } else { optional erms; }", "erms avx2", 0, "", "erms", false },
+		{ "when host avx2 { require aes; }", "aes", 0, "", "aes", true },
+		{ "when host avx2 { require aes; }", "aes avx2", 0, "", "aes", false },
+		{ "when host avx2 { } else { forbid aes; }", "avx2", 0, "", "aes", true },
+		{ "when host avx2 { } else { forbid aes; }", "avx2 aes", 0, "", "aes", false },
+		{ "when host avx2 { } else { forbid aes; }", "", 0, "aes", "", false },
+		{ "when host avx2 { when host bmi1 { disable bmi2; } }", "", 0, "bmi1", "bmi2", false },
+		{ "when host avx2 { when host bmi1 { disable bmi2; } }", "bmi1", 0, "bmi2", "", false },
+		{ "when vcpu = 1 { disable bmi2; } else { disable bmi1; }", "", 0, "bmi2", "bmi1", false },
+		{ "when vcpu = 1 { disable bmi2; } else { disable bmi1; }", "", 1, "bmi1", "bmi2", false },
+		{ "when vcpu = 1 { disable bmi2; } else { disable bmi1; }", "", 2, "bmi2", "bmi1", false },
+		{ "when vcpu = 0..2 { disable bmi2; }", "", 3, "bmi2", "", false },
+		{ "when vcpu = 0..2 { disable bmi2; }", "", 2, "", "bmi2", false },
+		{ "base none; when vcpu = 1 { optional aes; }", "", 1, "aes", "", false },
+		{ "base none; when vcpu = 1 { optional aes; }", "", 0, "", "aes", false },
+		{ "base none; when vcpu = 1 { when host avx2 { optional sse4a, aes; } }", "avx2", 1, "", "aes", false },
+		{ "when vendor = amd { disable bmi2; } else { disable bmi1; }", "", 0, "bmi1", "bmi2", false },
+		{ "assert avx2 or not host.aes;", "avx2", 0, "", "", true },
+		{ "assert avx2 or not host.aes;", "avx2 aes", 0, "", "", false },
+		{ "assert avx2 or not host.aes;", "", 0, "avx2", "", false },
+		{ "assert not (aes and bmi1);", "", 0, "", "", true },
+		{ "assert not (aes and bmi1);", "bmi1", 0, "", "", false },
+		{ "assert avx2;", "avx", 0, "", "avx2", true },
+		{ "when host bmi1 { assert aes; }", "aes bmi1", 0, "", "", false },
+		{ "when host bmi1 { assert aes; }", "aes", 0, "", "", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct session s;
+		bool refused;
+		enum feature_id has = feature_find(cases[i].has), not = feature_find(cases[i].has_not);
+
+		compile(&s, cases[i].text, NULL, "");
+		assert_non_null(s.policy);
+		if ((has && !has_on(&s, HV_VENDOR_AMD, cases[i].lacks, cases[i].vcpu, has, &refused)) ||
+		    (not && has_on(&s, HV_VENDOR_AMD, cases[i].lacks, cases[i].vcpu, not, &refused)))
+			fail_msg("`%s` on a machine without `%s`, vCPU %u", cases[i].text,
+				 cases[i].lacks, cases[i].vcpu);
+		has_on(&s, HV_VENDOR_AMD, cases[i].lacks, cases[i].vcpu, FEATURE_FPU, &refused);
+		if (refused != cases[i].refused)
+			fail_msg("`%s` on a machine without `%s`: refused %d", cases[i].text,
+				 cases[i].lacks, refused);
+		arena_free(&s.arena);
+	}
+}
+
+/* Bits that are no feature, for one vCPU or one kind of machine. */
+static void variants_of_bits(void **state)
+{
+	static const char text[] = "leaf 0x10 { eax = 3; } when vcpu = 1 { leaf 0x10 { eax[3:0] = 8; ebx = host; } }"
+				   "when host aes { leaf 0x80000008 { eax[15:8] = 40; } }";
+	struct machine machine = { .vendor = AMD };
+	struct cpu_policy_records records;
+	struct resolved r;
+	struct session s;
+
+	(void)state;
+	compile(&s, text, NULL, "");
+	assert_non_null(s.policy);
+	build_records(&s, HV_VENDOR_AMD, &records);
+	resolve(&records, &machine, &r);
+	assert_int_equal(r.value[record_of(&records, 0x10, 0)][EAX], 3);
+	assert_int_equal(r.value[record_of(&records, 0x10, 0)][EBX], 0);
+	assert_int_equal(r.value[record_of(&records, 0x80000008, 0)][EAX], 39 | 40 << 8);
+	machine.vcpu = 1;
+	feature_add(&machine.lacks, FEATURE_AES);
+	resolve(&records, &machine, &r);
+	assert_int_equal(r.value[record_of(&records, 0x10, 0)][EAX], 8);
+	assert_int_equal(r.value[record_of(&records, 0x10, 0)][EBX], 0xffffffff);
+	assert_int_equal(r.value[record_of(&records, 0x80000008, 0)][EAX], 39 | 48 << 8);
+	arena_free(&s.arena);
 }
 
 static void machines_are_refused(void **state)
@@ -597,6 +790,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(statements),	      cmocka_unit_test(expected_tokens_are_named),
 		cmocka_unit_test(origins_are_told),   cmocka_unit_test(never_by_halves),
+		cmocka_unit_test(variants),
+		cmocka_unit_test(variants_of_bits),
 		cmocka_unit_test(machines_are_refused), cmocka_unit_test(assigned_bits),
 		cmocka_unit_test(identities),	      cmocka_unit_test(msrs_are_sorted_and_fit),
 	};
