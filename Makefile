@@ -72,10 +72,11 @@ compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
 # Looking into images: from the bytes back.
 compiler_audit    := audit.o boot.o claim.o compare.o decompile.o facts.o image.o kernel_file.o listing.o numa.o policy_text.o recover.o same.o shape.o
+compiler_probe    := acpi.o cpu.o iommu.o memory.o pci.o probe.o tar.o tree.o write.o
 compiler_picture  := devices.o dot.o links.o memory_map.o outline.o scene.o svg.o topology.o
-compiler_cmd      += open.o audit.o decompile.o diff.o graph.o
+compiler_cmd      += open.o audit.o decompile.o diff.o graph.o probe.o
 
-compiler_folders := base diag yaml validate policy model check kernel lower acpi emit audit picture cmd
+compiler_folders := base diag yaml validate policy model check kernel lower acpi emit audit picture probe cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))
 # Made when hvcc is built: C in build/generated, and the headers that must be there before anything is compiled.
 compiler_generated := schema_tables.o policy_parser.o policy_lexer.o
@@ -279,6 +280,9 @@ fuzz_elf := compiler/kernel/elf.c compiler/kernel/multiboot.c
 fuzzers += image
 fuzz_image := $(back_sources) $(foreach f,audit picture,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f))))
 libs_fuzz_image := $(hvcc_libs)
+fuzzers += probe
+fuzz_probe := $(front_sources) $(patsubst %.o,compiler/probe/%.c,$(compiler_probe))
+libs_fuzz_probe := $(libs_fuzz_yaml) -lz -lsodium
 fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 	-Icore -Icompiler -I. -I$(B)/generated
 define fuzz_rule
@@ -326,6 +330,7 @@ check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full'
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf)
 check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/package.sh tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
+check_always += tests/compiler/probe.py
 check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py tests/compiler/generated.py
 
 jobs := $(shell nproc)

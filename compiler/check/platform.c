@@ -57,7 +57,7 @@ void check_platform_memory(const struct check_context *c)
 
 	for (size_t i = 0; i < c->system->guests.count; i++)
 		total += c->system->guests.items[i]->memory.size.value;
-	if (!was_set(platform->memory.where) || total < platform->memory.value)
+	if (!was_set(platform->memory.where) || !c->system->guests.count || total < platform->memory.value)
 		return;
 	d = diag_report(c->diags, PLATFORM_MEMORY, platform->memory.where.at,
 			unit_text(size_units, total, needed, sizeof(needed)), platform->name.value,
