@@ -63,7 +63,7 @@ compiler_policy   := assert.o ast.o base.o evaluate.o explain.o feature.o includ
 compiler_model    := effective.o from_tree.o guest.o model.o part.o parts.o platform.o system.o
 compiler_check    := boot.o cmdline.o cpu.o irq.o memory.o names.o numa.o platform.o policy.o run.o
 compiler_check    += unsupported.o
-compiler_check    += sched.o
+compiler_check    += iommu.o nvdimm.o pci.o sched.o sgx.o share.o spp.o system.o virtio.o
 compiler_kernel   := bzimage.o elf.o lint.o multiboot.o unpack.o
 compiler_lower    := bios.o cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o

@@ -52,6 +52,24 @@ void check_suggest(const struct check_context *context, struct diag *diag, struc
 void check_suggest_guest(const struct check_context *context, struct diag *diag,
 			 struct position at, const char *wrong);
 
+/* Guest-physical addresses have 39 bits by default. */
+#define GUEST_PHYSICAL_END (1ull << 39)
+
+/* What is at a place of the guest's address space. */
+struct guest_range {
+	const char *name; /* as messages call it */
+	uint64_t first, end;
+	bool ram;
+	struct position at; /* nowhere: the same in every guest */
+};
+
+struct guest_ranges {
+	VECTOR(struct guest_range) list;
+};
+
+/* Appends RAM and reserved regions, or the RAM that hvcc lays out itself, and the PC's own. */
+void check_memory_map(const struct check_context *context, struct guest_ranges *ranges);
+
 #define CHECK(name, scope, ...) void check_##name(const struct check_context *context);
 #include "check/checks.def"
 #undef CHECK

@@ -83,6 +83,12 @@ static struct position size_place(const struct vcpus *vcpus)
 	return was_set(vcpus->count.where) ? vcpus->count.where.at : vcpus->where.at;
 }
 
+/* Interrupts go through a remapping table; with `eim` its ids have 32 bits. */
+static bool is_remapped(const struct guest *guest)
+{
+	return was_set(guest->iommu.where) && guest->iommu.intremap.value;
+}
+
 void check_apic_ids(const struct check_context *c)
 {
 	const struct vcpus *vcpus = &c->guest->vcpus;
@@ -91,10 +97,17 @@ void check_apic_ids(const struct check_context *c)
 
 	if (highest <= 254)
 		return;
+	if (vcpus->apic.mode.value != APIC_MODE_XAPIC && is_remapped(c->guest) &&
+	    c->guest->iommu.eim.value)
+		return;
 	if (vcpus->apic.mode.value == APIC_MODE_XAPIC) {
 		d = diag_report(c->diags, XAPIC_IDS, size_place(vcpus), highest);
 		diag_note(d, vcpus->apic.mode.where.at, "8-bit ids asked for here");
 		diag_help(d, "set `mode: x2apic`, or make the topology smaller");
+	} else if (is_remapped(c->guest)) {
+		d = diag_report(c->diags, REMAPPED_IDS, size_place(vcpus), highest);
+		diag_note(d, c->guest->iommu.intremap.where.at, "interrupts are remapped");
+		diag_help(d, "add `eim: true`, or make the topology smaller");
 	} else if (!c->guest->pv.interfaces.count) {
 		d = diag_report(c->diags, X2APIC_IDS, size_place(vcpus), highest);
 		diag_note(d, c->guest->pv.where.at, "no interface that extends interrupts");
@@ -124,7 +137,8 @@ void check_x2apic_without_pv(const struct check_context *c)
 	const struct guest *guest = c->guest;
 	struct diag *d;
 
-	if (guest->pv.interfaces.count || guest->vcpus.apic.mode.value != APIC_MODE_X2APIC)
+	if (guest->pv.interfaces.count || guest->vcpus.apic.mode.value != APIC_MODE_X2APIC ||
+	    is_remapped(guest))
 		return;
 	d = diag_report(c->diags, X2APIC_WITHOUT_PV, guest->pv.where.at);
 	if (was_set(guest->vcpus.apic.mode.where))

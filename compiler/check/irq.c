@@ -78,6 +78,9 @@ void check_ports(const struct check_context *c)
 	if (was_set(devices->debug_exit.where))
 		add(&claims, "debug-exit", devices->debug_exit.io.value, 4,
 		    devices->debug_exit.io.where, devices->debug_exit.where);
+	if (was_set(devices->panic.where) && devices->panic.model.value == PANIC_MODEL_PVPANIC)
+		add(&claims, "panic", devices->panic.io.value, 1, devices->panic.io.where,
+		    devices->panic.where);
 	for (size_t i = 0; i < claims.list.count; i++) {
 		const struct claim *claim = &claims.list.items[i];
 		const struct claim *other =

@@ -6,8 +6,6 @@
 
 #include "base/units.h"
 
-/* Guest-physical addresses have 39 bits by default. */
-#define PHYSICAL_END (1ull << 39)
 /* IOAPIC, HPET, local APICs and the reset vector: fixed in every PC. */
 #define CHIPS_START 0xfec00000ull
 #define CHIPS_END   0x100000000ull
@@ -76,11 +74,11 @@ void check_region_limits(const struct check_context *c)
 		uint64_t end = region_end(region);
 		struct diag *d;
 
-		if (end > PHYSICAL_END) {
+		if (end > GUEST_PHYSICAL_END) {
 			d = diag_report(c->diags, REGION_LIMIT, region->where.at,
 					(unsigned long long)end - 1);
 			diag_help(d, "guest-physical addresses have 39 bits: the last one is "
-				     "0x%llx", PHYSICAL_END - 1);
+				     "0x%llx", GUEST_PHYSICAL_END - 1);
 		} else if (region->kind.value == REGION_KIND_RAM && region->gpa.value < CHIPS_END &&
 			   end > CHIPS_START) {
 			d = diag_report(c->diags, REGION_CHIPS, region->where.at, CHIPS_START,
@@ -138,4 +136,36 @@ void check_region_low(const struct check_context *c)
 	d = diag_report(c->diags, REGION_LOW, memory->where.at, LOW_END >> 10);
 	diag_help(d, "begin with a region `{ gpa: 0, size: ... }` of at least %lluKiB",
 		  LOW_END >> 10);
+}
+
+#define HOLE_START 0xc0000000ull
+
+static void add_range(const struct check_context *c, struct guest_ranges *ranges, const char *name,
+		      uint64_t first, uint64_t end, bool ram, struct position at)
+{
+	struct guest_range range = { name, first, end, ram, at };
+
+	if (first < end)
+		vector_push(c->system->arena, &ranges->list, range);
+}
+
+void check_memory_map(const struct check_context *c, struct guest_ranges *ranges)
+{
+	const struct memory *memory = &c->guest->memory;
+	uint64_t size = memory->size.value, low = size < HOLE_START ? size : HOLE_START;
+	struct position at = was_set(memory->size.where) ? memory->size.where.at : memory->where.at;
+
+	add_range(c, ranges, "the window of PCI devices and interrupt controllers", HOLE_START,
+		  CHIPS_END, false, (struct position){ 0 });
+	for (size_t i = 0; i < memory->regions.count; i++) {
+		const struct region *r = &memory->regions.items[i];
+		bool ram = r->kind.value == REGION_KIND_RAM;
+
+		add_range(c, ranges, ram ? "RAM" : "a reserved region", r->gpa.value, region_end(r),
+			  ram, r->where.at);
+	}
+	if (memory->regions.count)
+		return;
+	add_range(c, ranges, "RAM", 0, low, true, at);
+	add_range(c, ranges, "RAM", CHIPS_END, CHIPS_END + size - low, true, at);
 }

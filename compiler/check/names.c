@@ -33,25 +33,35 @@ void check_suggest_guest(const struct check_context *c, struct diag *d, struct p
 	check_suggest(c, d, at, wrong, names, count);
 }
 
+static void take_id(const struct check_context *c, struct map *seen, const char *id,
+		    const struct where *where)
+{
+	const struct where *first = map_put(c->system->arena, seen, id, (void *)where);
+
+	if (!first)
+		return;
+	diag_note(diag_report(c->diags, DEVICE_NAME_TWICE, where->at, id), first->at,
+		  "first used here");
+}
+
 void check_device_names(const struct check_context *c)
 {
 	const struct devices *devices = &c->guest->devices;
+	const struct memory *memory = &c->guest->memory;
+	struct map seen = { 0 };
 
-	for (size_t i = 1; i < devices->serial.count; i++) {
-		const struct serial *serial = &devices->serial.items[i];
-
-		for (size_t j = 0; j < i; j++) {
-			const struct serial *first = &devices->serial.items[j];
-			struct diag *d;
-
-			if (strcmp(serial->id.value, first->id.value))
-				continue;
-			d = diag_report(c->diags, DEVICE_NAME_TWICE, serial->id.where.at,
-					serial->id.value);
-			diag_note(d, first->id.where.at, "first used here");
-			break;
-		}
-	}
+	for (size_t i = 0; i < devices->serial.count; i++)
+		take_id(c, &seen, devices->serial.items[i].id.value,
+			&devices->serial.items[i].id.where);
+	for (size_t i = 0; i < devices->pci.count; i++)
+		take_id(c, &seen, devices->pci.items[i].id.value, &devices->pci.items[i].id.where);
+	for (size_t i = 0; i < devices->virtio.count; i++)
+		take_id(c, &seen, devices->virtio.items[i].id.value,
+			&devices->virtio.items[i].id.where);
+	for (size_t i = 0; i < devices->shmem.count; i++)
+		take_id(c, &seen, devices->shmem.items[i].id.value, &devices->shmem.items[i].id.where);
+	for (size_t i = 0; i < memory->nvdimm.count; i++)
+		take_id(c, &seen, memory->nvdimm.items[i].id.value, &memory->nvdimm.items[i].id.where);
 }
 
 void check_guest_names(const struct check_context *c)

@@ -2,7 +2,7 @@
 /*
  * Devices, special memory and the IOMMU of a guest, as the file has them. Each part begins with its `where`,
  * absent where the file has no such part; parts.c says which key is which field. PCI addresses stay texts:
- * check/pci_address.h reads them, and says what is wrong with one.
+ * check/pci.c reads them, and says what is wrong with one.
  */
 #ifndef HVCC_MODEL_DEVICE_H
 #define HVCC_MODEL_DEVICE_H
