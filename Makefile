@@ -70,17 +70,21 @@ compiler_lower    := bios.o cpu.o cpuid.o irq.o layout_guest.o layout_host.o lay
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
+# Expressions and what is held to them.
+compiler_rule  := ast.o evaluate.o explain.o functions.o scan.o typecheck.o
+compiler_model += assertion.o
+compiler_check += assertion.o
 # Looking into images: from the bytes back.
 compiler_audit    := audit.o boot.o claim.o compare.o decompile.o facts.o image.o kernel_file.o listing.o numa.o policy_text.o recover.o same.o shape.o
 compiler_probe    := acpi.o cpu.o iommu.o memory.o pci.o probe.o tar.o tree.o write.o
 compiler_picture  := devices.o dot.o links.o memory_map.o outline.o scene.o svg.o topology.o
 compiler_cmd      += open.o audit.o decompile.o diff.o graph.o probe.o
 
-compiler_folders := base diag yaml validate policy model check kernel lower acpi emit audit picture probe cmd
+compiler_folders := base diag yaml validate rule policy model check kernel lower acpi emit audit picture probe cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))
 # Made when hvcc is built: C in build/generated, and the headers that must be there before anything is compiled.
-compiler_generated := schema_tables.o policy_parser.o policy_lexer.o
-generated_headers  := $(B)/generated/model_enums.h $(B)/generated/policy_parser.h $(B)/generated/policy_lexer.h
+compiler_generated := schema_tables.o policy_parser.o policy_lexer.o rule_parser.o rule_lexer.o
+generated_headers  := $(B)/generated/model_enums.h $(foreach g,policy rule,$(B)/generated/$(g)_parser.h $(B)/generated/$(g)_lexer.h)
 hvcc_objects      := $(patsubst %.o,$(B)/%.o,$(compiler_sources)) $(addprefix $(B)/generated/,$(compiler_generated))
 hvcc_asan_objects := $(patsubst %.o,$(B)/asan/%.o,$(compiler_sources)) \
 	$(addprefix $(B)/asan/$(B)/generated/,$(compiler_generated))
@@ -119,12 +123,16 @@ $(B)/generated/schema_tables.c $(B)/generated/model_enums.h &: $(B)/schema_compi
 	@mkdir -p $(@D)
 	$(B)/schema_compile $(B)/generated/schema_tables.c $(B)/generated/model_enums.h $(schema_names)
 
-$(B)/generated/policy_parser.c $(B)/generated/policy_parser.h &: compiler/policy/policy.y
-	@mkdir -p $(@D)
-	bison -Wall -Werror -o $(B)/generated/policy_parser.c --defines=$(B)/generated/policy_parser.h $<
-$(B)/generated/policy_lexer.c $(B)/generated/policy_lexer.h &: compiler/policy/policy.l
-	@mkdir -p $(@D)
-	flex -o $(B)/generated/policy_lexer.c --header-file=$(B)/generated/policy_lexer.h $<
+# A language is compiler/<name>/<name>.y and .l.
+define language_rule
+$(B)/generated/$(1)_parser.c $(B)/generated/$(1)_parser.h &: compiler/$(1)/$(1).y
+	@mkdir -p $$(@D)
+	bison -Wall -Werror -o $(B)/generated/$(1)_parser.c --defines=$(B)/generated/$(1)_parser.h $$<
+$(B)/generated/$(1)_lexer.c $(B)/generated/$(1)_lexer.h &: compiler/$(1)/$(1).l
+	@mkdir -p $$(@D)
+	flex -o $(B)/generated/$(1)_lexer.c --header-file=$(B)/generated/$(1)_lexer.h $$<
+endef
+$(foreach l,policy rule,$(eval $(call language_rule,$(l))))
 
 $(B)/generated/%.o: $(B)/generated/%.c
 	$(say)$(CC) $(hvcc_cflags) -MMD -MP -c -o $@ $<
@@ -210,7 +218,7 @@ unit_backend := $(addprefix core/svm/,svm.c svm_exit.c svm_vmcb.c) $(addprefix c
 	$(addprefix tests/core/unit/shim/,fake_backend.c quiet_log.c)
 $(B)/asan/core/vmx/%.o $(B)/asan/tests/core/contract/%.o: unit_cflags := -Itests/core/contract/processor $(unit_cflags)
 # From bytes to a checked model.
-front_sources := $(foreach f,base diag yaml validate policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
+front_sources := $(foreach f,base diag yaml validate rule policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
 	$(patsubst %.o,$(B)/generated/%.c,$(compiler_generated))
 unit_base  := $(patsubst %.o,compiler/base/%.c,$(compiler_base))
 libs_base  := -ljansson

@@ -102,7 +102,8 @@ const char *schema_type_name(const struct schema *schema, char *buffer, size_t s
 	static const char *const names[] = {
 		[SCHEMA_OBJECT] = "a map", [SCHEMA_MAP] = "a map", [SCHEMA_LIST] = "a list",
 		[SCHEMA_TEXT] = "text", [SCHEMA_PATH] = "a file name",
-		[SCHEMA_POLICY] = "policy text", [SCHEMA_INTEGER] = "an integer",
+		[SCHEMA_POLICY] = "policy text", [SCHEMA_EXPRESSION] = "an expression",
+		[SCHEMA_INTEGER] = "an integer",
 		[SCHEMA_SIZE] = "a size with its unit",
 		[SCHEMA_DURATION] = "a duration with its unit",
 		[SCHEMA_TIME] = "a time with its unit",

@@ -18,6 +18,7 @@ enum schema_kind {
 	SCHEMA_TEXT,
 	SCHEMA_PATH,	 /* text that names a file */
 	SCHEMA_POLICY,	 /* text in the policy language */
+	SCHEMA_EXPRESSION, /* text in the language of rule/ */
 	SCHEMA_WORD,	 /* one of words */
 	SCHEMA_INTEGER,
 	SCHEMA_SIZE,	 /* integer with a unit of bytes */

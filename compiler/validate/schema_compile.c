@@ -300,6 +300,7 @@ static const char *kind_of(const json_t *schema, const char *symbol)
 		const char *type, *format, *kind;
 	} kinds[] = {
 		{ "string", "path", "PATH" },	  { "string", "policy", "POLICY" },
+		{ "string", "expression", "EXPRESSION" },
 		{ "string", "size", "SIZE" },	  { "string", "duration", "DURATION" },
 		{ "string", "time", "TIME" },
 		{ "string", NULL, "TEXT" },	  { "integer", NULL, "INTEGER" },

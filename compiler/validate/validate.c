@@ -214,7 +214,7 @@ static void check_text(struct walk *w, const struct schema *schema, const struct
 static bool is_text(const struct schema *schema)
 {
 	return schema->kind == SCHEMA_TEXT || schema->kind == SCHEMA_PATH ||
-	       schema->kind == SCHEMA_POLICY;
+	       schema->kind == SCHEMA_POLICY || schema->kind == SCHEMA_EXPRESSION;
 }
 
 /* `key:` with nothing behind it, `~` and `null`: nothing was said, and "" was not meant. */
