@@ -115,6 +115,7 @@ $(B)/hvcore.elf: $(B)/core/boot/head.o $(B)/core/core.a core/boot/link.ld
 	$(say)$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
 
 schema_names := guest=schema/guest.schema.json system=schema/system.schema.json platform=schema/platform.schema.json \
+	policy=schema/policy.schema.json \
 	-- diagnostics=schema/diagnostics.schema.json
 $(B)/schema_compile: compiler/validate/schema_compile.c
 	@mkdir -p $(@D)
@@ -224,6 +225,8 @@ unit_base  := $(patsubst %.o,compiler/base/%.c,$(compiler_base))
 libs_base  := -ljansson
 unit_front := $(front_sources)
 libs_front := -lyaml -ljansson
+unit_expression := $(front_sources)
+libs_expression := -lyaml -ljansson
 # From a policy to its records.
 policy_sources := $(foreach f,base policy,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
 	$(addprefix compiler/,diag/diag.c model/model.c lower/topology.c lower/cpuid.c lower/msr.c) \
@@ -247,6 +250,7 @@ libs_lowering := $(hvcc_libs)
 unit_cpu_graph := $(back_sources)
 libs_cpu_graph := $(hvcc_libs)
 units_compiler := base front cpu_features cpu_graph cpu_policy cpu_topology kernels aml lowering
+units_compiler += expression
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)
@@ -273,7 +277,9 @@ fuzz_yaml := $(front_sources)
 libs_fuzz_yaml := -lyaml -ljansson
 fuzz_policy := $(policy_sources)
 libs_fuzz_policy := -ljansson
-fuzzers := yaml policy
+fuzz_expression := $(front_sources)
+libs_fuzz_expression := -lyaml -ljansson
+fuzzers := yaml policy expression
 fuzzers += blob
 fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c
 fuzzers += devices

@@ -46,6 +46,8 @@ static void forget_findings(struct invocation *in)
 	memcpy(in->diags->severity_of, old->severity_of, sizeof(old->severity_of));
 	in->diags->warnings_are_errors = old->warnings_are_errors;
 	in->unreadable = false;
+	for (size_t i = 0; i < in->rules_count; i++)
+		in->rules[i].tried = false;
 }
 
 /* Fixes and checks until nothing is left that has one answer; what is left is printed. */

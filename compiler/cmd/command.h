@@ -45,6 +45,8 @@ struct command {
 	int (*run)(struct invocation *invocation); /* returns enum exit_code */
 };
 
+struct node;
+
 #define COMMAND(name) extern const struct command command_##name;
 #include "cmd/commands.def"
 #undef COMMAND
@@ -58,6 +60,13 @@ extern const char exit_codes[];
 
 #define MOST_OPTIONS 32
 
+/* The rules of a site: --policy. */
+struct rules_file {
+	const char *path;
+	const struct node *root; /* NULL: not read, or not sound */
+	bool tried;
+};
+
 /* A parsed command line, and the state of this compilation. */
 struct invocation {
 	const struct command *command;
@@ -69,6 +78,8 @@ struct invocation {
 	const struct diag_printer *printer; /* how findings are printed (--format) */
 	const char *report; /* where to (--report), or NULL */
 	const char *platform; /* --platform, or NULL */
+	struct rules_file *rules; /* --policy, each */
+	size_t rules_count;
 	bool prints_findings; /* also when there are none: they are the command's only output */
 	bool unreadable; /* a file of the command line could not be read: EXIT_ENVIRONMENT */
 	struct arena *arena;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "rule/rule.h"
 #include "validate/schema.h"
 
 #define WIDTH 80
@@ -169,20 +170,23 @@ static int run(struct invocation *in)
 
 	if (!what)
 		return list_codes(in);
-	if (row)
+	if (!strcmp(what, "expressions"))
+		rule_print_language(stdout);
+	else if (row)
 		explain_code(in, row);
 	else if (!explain_keys(in, what) && !policy_explain(stdout, what))
 		return usage_error(in, "`%s` is no code (HV0204), key (vcpus.count), CPU feature "
-				       "or model", what);
+				       "or model, nor `expressions`", what);
 	return EXIT_OK;
 }
 
 const struct command command_explain = {
 	.name = "explain",
-	.arguments = "[CODE|KEY|CPU-FEATURE|CPU-MODEL]",
+	.arguments = "[CODE|KEY|CPU-FEATURE|CPU-MODEL|expressions]",
 	.summary = "explain a diagnostic (HV0204) or a key (vcpus.topology); alone, list the codes",
 	.description = "A code is explained with a wrong and a right sample; a key with its type, "
-		       "limits, default and examples, as the schema has them.",
+		       "limits, default and examples, as the schema has them. `hvcc explain "
+		       "expressions` describes the language of assertions.",
 	.least = 0,
 	.most = 1,
 	.run = run,

@@ -62,6 +62,43 @@ static const struct node *open_document(void *context, struct file_name name,
 	return NULL;
 }
 
+/* The rules of the site, read once for all files. */
+static const struct node *open_rules(struct loading *loading, struct rules_file *rules)
+{
+	const struct schema_document *form;
+
+	if (rules->tried)
+		return rules->root;
+	rules->tried = true;
+	rules->root = load_document(loading, rules->path, (struct position){ 0 }, &form);
+	if (rules->root && form->schema != &schema_policy) {
+		diag_report(loading->invocation->diags, WRONG_FORM, (struct position){ 0 },
+			    rules->path, form->form, "hvcc/policy/v1");
+		rules->root = NULL;
+	}
+	if (!loading->sound)
+		rules->root = NULL;
+	return rules->root;
+}
+
+static void add_rules(struct loading *loading, struct system *system)
+{
+	struct invocation *in = loading->invocation;
+
+	for (size_t i = 0; i < in->rules_count; i++) {
+		const struct node *root = open_rules(loading, &in->rules[i]);
+
+		if (root)
+			rules_from_tree(system, (struct cursor){
+							.arena = in->arena,
+							.sources = in->sources,
+							.file = in->rules[i].path,
+							.schema = &schema_policy,
+							.node = root,
+						});
+	}
+}
+
 /* *other: the form of a document that is neither a guest nor a system. */
 static struct system *load(struct invocation *in, const char *path, const char **other)
 {
@@ -73,7 +110,8 @@ static struct system *load(struct invocation *in, const char *path, const char *
 	const struct node *root;
 
 	root = load_document(&loading, path, (struct position){ 0 }, &form);
-	*other = root && form->schema == &schema_platform ? form->form : NULL;
+	*other = root && (form->schema == &schema_platform || form->schema == &schema_policy)
+			 ? form->form : NULL;
 	if (root && loading.sound)
 		system = system_from_tree(
 			(struct cursor){
@@ -84,6 +122,8 @@ static struct system *load(struct invocation *in, const char *path, const char *
 				.node = root,
 			},
 			&opener, in->platform);
+	if (system)
+		add_rules(&loading, system);
 	if (system)
 		check_system(in->diags, system);
 	return diag_errors(in->diags) > errors ? NULL : system;

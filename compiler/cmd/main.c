@@ -30,7 +30,8 @@ const struct command *const commands[] = {
 
 const size_t command_count = COMMANDS;
 
-enum global { GLOBAL_FORMAT, GLOBAL_REPORT, GLOBAL_COLOR, GLOBAL_WARN, GLOBAL_FOLDER, GLOBAL_PLATFORM, GLOBAL_HELP };
+enum global { GLOBAL_FORMAT, GLOBAL_REPORT, GLOBAL_COLOR, GLOBAL_WARN, GLOBAL_FOLDER, GLOBAL_PLATFORM,
+	      GLOBAL_POLICY, GLOBAL_HELP };
 
 /* "|text|gcc|json..." */
 static const char formats[] =
@@ -49,6 +50,7 @@ const struct option_row global_options[] = {
 			  "a warning as error, a warning off, all warnings as errors" },
 	[GLOBAL_FOLDER] = { 'C', "directory", "DIR", "go to DIR first" },
 	[GLOBAL_PLATFORM] = { 0, "platform", "FILE", "the machine it is for" },
+	[GLOBAL_POLICY] = { 0, "policy", "FILE", "rules of a site that must hold, too; may be given more than once" },
 	[GLOBAL_HELP] = { 'h', "help", NULL, "show this" },
 	{ 0 },
 };
@@ -59,6 +61,7 @@ struct run {
 	struct arena arena;
 	struct sources sources;
 	VECTOR(const char *) arguments;
+	VECTOR(struct rules_file) rules;
 	const char *color, *folder;
 	bool help;
 	int usage; /* EXIT_USAGE after a usage error */
@@ -212,6 +215,8 @@ static bool set_global(struct run *run, enum global option, const char *value)
 		run->folder = value;
 	else if (option == GLOBAL_PLATFORM)
 		in->platform = value;
+	else if (option == GLOBAL_POLICY)
+		vector_add(&run->arena, &run->rules)->path = value;
 	else if (option == GLOBAL_HELP)
 		run->help = true;
 	return true;
@@ -348,6 +353,8 @@ static bool read_words(struct run *run, char **words, int count)
 		take_rest(run, words, count, at + 1);
 	run->invocation.arguments = run->arguments.items;
 	run->invocation.argument_count = run->arguments.count;
+	run->invocation.rules = run->rules.items;
+	run->invocation.rules_count = run->rules.count;
 	return run->help || check_count(run);
 }
 

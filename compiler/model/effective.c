@@ -226,10 +226,12 @@ static void add_vcpus(const struct writer *w, struct effective *guest, const str
 	NUMBER(apic, "mode", vcpus->apic.mode);
 }
 
-static void add_cpu(const struct writer *w, struct effective *guest, const struct cpu *cpu)
+static void add_cpu(const struct writer *w, struct effective *parent, const struct guest *guest)
 {
-	struct effective *e = add_map(w, guest, "cpu");
+	const struct cpu *cpu = &guest->cpu;
+	struct effective *e = add_map(w, parent, "cpu");
 
+	e->guest = guest;
 	/* A text may have a `base` of its own, and both are an error. */
 	if (was_set(cpu->model.where) || !cpu->policy.text)
 		TEXT(e, "model", cpu->model);
@@ -403,12 +405,44 @@ static void add_pv(const struct writer *w, struct effective *guest, const struct
 			 pv->interfaces.items[i].where);
 }
 
+static void add_assertions(const struct writer *w, struct effective *parent,
+			   const struct assertions *assertions)
+{
+	struct effective *list;
+
+	if (!assertions->list.count)
+		return;
+	list = add_list(w, parent, "assert");
+	for (size_t i = 0; i < assertions->list.count; i++) {
+		const struct assertion *from = &assertions->list.items[i];
+		struct effective *item = add_item(w, list, EFFECTIVE_MAP);
+
+		add_text(w, item, "that", from->that.text, from->that.where);
+		TEXT(item, "message", from->message);
+		NUMBER(item, "severity", from->severity);
+	}
+}
+
+static void add_lint(const struct writer *w, struct effective *parent, const struct lint *lint)
+{
+	struct effective *allow, *item;
+
+	if (!lint->allow.count)
+		return;
+	allow = add_list(w, add_map(w, parent, "lint"), "allow");
+	for (size_t i = 0; i < lint->allow.count; i++) {
+		item = add_item(w, allow, EFFECTIVE_TEXT);
+		item->text = lint->allow.items[i].value;
+		item->where = lint->allow.items[i].where;
+	}
+}
+
 static void add_guest(const struct writer *w, struct effective *e, const struct guest *guest)
 {
 	TEXT(e, "name", guest->name);
 	add_part(w, e, &part_guest, guest);
 	add_vcpus(w, e, &guest->vcpus);
-	add_cpu(w, e, &guest->cpu);
+	add_cpu(w, e, guest);
 	add_memory(w, e, &guest->memory);
 	add_boot(w, e, &guest->boot);
 	add_devices(w, e, &guest->devices);
@@ -416,6 +450,8 @@ static void add_guest(const struct writer *w, struct effective *e, const struct 
 	add_timers(w, e, &guest->timers);
 	add_events(w, e, &guest->events);
 	add_pv(w, e, &guest->pv);
+	add_assertions(w, e, &guest->assertions);
+	add_lint(w, e, &guest->lint);
 }
 
 static void add_machine(const struct writer *w, struct effective *e, const struct system *system)
@@ -434,6 +470,8 @@ static void add_machine(const struct writer *w, struct effective *e, const struc
 	NUMBER(e, "poweroff-when-idle", system->poweroff_when_idle);
 	NUMBER(e, "mitigations", system->mitigations);
 	add_part(w, e, &part_system, system);
+	add_assertions(w, e, &system->assertions);
+	add_lint(w, e, &system->lint);
 }
 
 /* Pins are in force in their guests; what else a bind says stands here. */
@@ -452,18 +490,29 @@ static void add_binds(const struct writer *w, struct effective *e, const struct 
 	}
 }
 
-const struct effective *effective_system(const struct system *system)
+static struct effective *new_document(const struct writer *w, const struct schema *schema)
+{
+	struct effective *e = add(w, NULL, EFFECTIVE_MAP, schema, NULL);
+
+	set_bare(w, add(w, e, EFFECTIVE_BARE, key_schema(e, "schema"), "schema"), 0,
+		 (struct where){ 0 });
+	return e;
+}
+
+const struct effective *effective_guest(const struct system *system, const struct guest *guest)
+{
+	struct writer writer = { system->arena, system->sources };
+	struct effective *e = new_document(&writer, &schema_guest);
+
+	add_guest(&writer, e, guest);
+	return e;
+}
+
+const struct effective *effective_whole(const struct system *system)
 {
 	struct writer writer = { system->arena, system->sources }, *w = &writer;
-	bool single = system->form == &schema_guest;
-	struct effective *e = add(w, NULL, EFFECTIVE_MAP, system->form, NULL), *form, *guests;
+	struct effective *e = new_document(w, &schema_system), *guests;
 
-	form = add(w, e, EFFECTIVE_BARE, key_schema(e, "schema"), "schema");
-	set_bare(w, form, 0, (struct where){ 0 });
-	if (single) {
-		add_guest(w, e, system->guests.items[0]);
-		return e;
-	}
 	add_machine(w, e, system);
 	add_binds(w, e, system);
 	guests = add_list(w, e, "guests");
@@ -471,4 +520,11 @@ const struct effective *effective_system(const struct system *system)
 		add_guest(w, add(w, guests, EFFECTIVE_MAP, &schema_guest, NULL),
 			  system->guests.items[i]);
 	return e;
+}
+
+const struct effective *effective_system(const struct system *system)
+{
+	if (system->form == &schema_guest)
+		return effective_guest(system, system->guests.items[0]);
+	return effective_whole(system);
 }

@@ -19,10 +19,17 @@ struct effective {
 	uint64_t number; /* of a BARE number */
 	bool numeric;
 	struct where where;
+	const struct guest *guest; /* the `cpu` of a guest: whose */
 	VECTOR(struct effective *) children;
 };
 
 /* The document of one guest, or of the system when it was a system's. */
 const struct effective *effective_system(const struct system *system);
+
+/* The document of one guest. */
+const struct effective *effective_guest(const struct system *system, const struct guest *guest);
+
+/* The document of the system, also where that was made of a guest alone. */
+const struct effective *effective_whole(const struct system *system);
 
 #endif

@@ -49,6 +49,10 @@ struct file_name cursor_path(struct cursor cursor);
 		(field).where = cursor_where(at_);                                                 \
 	} while (0)
 
+/* What both forms have: conditions, and findings that are meant. More assertions are appended. */
+void assertions_from_tree(struct assertions *assertions, struct cursor cursor);
+void lint_from_tree(struct lint *lint, struct cursor cursor);
+
 /* A guest from its document or entry. Its name is "" when the tree has none. */
 struct guest *guest_from_tree(struct cursor cursor);
 
@@ -69,6 +73,9 @@ struct opener {
  */
 struct system *system_from_tree(struct cursor cursor, const struct opener *opener,
 				const char *platform);
+
+/* Adds the rules of a site from a document of their form. */
+void rules_from_tree(struct system *system, struct cursor cursor);
 
 /* Pins of a map of virtual to host CPUs, appended. */
 #define READ_PINS(pins, map, origin_)                                                              \

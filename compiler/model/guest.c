@@ -254,6 +254,8 @@ struct guest *guest_from_tree(struct cursor c)
 	read_acpi(&guest->acpi, cursor_key(c, "acpi"));
 	read_events(&guest->events, cursor_key(c, "events"));
 	read_pv(&guest->pv, cursor_key(c, "pv"));
+	assertions_from_tree(&guest->assertions, cursor_key(c, "assert"));
+	lint_from_tree(&guest->lint, cursor_key(c, "lint"));
 	read_timers(&guest->timers, cursor_key(c, "timers"), guest->pv.interfaces.count != 0);
 	return guest;
 }

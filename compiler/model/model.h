@@ -226,6 +226,26 @@ struct pv_list { /* in the order of the file: their CPUID bases follow it */
 	VECTOR(FIELD(enum pv)) interfaces; /* none: `pv: none` */
 };
 
+/* ------------------------------------------------------------------------ assertions and lint */
+/* A condition that must hold, of a document or of a site. */
+struct assertion {
+	struct where where; /* the entry */
+	struct located_text that;
+	FIELD(const char *) message; /* may be absent */
+	FIELD(enum assertion_severity) severity;
+	FIELD(enum assertion_subject) subject; /* of a site's rules */
+};
+
+struct assertions {
+	struct where where;
+	VECTOR(struct assertion) list;
+};
+
+struct lint {
+	struct where where;
+	VECTOR(FIELD(const char *)) allow; /* codes or their names, as written */
+};
+
 /* ----------------------------------------------------------------------- guests and systems */
 struct lowered; /* lower/lowered.h */
 struct schema;	/* validate/schema.h */
@@ -246,6 +266,8 @@ struct guest {
 	struct timers timers;
 	struct events events;
 	struct pv_list pv;
+	struct assertions assertions;
+	struct lint lint;
 	struct lowered *lowered; /* NULL until lower/ has run */
 };
 
@@ -444,6 +466,9 @@ struct system {
 	FIELD(uint32_t) debug_exit; /* host port of isa-debug-exit; absent: none */
 	FIELD(bool) poweroff_when_idle;
 	FIELD(bool) mitigations;
+	struct assertions assertions; /* of the system document */
+	struct lint lint;
+	struct assertions rules; /* of the site (--policy) */
 };
 
 #endif

@@ -37,6 +37,8 @@ static void read_machine(struct system *system, struct cursor c)
 	READ_NUMBER(system->poweroff_when_idle, c, "poweroff-when-idle");
 	READ_NUMBER(system->mitigations, c, "mitigations");
 	read_part(&part_system, c, system);
+	assertions_from_tree(&system->assertions, cursor_key(c, "assert"));
+	lint_from_tree(&system->lint, cursor_key(c, "lint"));
 }
 
 static bool read_guest(struct system *system, struct cursor c, const struct opener *opener)
@@ -157,6 +159,18 @@ static struct system *system_of_none(struct cursor c)
 	return system;
 }
 
+/* The rules of a site alone: held against no guest, but read. */
+static struct system *system_of_rules(struct cursor c)
+{
+	struct system *system = new_system(&c);
+
+	rules_from_tree(system, c);
+	c.schema = &schema_system;
+	c.node = NULL;
+	read_machine(system, c);
+	return system;
+}
+
 struct system *system_from_tree(struct cursor c, const struct opener *opener,
 				const char *platform)
 {
@@ -167,6 +181,8 @@ struct system *system_from_tree(struct cursor c, const struct opener *opener,
 
 	if (c.schema == &schema_platform)
 		return system_of_none(c);
+	if (c.schema == &schema_policy)
+		return system_of_rules(c);
 	if (c.schema == &schema_guest) {
 		system = system_of_one(c);
 		return read_platform(system, c, machine, opener) ? system : NULL;

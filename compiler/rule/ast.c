@@ -23,9 +23,19 @@ struct position rule_position(const struct rule *rule)
 	return rule_place(rule, rule->root->at);
 }
 
+/* On one line: a condition may be a block of lines. */
 const char *rule_text(const struct rule *rule)
 {
-	return rule_slice(rule, rule->root->at);
+	const char *from = rule_slice(rule, rule->root->at);
+	char *text = arena_strdup(rule->arena, from), *to = text;
+
+	for (; *from; from++)
+		if (!strchr(" \t\r\n", *from))
+			*to++ = *from;
+		else if (to == text || to[-1] != ' ')
+			*to++ = ' ';
+	*to = 0;
+	return text;
 }
 
 struct term *term_new(struct rule *rule, enum term_kind kind, struct text_span at)

@@ -23,33 +23,38 @@ static struct evaluation evaluation_of(const struct rule *rule, const struct rul
 
 /* ---------------------------------------------------------------------------------- what failed */
 
-static struct rule_value look(const struct rule *rule, const struct rule_world *world,
+/* Once more, silently. All looking at one failure has the steps of one test. */
+static struct rule_value look(struct rule_failure *f, const struct rule_world *world,
 			      const struct term *term, const struct binding *bindings)
 {
-	struct evaluation e = evaluation_of(rule, world, NULL);
+	struct evaluation e = evaluation_of(f->rule, world, NULL);
+	struct rule_value value;
 
-	return rule_evaluate(&e, term, bindings);
+	e.steps = f->steps;
+	value = rule_evaluate(&e, term, bindings);
+	f->steps = e.steps;
+	return value;
 }
 
-static bool holds(const struct rule *rule, const struct rule_world *world, const struct term *term,
+static bool holds(struct rule_failure *f, const struct rule_world *world, const struct term *term,
 		  const struct binding *bindings)
 {
-	struct rule_value value = look(rule, world, term, bindings);
+	struct rule_value value = look(f, world, term, bindings);
 
 	return value.kind == RULE_BOOLEAN && value.truth == RULE_TRUE;
 }
 
 /* The first entry for which the condition of an `all` does not hold, as a binding; NULL: none. */
-static struct binding *first_failing(const struct rule *rule, const struct rule_world *world,
+static struct binding *first_failing(struct rule_failure *f, const struct rule_world *world,
 				     const struct term *each, const struct binding *bindings)
 {
-	struct rule_value list = look(rule, world, each->left, bindings), item;
+	struct rule_value list = look(f, world, each->left, bindings), item;
 
 	for (size_t i = 0; rule_item(&list, i, &item); i++) {
-		struct binding *made = arena_new(rule->arena, struct binding);
+		struct binding *made = arena_new(f->rule->arena, struct binding);
 
 		*made = (struct binding){ .outer = bindings, .each = each, .value = item };
-		if (!holds(rule, world, each->right, made))
+		if (!holds(f, world, each->right, made))
 			return made;
 	}
 	return NULL;
@@ -63,9 +68,9 @@ static void blame(struct rule_failure *f, const struct rule_world *world, const 
 
 	for (;;) {
 		if (term->kind == TERM_BINARY && term->operator == OPERATOR_AND) {
-			term = holds(f->rule, world, term->left, bindings) ? term->right : term->left;
+			term = holds(f, world, term->left, bindings) ? term->right : term->left;
 		} else if (term->kind == TERM_EACH && !strcmp(term->name, "all") &&
-			   (inner = first_failing(f->rule, world, term, bindings))) {
+			   (inner = first_failing(f, world, term, bindings))) {
 			bindings = inner;
 			term = term->right;
 		} else {
@@ -113,10 +118,11 @@ static const char *show_list(struct arena *arena, const struct rule_value *list)
 	const char *text = "[";
 	struct rule_value item;
 
+	if (rule_item(list, 0, &item) && (item.kind == RULE_LIST || item.kind == RULE_MAP))
+		return arena_printf(arena, "a list of %zu", rule_count(list));
 	for (size_t i = 0; i < MOST_SHOWN && rule_item(list, i, &item); i++)
 		text = arena_printf(arena, "%s%s%s", text, i ? ", " : "",
-				    item.kind == RULE_LIST || item.kind == RULE_MAP
-					    ? "..." : rule_show(arena, &item));
+				    rule_show(arena, &item));
 	return arena_printf(arena, "%s%s]", text, rule_count(list) > MOST_SHOWN ? ", ..." : "");
 }
 
@@ -170,8 +176,9 @@ static struct position place_of(const struct effective *node)
 }
 
 struct describing {
-	struct diag *diag;
-	const struct rule_failure *failure;
+	struct diag *diag; /* NULL: only to find the culprit */
+	struct position culprit;
+	struct rule_failure *failure;
 	const struct rule_world *world;
 	const struct term *said[MOST_NOTES];
 	size_t count;
@@ -180,16 +187,23 @@ struct describing {
 static void say(struct describing *d, const struct term *term)
 {
 	const struct rule *rule = d->failure->rule;
-	struct rule_value value = look(rule, d->world, term, d->failure->bindings);
+	struct rule_value value = look(d->failure, d->world, term, d->failure->bindings);
 	const char *text = rule_slice(rule, term->at);
 	struct position at = place_of(value.node);
 
 	for (size_t i = 0; i < d->count; i++)
 		if (!strcmp(rule_slice(rule, d->said[i]->at), text))
 			return;
-	if (d->count == MOST_NOTES)
+	/* That the part is false is what the label says. */
+	if (d->count == MOST_NOTES ||
+	    (term == d->failure->term && value.truth == RULE_FALSE && value.kind == RULE_BOOLEAN &&
+	     !value.node))
 		return;
 	d->said[d->count++] = term;
+	if (!position_known(d->culprit))
+		d->culprit = at;
+	if (!d->diag)
+		return;
 	if (value.kind == RULE_BOOLEAN && value.truth == RULE_UNKNOWN)
 		diag_note(d->diag, at, "`%s` depends on the machine%s%s", text, value.why ? ": " : "",
 			  value.why ? value.why : "");
@@ -232,10 +246,18 @@ static void say_values(struct describing *d, const struct term *term)
 	say_values(d, term->right);
 }
 
-void rule_describe(struct diag *diag, const struct rule_failure *failure,
+void rule_describe(struct diag *diag, struct rule_failure *failure,
 		   const struct rule_world *world)
 {
 	struct describing d = { .diag = diag, .failure = failure, .world = world };
 
 	say_values(&d, failure->term);
+}
+
+struct position rule_culprit(struct rule_failure *failure, const struct rule_world *world)
+{
+	struct describing d = { .failure = failure, .world = world };
+
+	say_values(&d, failure->term);
+	return d.culprit;
 }

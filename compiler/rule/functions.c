@@ -145,9 +145,22 @@ const struct rule_function *rule_function_find(const char *name, bool each, bool
 	return NULL;
 }
 
-void rule_print_functions(FILE *stream)
+/* What stands between the functions: schema/expressions.md says it at length. */
+static const char language[] =
+	"expressions: conditions over the effective configuration (`hvcc config`)\n\n"
+	"Paths are those of the document: memory.size, devices.serial[0].io, vcpus.pin[0],\n"
+	"bind['linux'].pin. What is not there is null, and so is what is below it.\n\n"
+	"Values: 4, 0x3f8, 512MiB, 10ms, 'text', true, false, null, [1, 2].\n\n"
+	"Operators, the loosest first:\n"
+	"  or\n  and\n  not\n  == != < <= > >= in, not in\n  + -\n  * / %\n\n"
+	"Functions:\n";
+
+void rule_print_language(FILE *stream)
 {
+	fputs(language, stream);
 	for (size_t i = 0; i < rule_function_count; i++)
 		fprintf(stream, "  %s\n      %s.\n", rule_functions[i].example,
 			rule_functions[i].sentence);
+	fputs("\nThey stand in `assert:` of guests and systems, in rules of a site (hvcc/policy/v1, option\n"
+	      "--policy), in CPU policies, and in tests (hvcc/test/v1).\n", stream);
 }

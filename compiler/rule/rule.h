@@ -12,7 +12,7 @@
  *
  * Three truths: what depends on the machine that the guest will meet is neither true nor false.
  * Bounded: RULE_TEXT bytes, RULE_DEPTH levels, RULE_STEPS evaluated parts. May not know YAML, nor CPU
- * policies: `cpu.has('avx2')` is asked through the world. schema/policy.md has the grammar.
+ * policies: `cpu.has('avx2')` is asked through the world. schema/expressions.md has the grammar.
  */
 #ifndef HVCC_RULE_RULE_H
 #define HVCC_RULE_RULE_H
@@ -94,6 +94,7 @@ struct rule_failure {
 	const struct rule *rule;
 	const void *term, *bindings; /* for rule_describe() */
 	enum rule_truth truth;	     /* FALSE or UNKNOWN */
+	uint32_t steps;		     /* spent on looking at it */
 };
 
 /*
@@ -116,8 +117,11 @@ bool rule_value(const struct rule *rule, const struct rule_world *world, struct 
 		struct rule_value *value);
 
 /* Adds to a finding what the values in the failed part are, and where each was set. */
-void rule_describe(struct diag *diag, const struct rule_failure *failure,
+void rule_describe(struct diag *diag, struct rule_failure *failure,
 		   const struct rule_world *world);
+
+/* Where the first value of the failed part was set that a person set; nowhere when none was. */
+struct position rule_culprit(struct rule_failure *failure, const struct rule_world *world);
 
 /* The place of the whole rule, and its text. */
 struct position rule_position(const struct rule *rule);
@@ -129,7 +133,7 @@ const char *rule_show(struct arena *arena, const struct rule_value *value);
 /* Whether two values are the same. */
 bool rule_equal(const struct rule_value *a, const struct rule_value *b);
 
-/* The table of functions as lines, for `hvcc explain expressions` and the manual. */
-void rule_print_functions(FILE *stream);
+/* The language and its functions, for `hvcc explain expressions`. */
+void rule_print_language(FILE *stream);
 
 #endif

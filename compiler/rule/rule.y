@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The grammar of expressions: schema/policy.md, section "Expressions". Actions build terms and decide
+ * The grammar of expressions: schema/expressions.md. Actions build terms and decide
  * nothing but that `x(a in b: c)` goes through a list. There is no recovery: an expression is short.
  */
 %define api.pure full
@@ -103,7 +103,7 @@ primary:
 |	FALSE_WORD { $$ = literal(scan->rule, @$, rule_truth_value(RULE_FALSE)); }
 |	NULL_WORD { $$ = literal(scan->rule, @$, (struct rule_value){ .kind = RULE_NULL }); }
 |	'(' expression ')' { $$ = $2; }
-|	'[' items ']' { $$ = $2; $$->at = @$; }
+|	'[' arguments ']' { $$ = $2; $$->at = @$; }
 |	primary '.' WORD { $$ = term_named(scan->rule, TERM_KEY, @$, $1, $3, @3); }
 |	primary '[' expression ']' { $$ = term_pair(scan->rule, TERM_INDEX, @$, $1, $3); }
 |	WORD '(' arguments ')' {
@@ -155,17 +155,20 @@ static const char *symbol_text(struct arena *arena, yysymbol_kind_t symbol)
 /* "`a`, `b` or `c`"; where much may follow, what it is in general. */
 static const char *expected_list(struct arena *arena, const yypcontext_t *context)
 {
-	yysymbol_kind_t expected[MOST_EXPECTED + 2];
-	int count = yypcontext_expected_tokens(context, expected, MOST_EXPECTED + 2);
-	const char *list = "";
+	yysymbol_kind_t expected[YYNTOKENS];
+	int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
+	const char *list = "", *closing = "`:`";
 
-	for (int i = 0; i < count && i <= MOST_EXPECTED; i++)
+	for (int i = 0; i < count; i++) {
+		const char *name = symbol_text(arena, expected[i]);
+
 		if (expected[i] == YYSYMBOL_QUANTITY)
 			return "a path, a function or a value";
-		else if (expected[i] == YYSYMBOL_AND || expected[i] == YYSYMBOL_OR)
-			return "an operator or the end of the expression";
-	if (count <= 0 || count > MOST_EXPECTED)
-		return "something else";
+		if (name[1] == ')' || name[1] == ']' || expected[i] == YYSYMBOL_YYEOF)
+			closing = name;
+	}
+	if (count > MOST_EXPECTED)
+		return arena_printf(arena, "an operator or %s", closing);
 	for (int i = 0; i < count; i++) {
 		const char *join = i == 0 ? "" : i == count - 1 ? " or " : ", ";
 

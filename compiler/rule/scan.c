@@ -58,6 +58,17 @@ static bool apply_unit(const struct unit *units, const char *name, uint64_t *val
 	return false;
 }
 
+/* Whether a word is in a list of words. */
+static bool is_also(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = list; length && (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+			return true;
+	return false;
+}
+
 static const char *unit_help(struct arena *arena, const char *name)
 {
 	const struct unit *tables[] = { size_units, duration_units };
@@ -67,7 +78,10 @@ static const char *unit_help(struct arena *arena, const char *name)
 
 	for (size_t i = 0; i < 2; i++)
 		for (const struct unit *unit = tables[i]; unit->name; unit++)
-			names[count++] = unit->name;
+			if (is_also(unit->also, name))
+				return arena_printf(arena, "did you mean `%s`?", unit->name);
+			else
+				names[count++] = unit->name;
 	meant = diag_closest(name, names, count);
 	if (meant)
 		return arena_printf(arena, "did you mean `%s`?", meant);

@@ -10,7 +10,8 @@
 
 #include "yaml/node.h"
 
-#define MOST_NAMES 64
+#define MOST_NAMES  64
+#define MOST_LISTED 12 /* in a message */
 
 /* The names that EACHes around a term bind, the innermost first. */
 struct scope {
@@ -99,9 +100,9 @@ static void suggest(struct diag *d, struct checker *c, struct text_span at, cons
 		diag_fix_name(c->rule->diags, d, rule_place(c->rule, at), name, meant);
 		return;
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && count <= MOST_LISTED; i++)
 		list = arena_printf(c->rule->arena, "%s%s`%s`", list, i ? ", " : "", names[i]);
-	if (count)
+	if (*list)
 		diag_help(d, "the names here are %s", list);
 }
 
@@ -209,7 +210,16 @@ static struct rule_type check_index(struct checker *c, struct term *term,
 
 /* ----------------------------------------------------------------------------------- functions */
 
-static struct rule_type unknown_function(struct checker *c, const struct term *term, bool each)
+/* Some names stand for two functions. */
+static bool function_seen(size_t row)
+{
+	for (size_t i = 0; i < row; i++)
+		if (!strcmp(rule_functions[i].name, rule_functions[row].name))
+			return true;
+	return false;
+}
+
+static struct rule_type unknown_function(struct checker *c, const struct term *term)
 {
 	const char *names[MOST_NAMES];
 	size_t count = 0;
@@ -217,11 +227,11 @@ static struct rule_type unknown_function(struct checker *c, const struct term *t
 	const struct rule_function *other = NULL;
 
 	for (size_t i = 0; i < rule_function_count && count < MOST_NAMES; i++) {
-		names[count++] = rule_functions[i].name;
+		if (!function_seen(i))
+			names[count++] = rule_functions[i].name;
 		if (!strcmp(rule_functions[i].name, term->name))
 			other = &rule_functions[i];
 	}
-	(void)each;
 	d = COMPLAIN(c, RULE_FUNCTION, term->name_at, term->name);
 	if (other)
 		diag_help(d, "it is used like this: `%s`", other->example);
@@ -275,7 +285,8 @@ static struct rule_type check_arguments(struct checker *c, struct term *term,
 		}
 	}
 	if (count < f->least || count > f->most) {
-		diag_help(COMPLAIN(c, RULE_ARGUMENTS, term->at, f->name, count),
+		diag_help(COMPLAIN(c, RULE_ARGUMENTS, term->at, f->name, count,
+				   count == 1 ? "" : "s"),
 			  "it is used like this: `%s`", f->example);
 		return any;
 	}
@@ -303,7 +314,7 @@ static struct rule_type check_call(struct checker *c, struct term *term, const s
 		receiver = check(c, term->left, scope);
 	term->function = rule_function_find(term->name, false, term->left != NULL);
 	if (!term->function)
-		return unknown_function(c, term, false);
+		return unknown_function(c, term);
 	if (term->left && receiver.kind != RULE_ANY && !has_features(&receiver, term->left)) {
 		diag_help(COMPLAIN(c, RULE_TYPE, term->left->at,
 				   rule_slice(c->rule, term->left->at),
@@ -336,7 +347,7 @@ static struct rule_type check_each(struct checker *c, struct term *term, const s
 
 	term->function = rule_function_find(term->name, true, false);
 	if (!term->function)
-		return unknown_function(c, term, true);
+		return unknown_function(c, term);
 	if (find_variable(c, term->bound) ||
 	    (c->world->form && schema_key_find(c->world->form, term->bound)))
 		COMPLAIN(c, RULE_HIDES, term->at, term->bound);
@@ -502,7 +513,7 @@ static struct rule_type check_binary(struct checker *c, struct term *term,
 	check(c, term->left, scope);
 	check(c, term->right, scope);
 	if (term->operator <= OPERATOR_AND)
-		return want_truth(c, term->left) & want_truth(c, term->right)
+		return (want_truth(c, term->left) & want_truth(c, term->right))
 			       ? (struct rule_type){ .kind = RULE_BOOLEAN } : any;
 	if (term->operator <= OPERATOR_UNEQUAL)
 		return check_equality(c, term);

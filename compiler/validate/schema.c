@@ -11,6 +11,7 @@ const struct schema_document schema_documents[] = {
 	{ "hvcc/guest/v1", "guest", &schema_guest },
 	{ "hvcc/system/v1", "system", &schema_system },
 	{ "hvcc/platform/v1", "platform", &schema_platform },
+	{ "hvcc/policy/v1", "policy", &schema_policy },
 };
 const size_t schema_document_count = sizeof(schema_documents) / sizeof(*schema_documents);
 

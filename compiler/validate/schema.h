@@ -64,7 +64,7 @@ struct schema_document {
 	const struct schema *schema;
 };
 
-extern const struct schema schema_guest, schema_system, schema_platform;
+extern const struct schema schema_guest, schema_system, schema_platform, schema_policy;
 
 /* The JSON texts as they were, for editors: by name ("guest", "system", "diagnostics"). */
 struct schema_text {

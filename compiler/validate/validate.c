@@ -461,6 +461,6 @@ const struct schema_document *validate_form(struct diags *diags, const struct no
 		diag_fix_name(diags, d, form->at, form->text, meant);
 		return NULL;
 	}
-	diag_help(d, "this release reads hvcc/guest/v1, hvcc/system/v1 and hvcc/platform/v1");
+	diag_help(d, "this release reads hvcc/guest/v1, hvcc/system/v1, hvcc/platform/v1 and hvcc/policy/v1");
 	return NULL;
 }
