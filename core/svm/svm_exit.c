@@ -168,7 +168,6 @@ static enum verdict nested_fault(struct vcpu *vcpu, const struct vmcb *v)
 	vcpu->exit.memory.write = v->exit_info1 & NPF_WRITE;
 	vcpu->exit.memory.fetch = v->exit_info1 & NPF_FETCH;
 	vcpu->exit.memory.table_walk = v->exit_info1 & NPF_TABLE_WALK;
-	vcpu->exit.memory.linear_valid = false;
 	return exit_table[EXIT_MEMORY](vcpu);
 }
 

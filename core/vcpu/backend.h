@@ -6,8 +6,8 @@
  * exit_table[reason] is called from within its own loop), and always with the instruction's length
  * where the reason's comment names it: where the processor does not tell, it compares the bytes at
  * RIP, and resumes without advancing when they are not what the exit says;
- *  - keeps gpr[] of struct vcpu and what its pointers show (rip, rflags, shadow, entering, cr4) valid outside
- * the guest, and everything else behind the functions below;
+ *  - keeps gpr[] of struct vcpu and what its pointers show (rip, rflags, shadow, entering) valid outside
+ * the guest, cr3 in the exits whose comment names it, cr4 but for VCPU_CR4_OWN, and everything else behind the functions below;
  *  - injects the one event it is given, and reports one that was being delivered when the guest
  * stopped (vcpu_vectoring());
  *  - decides nothing: what an exit means, what is injected when, and what runs, is the caller's.
@@ -101,7 +101,8 @@ struct vcpu_backend {
 	/* How instructions are read at RIP, enum vcpu_context: what the fetch cache hangs on
 	 * besides CR3. */
 	uint32_t (*fetch_context)(const struct vcpu *vcpu);
-	/* ES CS SS DS FS GS as the emulator wants them; valid until the next entry. */
+	/* ES CS SS DS FS GS as the emulator wants them, in 64-bit code perhaps without the limits, bases and
+	 * attributes that mean nothing there; valid until the next entry. */
 	const struct emul_segment *(*segments)(const struct vcpu *vcpu);
 	void (*set_segment)(struct vcpu *vcpu, enum hv_segment_id id,
 			    const struct hv_segment *segment);

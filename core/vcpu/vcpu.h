@@ -88,8 +88,8 @@ enum exit_reason {
 	EXIT_NMI_WINDOW,       /* NMIs are no longer blocked */
 	EXIT_CPUID,            /* length */
 	EXIT_MSR,              /* length, write */
-	EXIT_PORT,             /* length, port */
-	EXIT_MEMORY,           /* memory */
+	EXIT_PORT,             /* length, port; a string: cr3 */
+	EXIT_MEMORY,           /* memory, cr3 */
 	EXIT_HLT,              /* length */
 	EXIT_HYPERCALL,        /* length */
 	EXIT_CR,               /* length, cr */
@@ -117,9 +117,7 @@ struct vcpu_exit {
 		} port;
 		struct {
 			uint64_t gpa;
-			uint64_t linear; /* when linear_valid */
 			bool write, fetch;
-			bool linear_valid;
 			bool table_walk; /* the CPU's own access, to a page table of the guest */
 		} memory;
 		struct {
@@ -215,6 +213,10 @@ struct guest {
 	void *arch;
 };
 
+/* What a guest may change in CR4 without an exit, where its policy has it: bits that kernels write now and then, and that say
+ * nothing of how addresses and instructions work. */
+#define VCPU_CR4_OWN (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PGE | CR4_PCE)
+
 #define VCPU_ENTERING BIT(31) /* the valid bit of either vendor's field */
 
 struct vcpu {
@@ -224,7 +226,8 @@ struct vcpu {
 	uint64_t *rip, *rflags;
 	uint64_t *shadow; /* bit 0: an interrupt shadow of STI or MOV SS covers the instruction at
 			     RIP; written with 0 */
-	const uint64_t *cr3, *cr4;
+	const uint64_t *cr3;
+	const uint64_t *cr4; /* VCPU_CR4_OWN may have changed since */
 	const uint64_t *entering; /* VCPU_ENTERING: an event was injected, and no entry has taken it in yet */
 	uint32_t request; /* enum vcpu_request; atomic */
 	uint32_t inside;  /* atomic: in the guest or asleep, so that a request must be followed by a

@@ -70,7 +70,6 @@
 #define VMCS_CR0_SHADOW		   0x6004
 #define VMCS_CR4_SHADOW		   0x6006
 #define VMCS_QUALIFICATION	   0x6400
-#define VMCS_GUEST_LINEAR	   0x640a
 #define VMCS_GUEST_CR0		   0x6800
 #define VMCS_GUEST_CR3		   0x6802
 #define VMCS_GUEST_CR4		   0x6804

@@ -45,8 +45,9 @@ enum vmx_field {
 	FIELD_SYSENTER_ESP,
 	FIELD_SYSENTER_EIP,
 	FIELD_PDPTE, /* four */
+	FIELD_SEGMENTS = FIELD_PDPTE + 4, /* no field: `segments` has them all */
 	/* The guest does not change those from here on. */
-	FIELD_EFER = FIELD_PDPTE + 4,
+	FIELD_EFER,
 	FIELD_CR0_SHADOW,
 	FIELD_CR4_SHADOW,
 	FIELD_PIN,
@@ -56,8 +57,12 @@ enum vmx_field {
 	FIELD_TPR_THRESHOLD,
 	VMX_FIELDS,
 };
-static_assert(VMX_FIELDS <= 64, "one word of bits");
+#define FIELDS_OF_SEGMENTS BITS(FIELD_GDTR_LIMIT - 1, 0)
 #define FIELDS_OF_GUEST BITS(FIELD_EFER - 1, 0)
+/* Other bits of `dirty`: to be done before the next entry. */
+#define DIRTY_PDPTES	   BIT(62) /* to be read from memory */
+#define DIRTY_TRANSLATIONS BIT(63) /* to be dropped */
+static_assert(VMX_FIELDS <= 62, "one word of bits");
 
 static inline uint32_t segment_field(uint32_t segment, uint32_t part)
 {
@@ -75,9 +80,6 @@ struct ALIGNED(4096) vmx_vcpu {
 	uint64_t cr2;         /* outside the guest */
 	uint32_t launched;
 	bool live;      /* within vmx_run(): DR6 and the fields are this CPU's */
-	bool flush;     /* before the next entry */
-	bool pdptes;    /* PDPTEs have to be read from memory */
-	bool timed;     /* the preemption timer runs */
 	uint8_t task_priority; /* as the local APIC knows it */
 	uint16_t vpid;
 	uint64_t phys;  /* of the region */
@@ -90,12 +92,12 @@ struct ALIGNED(4096) vmx_vcpu {
 	uint64_t event_error;
 	uint64_t blocking; /* VMCS_GUEST_BLOCKING; its shadow bits count only while `shadow` is set */
 	uint64_t loaded_rflags, loaded_blocking;
+	uint64_t timer_off; /* RFLAGS_IF; 0: the preemption timer is on */
 	uint64_t dr6; /* while not live */
 
 	uint64_t known, dirty; /* bits of enum vmx_field */
 	uint64_t value[VMX_FIELDS];
 	struct emul_segment segments[EMUL_SEGMENTS];
-	bool segments_known;
 };
 
 struct ALIGNED(4096) vmx_guest {
@@ -139,6 +141,18 @@ static inline void vmx_set(struct vmx_vcpu *vmx, uint32_t field, uint64_t value)
 	vmx->dirty |= BIT(field);
 }
 
+/* The CR4 that the guest reads: its own bits, and the shadow of the others. */
+static inline uint64_t vmx_get_cr4(const struct vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_of(vcpu);
+	const struct vmx_guest *g = vcpu->guest->arch;
+
+	if (!(vmx->known & BIT(FIELD_CR4)))
+		vmx->cr4 = (vmx_get(vmx, FIELD_CR4) & ~g->cr4_mask) |
+			   (vmx->value[FIELD_CR4_SHADOW] & g->cr4_mask);
+	return vmx->cr4;
+}
+
 /* vmx_entry.S: the loop, see vcpu_backend.run; and where exits arrive. */
 enum verdict vmx_run(struct vcpu *vcpu);
 extern const char vmx_exited[];
@@ -148,6 +162,7 @@ extern const char vmx_exited[];
 void vmx_begin(struct vcpu *vcpu);
 void vmx_end(struct vcpu *vcpu);
 void vmx_load(struct vcpu *vcpu, struct vmx_vcpu *vmx);
+void vmx_set_timer(struct vmx_vcpu *vmx, bool on);
 enum verdict vmx_exit(struct vcpu *vcpu, struct vmx_vcpu *vmx);
 enum verdict vmx_refused(struct vcpu *vcpu);
 

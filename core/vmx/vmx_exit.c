@@ -10,7 +10,7 @@
 struct exit_row {
 	bool (*fill)(struct vcpu *vcpu, struct vmx_vcpu *vmx); /* false: the exit is done with */
 	uint8_t reason; /* enum exit_reason */
-	bool instruction; /* its length is wanted */
+	bool instruction; /* its length is wanted, and nothing else */
 };
 
 #define PLAIN(r)     {.reason = r}
@@ -23,12 +23,13 @@ static bool fill_port(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
 
-	(void)vmx;
 	vcpu->exit.length = (uint32_t)vmread(VMCS_EXIT_LENGTH);
 	vcpu->exit.port.number = (uint16_t)(q >> 16);
 	vcpu->exit.port.size = (uint8_t)((q & IO_SIZE) + 1);
 	vcpu->exit.port.in = q & IO_IN;
 	vcpu->exit.port.string = q & IO_STRING;
+	if (vcpu->exit.port.string)
+		vmx_get(vmx, FIELD_CR3);
 	return true;
 }
 
@@ -43,20 +44,6 @@ static bool fill_cr(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 	vcpu->exit.cr.write = true;
 	vcpu->exit.cr.decoded = field_get(q, CR_ACCESS) == CR_MOV_TO;
 	vcpu->exit.cr.reg = (uint8_t)field_get(q, CR_REGISTER);
-	return true;
-}
-
-static bool fill_rdmsr(struct vcpu *vcpu, struct vmx_vcpu *vmx)
-{
-	(void)vmx;
-	vcpu->exit.write = false;
-	return true;
-}
-
-static bool fill_wrmsr(struct vcpu *vcpu, struct vmx_vcpu *vmx)
-{
-	(void)vmx;
-	vcpu->exit.write = true;
 	return true;
 }
 
@@ -97,12 +84,11 @@ static bool fill_memory(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 
 	if (unlikely(q & EPT_VIOLATION_NMI && !vcpu->vectoring.valid))
 		vmx->blocking |= BLOCKING_NMI;
+	vmx_get(vmx, FIELD_CR3); /* for the emulator */
 	vcpu->exit.memory.gpa = vmread(VMCS_GUEST_PHYSICAL);
 	vcpu->exit.memory.write = q & EPT_VIOLATION_WRITE;
 	vcpu->exit.memory.fetch = q & EPT_VIOLATION_FETCH;
-	vcpu->exit.memory.linear_valid = q & EPT_VIOLATION_LINEAR;
 	vcpu->exit.memory.table_walk = (q & EPT_VIOLATION_LINEAR) && !(q & EPT_VIOLATION_FINAL);
-	vcpu->exit.memory.linear = vmread(VMCS_GUEST_LINEAR);
 	return true;
 }
 
@@ -111,6 +97,14 @@ static bool fill_task_priority(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	(void)vcpu, (void)vmx;
 	return false;
+}
+
+/* It is armed again when the guest is entered with interrupts off. */
+static bool fill_timer(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	(void)vcpu;
+	vmx_set_timer(vmx, false);
+	return true;
 }
 
 /* ---- the table */
@@ -141,14 +135,14 @@ static const struct exit_row rows[VMEXIT_REASONS] = {
 	[VMEXIT_VMXON] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_CR] = FILLED(EXIT_CR, fill_cr),
 	[VMEXIT_IO] = FILLED(EXIT_PORT, fill_port),
-	[VMEXIT_RDMSR] = {.reason = EXIT_MSR, .instruction = true, .fill = fill_rdmsr},
-	[VMEXIT_WRMSR] = {.reason = EXIT_MSR, .instruction = true, .fill = fill_wrmsr},
+	[VMEXIT_RDMSR] = INSN(EXIT_MSR),
+	[VMEXIT_WRMSR] = INSN(EXIT_MSR),
 	[VMEXIT_MWAIT] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_MONITOR] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_TPR] = FILLED(EXIT_INTERRUPT_WINDOW, fill_task_priority),
 	[VMEXIT_EPT_VIOLATION] = FILLED(EXIT_MEMORY, fill_memory),
 	[VMEXIT_INVEPT] = PLAIN(EXIT_UNDEFINED),
-	[VMEXIT_TIMER] = PLAIN(EXIT_INTERRUPT),
+	[VMEXIT_TIMER] = FILLED(EXIT_INTERRUPT, fill_timer),
 	[VMEXIT_INVVPID] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_WBINVD] = INSN(EXIT_CACHE),
 	[VMEXIT_XSETBV] = INSN(EXIT_XSETBV),
@@ -156,15 +150,6 @@ static const struct exit_row rows[VMEXIT_REASONS] = {
 	[VMEXIT_VMFUNC] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_RDSEED] = PLAIN(EXIT_UNDEFINED),
 };
-
-/* What is common to all exits that are seldom. */
-static COLD enum verdict rare_exit(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
-{
-	vcpu->exit.reason = reason & EXIT_REASON_FAILED ? EXIT_INVALID : EXIT_UNKNOWN;
-	vcpu->exit.code = reason | vmread(VMCS_QUALIFICATION) << 32;
-	(void)vmx;
-	return exit_table[vcpu->exit.reason](vcpu);
-}
 
 enum verdict vmx_refused(struct vcpu *vcpu)
 {
@@ -189,45 +174,81 @@ static COLD void take_vectoring(struct vcpu *vcpu, uint64_t info)
 	vcpu_vectoring(vcpu, &event);
 }
 
-/* What every exit wants to know of the guest. */
-static inline void read_guest(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+/* Now and then there is more to be said about what the guest left. */
+static COLD void take_blocking(struct vmx_vcpu *vmx, uint64_t blocking)
 {
-	const struct vmx_guest *g = vcpu->guest->arch;
+	vmx->blocking = vmx->loaded_blocking = blocking;
+	vmx->shadow = !!(blocking & BLOCKING_SHADOW);
+}
 
+/* What every exit wants to know of the guest. */
+static inline void read_guest(struct vmx_vcpu *vmx)
+{
+	uint64_t blocking = vmread(VMCS_GUEST_BLOCKING);
+
+	vmx->event = 0;
 	vmx->known &= ~FIELDS_OF_GUEST;
-	vmx->known |= BIT(FIELD_CR3);
-	vmx->segments_known = false;
 	vmx->rip = vmread(VMCS_GUEST_RIP);
 	vmx->rflags = vmx->loaded_rflags = vmread(VMCS_GUEST_RFLAGS);
-	vmx->blocking = vmx->loaded_blocking = vmread(VMCS_GUEST_BLOCKING);
-	vmx->shadow = !!(vmx->blocking & BLOCKING_SHADOW);
-	vmx->value[FIELD_CR3] = vmread(VMCS_GUEST_CR3);
-	vmx->cr4 = (vmread(VMCS_GUEST_CR4) & ~g->cr4_mask) |
-		   (vmx->value[FIELD_CR4_SHADOW] & g->cr4_mask);
+	if (unlikely(blocking | vmx->blocking | vmx->loaded_blocking | vmx->shadow))
+		take_blocking(vmx, blocking);
+}
+
+/* Reasons that no row knows, and entries that have failed: then the guest is as it was. */
+static COLD enum verdict rare_exit(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
+{
+	vmx->event = 0;
+	if (!(reason & EXIT_REASON_FAILED)) {
+		vmx->launched = 1;
+		read_guest(vmx);
+	}
+	vcpu->exit.reason = reason & EXIT_REASON_FAILED ? EXIT_INVALID : EXIT_UNKNOWN;
+	vcpu->exit.code = reason | vmread(VMCS_QUALIFICATION) << 32;
+	return exit_table[vcpu->exit.reason](vcpu);
+}
+
+static enum verdict filled_exit(struct vcpu *vcpu, struct vmx_vcpu *vmx, const struct exit_row *row)
+{
+	if (row->fill && !row->fill(vcpu, vmx))
+		return VERDICT_RESUME;
+	return exit_table[vcpu->exit.reason](vcpu);
+}
+
+/* MSRs and most instructions: no call, and no register to be kept. */
+static inline enum verdict take_exit(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
+{
+	const struct exit_row *row = &rows[reason];
+
+	vcpu->exit.reason = row->reason;
+	if (!row->instruction)
+		return row->reason ? filled_exit(vcpu, vmx, row) : rare_exit(vcpu, vmx, reason);
+	vcpu->exit.length = (uint32_t)vmread(VMCS_EXIT_LENGTH);
+	/* Of EXIT_MSR; for the others it is cheaper written than asked about. */
+	vcpu->exit.write = reason == VMEXIT_WRMSR;
+	return exit_table[row->reason](vcpu);
+}
+
+static COLD enum verdict take_side_effects(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason,
+					   uint64_t vectoring)
+{
+	if (vectoring & EVENT_VALID)
+		take_vectoring(vcpu, vectoring);
+	if (vmx->apic[VIRTUAL_APIC_TPR] >> 4 != vmx->task_priority)
+		vmx_task_priority_changed(vcpu, vmx);
+	return take_exit(vcpu, vmx, reason);
 }
 
 enum verdict vmx_exit(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON);
 	uint64_t vectoring = vmread(VMCS_VECTORING);
-	const struct exit_row *row;
 
-	vmx->event = 0;
-	if (unlikely(reason & EXIT_REASON_FAILED))
+	if (unlikely(reason >= VMEXIT_REASONS))
 		return rare_exit(vcpu, vmx, reason);
 	vmx->launched = 1;
-	read_guest(vcpu, vmx);
-	if (unlikely(vectoring & EVENT_VALID))
-		take_vectoring(vcpu, vectoring);
-	if (unlikely(vmx->apic[VIRTUAL_APIC_TPR] >> 4 != vmx->task_priority))
-		vmx_task_priority_changed(vcpu, vmx);
-	if (unlikely(reason >= VMEXIT_REASONS || !rows[reason].reason))
-		return rare_exit(vcpu, vmx, reason);
-	row = &rows[reason];
-	vcpu->exit.reason = row->reason;
-	if (row->instruction)
-		vcpu->exit.length = (uint32_t)vmread(VMCS_EXIT_LENGTH);
-	if (row->fill && !row->fill(vcpu, vmx))
-		return VERDICT_RESUME;
-	return exit_table[vcpu->exit.reason](vcpu);
+	read_guest(vmx);
+	if (unlikely(vectoring & EVENT_VALID ||
+		     vmx->apic[VIRTUAL_APIC_TPR] >> 4 != vmx->task_priority))
+		return take_side_effects(vcpu, vmx, reason, vectoring);
+	return take_exit(vcpu, vmx, reason);
 }

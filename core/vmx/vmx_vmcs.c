@@ -141,13 +141,12 @@ static uint32_t secondary_controls(const struct guest *guest)
 	return controls;
 }
 
-/* What exists of CR4 is the guest's own, but for what its policy leaves out, VMX itself, and machine checks, which are the core's. */
 enum status vmx_guest_create(struct guest *guest)
 {
 	struct vmx_guest *g = guest->arch;
 
 	memset(g->msr_bitmap, 0xff, sizeof(g->msr_bitmap));
-	g->cr4_mask = ~guest->cr4 | CR4_VMXE | CR4_MCE;
+	g->cr4_mask = ~(guest->cr4 & VCPU_CR4_OWN);
 	g->secondary = secondary_controls(guest);
 	return msr_allow_passed(guest, is_switched, allow_msr);
 }
@@ -258,7 +257,7 @@ static COLD void make_current(const struct vcpu *vcpu, struct vmx_cpu *cpu)
 		return;
 	vmx->cpu = cpu;
 	vmx->launched = 0;
-	vmx->flush = true;
+	vmx->dirty |= DIRTY_TRANSLATIONS;
 	write_controls(vcpu);
 	write_host_state();
 }
@@ -284,16 +283,6 @@ void vmx_end(struct vcpu *vcpu)
 
 /* ---- before each entry */
 
-static void write_dirty(struct vmx_vcpu *vmx)
-{
-	for (uint64_t left = vmx->dirty; left; left &= left - 1) {
-		int field = lowest_bit(left);
-
-		vmwrite(vmx_encodings[field], vmx->value[field]);
-	}
-	vmx->dirty = 0;
-}
-
 static void drop_translations(struct vmx_vcpu *vmx)
 {
 	invept(vmx_machine.ept_caps & VMX_INVEPT_SINGLE ? INVALIDATE_SINGLE : INVALIDATE_ALL,
@@ -302,7 +291,6 @@ static void drop_translations(struct vmx_vcpu *vmx)
 		invvpid(vmx_machine.ept_caps & VMX_INVVPID_SINGLE ? INVALIDATE_SINGLE
 								    : INVALIDATE_ALL,
 			vmx->vpid);
-	vmx->flush = false;
 }
 
 #define PDPTE_ADDRESS BITS(51, 12)
@@ -316,8 +304,7 @@ static COLD void load_pdptes(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 	uint64_t entries[4] = {0}, cr0 = vmx_get(vmx, FIELD_CR0);
 	uint64_t address = PDPTE_ADDRESS & (BIT(vcpu->guest->record->physical_bits) - 1);
 
-	vmx->pdptes = false;
-	if (!(cr0 & CR0_PG) || !(vmx->cr4 & CR4_PAE) || vmx->value[FIELD_EFER] & EFER_LMA)
+	if (!(cr0 & CR0_PG) || !(vmx_get_cr4(vcpu) & CR4_PAE) || vmx->value[FIELD_EFER] & EFER_LMA)
 		return;
 	if (memory_read(vcpu->guest->memory, vmx_get(vmx, FIELD_CR3) & CR3_ADDR_PAE, entries,
 			sizeof(entries)) != STATUS_OK)
@@ -329,29 +316,28 @@ static COLD void load_pdptes(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 				: 0);
 }
 
-/* Interrupts that come while a guest has them off end its run, except on Bochs: there the preemption timer of such an entry does
- * so in a while. */
-static void set_timer(struct vmx_vcpu *vmx, bool on)
+/*
+ * Interrupts that come while a guest has them off end its run, except on Bochs: there the preemption timer does so in a while. It
+ * is armed by the first entry with interrupts off and disarmed when it has fired: a guest that goes on without exits sees one.
+ */
+void vmx_set_timer(struct vmx_vcpu *vmx, bool on)
 {
-	uint64_t pin = vmx_get(vmx, FIELD_PIN);
+	uint64_t pin = vmx_get(vmx, FIELD_PIN) & ~(uint64_t)PIN_TIMER;
 
+	vmx->timer_off = on ? 0 : RFLAGS_IF;
 	if (vmx_machine.has_timer)
-		vmx_set(vmx, FIELD_PIN, on ? pin | PIN_TIMER : pin & ~(uint64_t)PIN_TIMER);
-	vmx->timed = on;
+		vmx_set(vmx, FIELD_PIN, on ? pin | PIN_TIMER : pin);
 }
 
-static COLD void load_flags(struct vmx_vcpu *vmx)
+static void load_blocking(struct vmx_vcpu *vmx)
 {
-	vmwrite(VMCS_GUEST_RFLAGS, vmx->rflags);
-	vmx->loaded_rflags = vmx->rflags;
-}
-
-static COLD void load_blocking(struct vmx_vcpu *vmx)
-{
+	if (!vmx->shadow)
+		vmx->blocking &= ~(uint64_t)BLOCKING_SHADOW;
 	/* A trap that a shadow holds back is pending (SDM v3 27.3.1.5). */
 	if (vmx->blocking & BLOCKING_SHADOW && vmx->rflags & RFLAGS_TF)
 		vmx_set(vmx, FIELD_PENDING_DEBUG, vmx_get(vmx, FIELD_PENDING_DEBUG) | DR6_BS);
-	vmwrite(VMCS_GUEST_BLOCKING, vmx->blocking);
+	if (vmx->blocking != vmx->loaded_blocking)
+		vmwrite(VMCS_GUEST_BLOCKING, vmx->blocking);
 	vmx->loaded_blocking = vmx->blocking;
 }
 
@@ -364,25 +350,41 @@ static void load_event(struct vmx_vcpu *vmx)
 		vmwrite(VMCS_ENTRY_LENGTH, vmx->event >> 32);
 }
 
+static void load_fields(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	uint64_t left;
+
+	if (vmx->dirty & DIRTY_PDPTES)
+		load_pdptes(vcpu, vmx);
+	if (vmx->dirty & DIRTY_TRANSLATIONS)
+		drop_translations(vmx);
+	for (left = vmx->dirty & (BIT(VMX_FIELDS) - 1); left; left &= left - 1)
+		vmwrite(vmx_encodings[lowest_bit(left)], vmx->value[lowest_bit(left)]);
+	vmx->dirty = 0;
+}
+
+static COLD void load_rest(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	if (vmx->rflags != vmx->loaded_rflags)
+		vmwrite(VMCS_GUEST_RFLAGS, vmx->rflags);
+	vmx->loaded_rflags = vmx->rflags;
+	if (~vmx->rflags & vmx->timer_off)
+		vmx_set_timer(vmx, true);
+	load_blocking(vmx);
+	if (vmx->event)
+		load_event(vmx);
+	if (vmx->dirty)
+		load_fields(vcpu, vmx);
+}
+
 void vmx_load(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
+	uint64_t rflags = vmx->rflags;
+
 	vmwrite(VMCS_GUEST_RIP, vmx->rip);
-	if (unlikely(vmx->rflags != vmx->loaded_rflags))
-		load_flags(vmx);
-	if (unlikely(vmx->timed == !!(vmx->rflags & RFLAGS_IF)))
-		set_timer(vmx, !vmx->timed);
-	if (!vmx->shadow)
-		vmx->blocking &= ~(uint64_t)BLOCKING_SHADOW;
-	if (unlikely(vmx->blocking != vmx->loaded_blocking))
-		load_blocking(vmx);
-	if (unlikely(vmx->event))
-		load_event(vmx);
-	if (unlikely(vmx->pdptes))
-		load_pdptes(vcpu, vmx);
-	if (unlikely(vmx->dirty))
-		write_dirty(vmx);
-	if (unlikely(vmx->flush))
-		drop_translations(vmx);
+	if (unlikely(vmx->dirty | vmx->event | vmx->blocking | vmx->loaded_blocking ||
+		     rflags != vmx->loaded_rflags || ~rflags & vmx->timer_off))
+		load_rest(vcpu, vmx);
 }
 
 /* ---- reset */
@@ -407,7 +409,7 @@ static void reset_segments(struct vmx_vcpu *vmx)
 	vmx_set(vmx, FIELD_IDTR_BASE, 0);
 	vmx_set(vmx, FIELD_GDTR_LIMIT, 0xffff);
 	vmx_set(vmx, FIELD_IDTR_LIMIT, 0xffff);
-	vmx->segments_known = false;
+	vmx->known &= ~BIT(FIELD_SEGMENTS);
 }
 
 static void reset_controls(struct vmx_vcpu *vmx)
@@ -417,7 +419,7 @@ static void reset_controls(struct vmx_vcpu *vmx)
 	vmx_set(vmx, FIELD_ENTRY_CONTROLS, vmx_machine.entry & ~(uint32_t)ENTRY_GUEST_64);
 	vmx_set(vmx, FIELD_TPR_THRESHOLD, 0);
 	vmx->apic[VIRTUAL_APIC_TPR] = vmx->task_priority = 0;
-	vmx->timed = false;
+	vmx->timer_off = RFLAGS_IF;
 	vmx->event = vmx->blocking = 0;
 	vmx->loaded_blocking = vmx->loaded_rflags = ~0ULL;
 }
@@ -468,17 +470,16 @@ uint64_t vmx_get_cr(const struct vcpu *vcpu, uint32_t number)
 	case 3:
 		return vmx_get(vmx, FIELD_CR3);
 	default:
-		return vmx->cr4;
+		return vmx_get_cr4(vcpu);
 	}
 }
 
-static void set_cr4(const struct vcpu *vcpu, struct vmx_vcpu *vmx, uint64_t value)
+static void set_cr4(struct vmx_vcpu *vmx, uint64_t value)
 {
 	/* With machine checks off the machine would be shut down by one. */
 	vmx_set(vmx, FIELD_CR4, value | CR4_VMXE | CR4_MCE);
 	vmx_set(vmx, FIELD_CR4_SHADOW, value);
 	vmx->cr4 = value;
-	(void)vcpu;
 }
 
 void vmx_set_cr(struct vcpu *vcpu, uint32_t number, uint64_t value)
@@ -489,14 +490,14 @@ void vmx_set_cr(struct vcpu *vcpu, uint32_t number, uint64_t value)
 		vmx->cr2 = value;
 		return;
 	}
-	vmx->pdptes = true;
+	vmx->dirty |= DIRTY_PDPTES;
 	if (number == 0) {
 		vmx_set(vmx, FIELD_CR0, (value & ~(CR0_CD | CR0_NW)) | CR0_NE | CR0_ET);
 		vmx_set(vmx, FIELD_CR0_SHADOW, value);
 	} else if (number == 3) {
 		vmx_set(vmx, FIELD_CR3, value);
 	} else {
-		set_cr4(vcpu, vmx, value);
+		set_cr4(vmx, value);
 	}
 }
 
@@ -515,7 +516,7 @@ void vmx_set_efer(struct vcpu *vcpu, uint64_t value)
 		value |= EFER_LMA;
 	vmx_set(vmx, FIELD_EFER, value);
 	vmx_set(vmx, FIELD_ENTRY_CONTROLS, value & EFER_LMA ? controls | ENTRY_GUEST_64 : controls);
-	vmx->pdptes = true;
+	vmx->dirty |= DIRTY_PDPTES;
 }
 
 uint64_t vmx_get_dr(const struct vcpu *vcpu, uint32_t number)
@@ -548,7 +549,7 @@ void vmx_get_paging(const struct vcpu *vcpu, struct vcpu_paging *paging)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
-	*paging = (struct vcpu_paging){get_cr0(vmx), vmx_get(vmx, FIELD_CR3), vmx->cr4,
+	*paging = (struct vcpu_paging){get_cr0(vmx), vmx_get(vmx, FIELD_CR3), vmx_get_cr4(vcpu),
 				       vmx->value[FIELD_EFER], cpl_of(vmx)};
 }
 
@@ -563,19 +564,43 @@ uint32_t vmx_fetch_context(const struct vcpu *vcpu)
 	       (code >> 4 & (CONTEXT_CS_L | CONTEXT_CS_D));
 }
 
+static void read_segment(struct vmx_vcpu *vmx, uint32_t i)
+{
+	vmx->segments[i] = (struct emul_segment){
+		.selector = (uint16_t)vmx_get(vmx, segment_field(i, FIELD_SELECTOR)),
+		.attributes = segment_attributes(
+			(uint32_t)vmx_get(vmx, segment_field(i, FIELD_RIGHTS))),
+		.limit = (uint32_t)vmx_get(vmx, segment_field(i, FIELD_LIMIT)),
+		.base = vmx_get(vmx, segment_field(i, FIELD_BASE)),
+	};
+}
+
+/* In 64-bit code of what is no more than a selector nothing else counts. All that a field can be is in the structure. */
+static inline void read_segments_64(struct vmx_vcpu *vmx, uint32_t code)
+{
+	struct emul_segment *s = vmx->segments;
+
+	for (uint32_t i = 0; i < EMUL_SEGMENTS; i++)
+		s[i] = (struct emul_segment){.selector = (uint16_t)vmread(VMCS_GUEST_SELECTOR(i))};
+	s[EMUL_CS].attributes = segment_attributes(code);
+	s[EMUL_FS].base = vmread(VMCS_GUEST_BASE(EMUL_FS));
+	s[EMUL_GS].base = vmread(VMCS_GUEST_BASE(EMUL_GS));
+}
+
 const struct emul_segment *vmx_segments(const struct vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
+	uint32_t code;
 
-	for (uint32_t i = 0; i < EMUL_SEGMENTS && !vmx->segments_known; i++)
-		vmx->segments[i] = (struct emul_segment){
-			.selector = (uint16_t)vmx_get(vmx, segment_field(i, FIELD_SELECTOR)),
-			.attributes = segment_attributes(
-				(uint32_t)vmx_get(vmx, segment_field(i, FIELD_RIGHTS))),
-			.limit = (uint32_t)vmx_get(vmx, segment_field(i, FIELD_LIMIT)),
-			.base = vmx_get(vmx, segment_field(i, FIELD_BASE)),
-		};
-	vmx->segments_known = true;
+	if (vmx->known & BIT(FIELD_SEGMENTS))
+		return vmx->segments;
+	code = (uint32_t)vmx_get(vmx, segment_field(HV_CS, FIELD_RIGHTS));
+	if (likely(code & SEGMENT_LONG && vmx->value[FIELD_EFER] & EFER_LMA && !(vmx->dirty & FIELDS_OF_SEGMENTS)))
+		read_segments_64(vmx, code);
+	else
+		for (uint32_t i = 0; i < EMUL_SEGMENTS; i++)
+			read_segment(vmx, i);
+	vmx->known |= BIT(FIELD_SEGMENTS);
 	return vmx->segments;
 }
 
@@ -587,7 +612,7 @@ void vmx_set_segment(struct vcpu *vcpu, enum hv_segment_id id, const struct hv_s
 	vmx_set(vmx, segment_field(id, FIELD_RIGHTS), segment->attributes);
 	vmx_set(vmx, segment_field(id, FIELD_LIMIT), segment->limit);
 	vmx_set(vmx, segment_field(id, FIELD_BASE), segment->base);
-	vmx->segments_known = false;
+	vmx->known &= ~BIT(FIELD_SEGMENTS);
 }
 
 void vmx_get_tables(const struct vcpu *vcpu, struct vcpu_tables *tables)
@@ -616,7 +641,7 @@ void vmx_set_tsc_offset(struct vcpu *vcpu, uint64_t offset)
 
 void vmx_flush(struct vcpu *vcpu)
 {
-	vmx_of(vcpu)->flush = true;
+	vmx_of(vcpu)->dirty |= DIRTY_TRANSLATIONS;
 }
 
 /* ---- events */
