@@ -11,6 +11,7 @@
 
 #include "console/log.h"
 #include "cpu/extable.h"
+#include "cpu/percpu.h"
 #include "lib/bits.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
@@ -80,8 +81,33 @@ static void do_l1d_flush(void)
 	wrmsr(MSR_FLUSH_CMD, FLUSH_CMD_L1D);
 }
 
-static void do_spec_ctrl(void)
+static bool own_spec_ctrl; /* the core has a value of its own */
+
+static void take_spec_ctrl(void)
 {
+	this_cpu()->guest_spec_ctrl = rdmsr(MSR_SPEC_CTRL);
+	if (this_cpu()->guest_spec_ctrl != SPEC_CTRL_IBRS)
+		wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
+}
+
+static void give_spec_ctrl(void)
+{
+	if (this_cpu()->guest_spec_ctrl != SPEC_CTRL_IBRS)
+		wrmsr(MSR_SPEC_CTRL, this_cpu()->guest_spec_ctrl);
+}
+
+uint64_t mitigations_guest_spec_ctrl(void)
+{
+	return own_spec_ctrl ? this_cpu()->guest_spec_ctrl : rdmsr(MSR_SPEC_CTRL);
+}
+
+void mitigations_set_guest_spec_ctrl(uint64_t value)
+{
+	if (!own_spec_ctrl) {
+		wrmsr(MSR_SPEC_CTRL, value);
+		return;
+	}
+	this_cpu()->guest_spec_ctrl = value;
 	wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
 }
 
@@ -92,7 +118,8 @@ static const struct row {
 	void (*run)(void);
 } rows[] = {
 	{"return stack", MITIGATE_EXIT, needs_return_stack, do_return_stack},
-	{"SPEC_CTRL", MITIGATE_EXIT, has_spec_ctrl, do_spec_ctrl},
+	{"SPEC_CTRL", MITIGATE_EXIT, has_spec_ctrl, take_spec_ctrl},
+	{"SPEC_CTRL", MITIGATE_ENTRY, has_spec_ctrl, give_spec_ctrl},
 	{"IBPB", MITIGATE_SWITCH, has_ibpb, do_ibpb},
 	{"VERW", MITIGATE_ENTRY, needs_verw, do_verw},
 	{"L1D flush", MITIGATE_ENTRY, needs_l1d_flush, do_l1d_flush},
@@ -126,7 +153,10 @@ void mitigations_choose(bool off)
 		if (!rows[i].chosen(&f))
 			continue;
 		mitigations_active[rows[i].point] |= (uint32_t)BIT(i);
-		log_info("mitigation: %s", rows[i].name);
+		if (rows[i].run == give_spec_ctrl)
+			own_spec_ctrl = true;
+		else
+			log_info("mitigation: %s", rows[i].name);
 	}
 }
 

@@ -21,6 +21,10 @@ void mitigations_choose(bool off);
 /* Does the rows of one point. */
 void mitigations_run(enum mitigation_point point);
 
+/* SPEC_CTRL of the guest whose state is live in this CPU; outside the guest the core may have a value of its own there. */
+uint64_t mitigations_guest_spec_ctrl(void);
+void mitigations_set_guest_spec_ctrl(uint64_t value);
+
 static inline void mitigate(enum mitigation_point point)
 {
 	if (unlikely(mitigations_active[point]))

@@ -49,6 +49,7 @@ struct percpu {
 	struct vcpu *vcpu;	 /* the one whose state is live in this CPU */
 	struct sched_cpu *sched;
 	void *backend;		 /* host save areas and the like of svm or vmx */
+	uint64_t guest_spec_ctrl; /* while the core has its own: cpu/mitigations.c */
 
 	/* cpu/timer.c: deadlines, earliest first. */
 	struct spinlock timer_lock;

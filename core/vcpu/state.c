@@ -7,6 +7,7 @@
 #include "vcpu/state.h"
 
 #include "cpu/extable.h"
+#include "cpu/mitigations.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "vcpu/backend.h"
@@ -110,6 +111,8 @@ static uint64_t row_read(const struct live_row *row)
 {
 	if (row->kind == LIVE_DR)
 		return read_dr[row->number & 3]();
+	if (row->number == MSR_SPEC_CTRL)
+		return mitigations_guest_spec_ctrl();
 	return row->kind == LIVE_XCR0 ? xgetbv(0) : rdmsr(row->number);
 }
 
@@ -119,6 +122,8 @@ static void row_write(const struct live_row *row, uint64_t value)
 		write_dr[row->number & 3](value);
 	else if (row->kind == LIVE_XCR0)
 		xsetbv(0, value);
+	else if (row->number == MSR_SPEC_CTRL)
+		mitigations_set_guest_spec_ctrl(value);
 	else
 		wrmsr(row->number, value);
 }
