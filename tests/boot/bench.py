@@ -4,6 +4,7 @@
 
 QEMU 7.2 TCG, one CPU, -cpu EPYC-Milan -icount shift=0,sleep=off: the time stamp counter counts instructions, so that a figure
 repeats to 0.1 % whatever else the computer is doing. Writes build/bench.json: [{name, value, unit, budget, bare}].
+The same operations on Bochs's VT-x and AMD-V, whose counter counts instructions too (their budgets are those of QEMU).
 With BENCH_PEERS=1 KVM and Xen run the same guests in the same emulator (bench_peers.py).
 """
 
@@ -16,7 +17,7 @@ import sys
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "compiler"))
 
 import bench_compiler as compiler
-from machine import BUILD, HVCC, TOP, Machine, fetch, hvcc_build, qemu_command
+from machine import BOCHS, BUILD, HVCC, TOP, Machine, fetch, grub_iso, hvcc_build, qemu_command, run_bochs
 
 WORK = os.path.join(BUILD, "bench")
 CPU = "EPYC-Milan"
@@ -62,6 +63,18 @@ def measure_operations():
     bare = operations(run("operations-bare", elf, 128, append="bare"))
     ours = operations(run("operations", image, 256))
     return [(name, ours.get(name), "instructions", budget, bare.get(name)) for name, budget in OPERATIONS]
+
+
+def measure_on_bochs():
+    """The operations beyond QEMU's AMD-V; after measure_operations()."""
+    fetch("bochs-3")
+    iso = os.path.join(WORK, "bench.iso")
+    grub_iso(iso, os.path.join(WORK, "bench.elf"), "multiboot2")
+    rows = []
+    for emulator, label in (("bochs-icelake", "vt-x"), ("bochs", "amd-v-nrip")):
+        ours = operations(run_bochs(iso, os.path.join(WORK, label + ".log"), cpu=BOCHS[emulator], limit=300))
+        rows += [("%s %s" % (label, name), ours.get(name), "instructions", budget, None) for name, budget in OPERATIONS]
+    return rows
 
 
 def boot_guest(name, unpack, words):
@@ -127,13 +140,13 @@ def text_of(value):
 
 def main():
     os.makedirs(WORK, exist_ok=True)
-    rows = measure_operations() + measure_boots() + measure_compiler() + measure_memory() + measure_size()
+    rows = measure_operations() + measure_on_bochs() + measure_boots() + measure_compiler() + measure_memory() + measure_size()
     peers = {}
     if os.environ.get("BENCH_PEERS") == "1":
         import bench_peers
         peers = bench_peers.measure(WORK)
     names = sorted(peers)
-    layout = "{:22}{:>16}{:>16}{:>16}" + "{:>16}" * len(names) + "  {}"
+    layout = "{:28}{:>16}{:>16}{:>16}" + "{:>16}" * len(names) + "  {}"
     print(layout.format("", "hvcore", "budget", "bare", *names, "unit"))
     missed = 0
     for name, value, unit, budget, bare in rows:
