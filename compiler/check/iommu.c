@@ -11,18 +11,19 @@ void check_iommu_keys(const struct check_context *c)
 		const char *name;
 		struct where where;
 		unsigned go_with;
+		bool usual; /* what it would be anyway */
 	} keys[] = {
-		{ "intremap", iommu->intremap.where, OF(INTEL) | OF(AMD) },
-		{ "eim", iommu->eim.where, OF(INTEL) },
-		{ "caching-mode", iommu->caching_mode.where, OF(INTEL) },
-		{ "aw-bits", iommu->aw_bits.where, OF(INTEL) },
+		{ "intremap", iommu->intremap.where, OF(INTEL) | OF(AMD), !iommu->intremap.value },
+		{ "eim", iommu->eim.where, OF(INTEL), !iommu->eim.value },
+		{ "caching-mode", iommu->caching_mode.where, OF(INTEL), !iommu->caching_mode.value },
+		{ "aw-bits", iommu->aw_bits.where, OF(INTEL), iommu->aw_bits.value == 39 },
 	};
 	struct diag *d;
 
 	if (!was_set(iommu->where))
 		return;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		if (!was_set(keys[i].where) || keys[i].go_with >> iommu->model.value & 1)
+		if (!was_set(keys[i].where) || keys[i].usual || keys[i].go_with >> iommu->model.value & 1)
 			continue;
 		d = diag_report(c->diags, IOMMU_MISFIT, keys[i].where.at, keys[i].name,
 				iommu_model_name(iommu->model.value));

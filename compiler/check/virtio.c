@@ -12,19 +12,20 @@
 
 /* ----------------------------------------------------------------------------- a device alone */
 
-/* Keys of a device, the types that they go with, and those that cannot do without. */
+/* Keys of a device, the types that they go with, and those that cannot do without. What any would have goes. */
 struct virtio_key {
 	const char *name;
 	struct where where;
 	unsigned go_with, needed_by;
+	bool usual;
 };
 
 static void check_keys(const struct check_context *c, const struct virtio *v)
 {
 	const struct virtio_key keys[] = {
 		{ "mac", v->mac.where, OF(NET), 0 },
-		{ "readonly", v->readonly.where, OF(BLK), 0 },
-		{ "num-queues", v->num_queues.where, OF(BLK) | OF(NET), 0 },
+		{ "readonly", v->readonly.where, OF(BLK), 0, !v->readonly.value },
+		{ "num-queues", v->num_queues.where, OF(BLK) | OF(NET), 0, v->num_queues.value == 1 },
 		{ "ports", v->ports.where, OF(CONSOLE), 0 },
 		{ "guest-cid", v->guest_cid.where, OF(VSOCK), OF(VSOCK) },
 		{ "backend.network", v->backend.network.where, OF(NET), OF(NET) },
@@ -37,7 +38,7 @@ static void check_keys(const struct check_context *c, const struct virtio *v)
 	struct diag *d;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		if (was_set(keys[i].where) && !(keys[i].go_with & bit)) {
+		if (was_set(keys[i].where) && !(keys[i].go_with & bit) && !keys[i].usual) {
 			d = diag_report(c->diags, VIRTIO_MISFIT, keys[i].where.at, keys[i].name,
 					virtio_type_name(v->type.value));
 			diag_note(d, v->type.where.at, "type set here");

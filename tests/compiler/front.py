@@ -177,7 +177,8 @@ def editors_agree():
     for folder, _, names in os.walk(CASES):
         for name in (os.path.join(folder, n) for n in names if n.endswith(".yaml")):
             found = json.loads(hvcc("check", "--format", "json", name).stdout)["diagnostics"]
-            if all(d["severity"] != "error" or d["code"] == "HV1210" for d in found):
+            if all(d["severity"] != "error" or d["code"] == "HV1210" for d in found) and \
+                    "HV0418" not in [d["code"] for d in found]:  # this reader takes 00:05.0 for a number, as that warns
                 with open(name, encoding="utf-8-sig") as file:
                     text = re.sub("!policy", "", file.read())
                 document = yaml.safe_load(text)
