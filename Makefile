@@ -64,9 +64,9 @@ compiler_model    := effective.o from_tree.o guest.o model.o part.o parts.o plat
 compiler_check    := boot.o cmdline.o cpu.o irq.o memory.o names.o numa.o platform.o policy.o run.o
 compiler_check    += unsupported.o
 compiler_check    += iommu.o nvdimm.o pci.o sched.o sgx.o share.o spp.o system.o virtio.o
-compiler_kernel   := bzimage.o elf.o lint.o multiboot.o unpack.o
+compiler_kernel   := bzimage.o config.o elf.o lint.o multiboot.o unpack.o
 compiler_lower    := bios.o cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
-	start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
+	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
@@ -290,7 +290,8 @@ fuzz_decode := $(emul_sources)
 fuzzers += bzimage elf
 fuzz_bzimage := $(kernel_sources)
 libs_fuzz_bzimage := $(libs_kernels)
-fuzz_elf := compiler/kernel/elf.c compiler/kernel/multiboot.c
+fuzz_elf := compiler/kernel/elf.c compiler/kernel/multiboot.c compiler/kernel/config.c $(unit_base)
+libs_fuzz_elf := -ljansson -lz
 fuzzers += image
 fuzz_image := $(back_sources) $(foreach f,audit picture,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f))))
 libs_fuzz_image := $(hvcc_libs)

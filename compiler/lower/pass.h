@@ -15,12 +15,18 @@
 struct diags;  /* diag/diag.h */
 struct system; /* model/model.h */
 
+struct kernel_config { /* of a vmlinux */
+	const uint8_t *kernel; /* its first byte */
+	struct bytes text;     /* empty: it carries none */
+};
+
 struct lower_context {
 	struct arena *arena;
 	struct diags *diags;
 	const struct system *model;
 	struct lowered_system *system;
 	VECTOR(struct lowered_payload) files; /* each file is read once */
+	VECTOR(struct kernel_config) configs; /* and each configuration */
 	bool only_files; /* see lower_files() */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diag/diag.h"
+#include "kernel/config.h"
 #include "kernel/multiboot.h"
 #include "kernel/unpack.h"
 
@@ -29,6 +30,19 @@ struct bytes start_read_file(struct lower_context *context, const struct file_na
 	vector_push(context->arena, &context->files,
 		    ((struct lowered_payload){ name->path, name->where.at, bytes }));
 	return bytes;
+}
+
+struct bytes start_config(struct lower_context *context, struct bytes vmlinux)
+{
+	struct kernel_config *config;
+
+	for (size_t i = 0; i < context->configs.count; i++)
+		if (context->configs.items[i].kernel == vmlinux.data)
+			return context->configs.items[i].text;
+	config = vector_add(context->arena, &context->configs);
+	config->kernel = vmlinux.data;
+	config->text = kernel_config_read(context->arena, vmlinux);
+	return config->text;
 }
 
 struct diag *start_refuse(struct lower_context *context, const struct boot_image *image,
@@ -247,7 +261,8 @@ void pass_start(struct lower_context *context, struct lowered *guest)
 		diag_help(diag, "`protocol: raw` loads any file as it is");
 		return;
 	}
-	protocols[protocol].start(context, guest, image);
+	if (start_lint(context, guest, image, protocol))
+		protocols[protocol].start(context, guest, image);
 }
 
 bool check_loads(const struct lowered *guest)

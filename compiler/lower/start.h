@@ -57,6 +57,13 @@ void start_protected(struct lowered *guest, uint32_t entry);
 bool start_linux_32(struct lower_context *context, struct lowered *guest, uint32_t entry);
 void start_real(struct lowered *guest, uint32_t entry);
 
+/* The configuration that a vmlinux carries; read once for all guests that boot it. Empty: it has none. */
+struct bytes start_config(struct lower_context *context, struct bytes vmlinux);
+
+/* What can be said of a kernel before it is loaded (start_lint.c); false: it cannot be. */
+bool start_lint(struct lower_context *context, const struct lowered *guest,
+		const struct boot_image *image, enum boot_protocol protocol);
+
 /* The protocols; false after a report. */
 bool start_linux(struct lower_context *context, struct lowered *guest, struct boot_image *image);
 bool start_pvh(struct lower_context *context, struct lowered *guest, struct boot_image *image);

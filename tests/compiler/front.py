@@ -257,7 +257,7 @@ def each_diagnostic_has_its_input():
     seen = {}
     for folder, _, names in os.walk(CASES):
         for name in names:
-            if not name.endswith((".err", ".lst")):
+            if not name.endswith((".err", ".files", ".lst")):
                 continue
             with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
                 codes = re.findall(r"^(?:error|warning|note)\[(HV\d+)\]", file.read(), re.M)

@@ -2,6 +2,7 @@
 /* Any bytes as an ELF file, and as a file with a Multiboot or Multiboot2 header. */
 #include <stdlib.h>
 
+#include "kernel/config.h"
 #include "kernel/elf.h"
 #include "kernel/multiboot.h"
 
@@ -34,6 +35,17 @@ static void check_elf(struct bytes file)
 					elf.pvh_note.size));
 }
 
+/* A configuration has a value of an option, inside itself, or none. */
+static void check_config(struct bytes file)
+{
+	struct arena arena = { 0 };
+	struct bytes config = kernel_config_read(&arena, file);
+	struct bytes value = kernel_config_value(config, "CONFIG_SMP");
+
+	must(!value.data || bytes_hold(config, (uint64_t)(value.data - config.data), value.size));
+	arena_free(&arena);
+}
+
 static void check_place(struct bytes file, uint32_t offset, const uint32_t *addresses)
 {
 	struct multiboot_placement placement;
@@ -54,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct multiboot2 second;
 
 	check_elf(file);
+	check_config(file);
 	if (!multiboot1_read(file, &first))
 		check_place(file, first.offset,
 			    (uint32_t[]){ first.header_addr, first.load_addr, first.load_end_addr,
