@@ -171,6 +171,12 @@ void console_use_port(uint16_t port, uint32_t baud)
 	status_trace_hook = trace_status;
 }
 
+void console_drain(void)
+{
+	if (console.port)
+		uart_drain(console.port);
+}
+
 uint16_t console_port(void)
 {
 	return console.port;

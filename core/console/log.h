@@ -59,4 +59,7 @@ void console_interrupt(void);
 void console_use_port(uint16_t port, uint32_t baud);
 uint16_t console_port(void);
 
+/* The machine is about to go: lets the last bytes out. */
+void console_drain(void);
+
 #endif

@@ -24,6 +24,7 @@ enum {
 #define MCR_OUT2     BIT(3) /* gates the interrupt line on PCs */
 #define LSR_READY    BIT(0)
 #define LSR_EMPTY    BIT(5) /* transmitter holding register, and so its FIFO */
+#define LSR_IDLE     BIT(6) /* the shift register too */
 
 #define UART_CLOCK    115200
 #define FIFO_SIZE     16
@@ -75,6 +76,12 @@ void uart_write(uint16_t port, const char *bytes, size_t n)
 			return;
 		out8(port + UART_DATA, (uint8_t)bytes[i]);
 	}
+}
+
+void uart_drain(uint16_t port)
+{
+	for (uint32_t i = 0; i < LITTLE_PATIENCE && !(in8(port + UART_LSR) & LSR_IDLE); i++)
+		cpu_pause();
 }
 
 int uart_read(uint16_t port)

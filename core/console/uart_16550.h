@@ -13,6 +13,9 @@ bool uart_init(uint16_t port, uint32_t baud);
 /* Sends; gives up on a byte when the transmitter stays busy for long (no flow control is used). */
 void uart_write(uint16_t port, const char *bytes, size_t n);
 
+/* Waits, but not for long, until the last byte is on the line. */
+void uart_drain(uint16_t port);
+
 /* -1: nothing received. */
 int uart_read(uint16_t port);
 

@@ -89,6 +89,7 @@ static void enable_acpi(void)
 void power_off(void)
 {
 	cli();
+	console_drain();
 	if (power.slp_typ != POWER_TYPE_UNKNOWN) {
 		enable_acpi();
 		pm1_sleep(&power.acpi.pm1a_control);
