@@ -151,7 +151,7 @@ def run(row, bare):
     """Runs a row to its end: the console, and whether the machine powered off."""
     if row["emulator"] in machine.BOCHS:  # whose own end says nothing
         text = run_bochs(row)
-        return text, "hvcore: guest linux: powered off" in text
+        return text, "hvcore: the last guest has stopped" in text
     vm = start(row, bare)
     vm.finish()
     return vm.text, vm.powered_off()

@@ -207,9 +207,33 @@ def hello():
     require(status == 1, "exit status %s, want 1 (isa-debug-exit for 0)" % status)
 
 
+def on_bochs(cpu):
+    """examples/hello on a processor of Bochs; the console."""
+    place = directory("hello-" + cpu)
+    image, iso = os.path.join(place, "image.elf"), os.path.join(place, "image.iso")
+    machine.hvcc_build(os.path.join(machine.TOP, "examples/hello/guest.yaml"), image)
+    machine.grub_iso(iso, image, "multiboot2")
+    return machine.run_bochs(iso, os.path.join(place, "console.log"), cpu=cpu)
+
+
+def one_image_two_vendors():
+    """the same bytes run on AMD-V and on VT-x, also one without EPT's accessed bits and 1 GiB pages"""
+    for cpu in "ryzen", "corei7_icelake_u", "corei7_sandy_bridge_2600k":
+        require("hello from " in on_bochs(cpu), "no hello on " + cpu)
+
+
+def vtx_too_old():
+    """VT-x without extended page tables, or without unrestricted guests, is refused with that reason"""
+    for cpu, reason in ("core2_penryn_t9600", "extended page tables"), ("corei5_lynnfield_750", "unrestricted guests"):
+        text = on_bochs(cpu)
+        require("hello from " not in text, "the guest ran on " + cpu)
+        require("the CPU lacks " + reason in text, "no reason given on %s: %s" % (cpu, text[-200:]))
+        require("this machine is refused" in text, "not refused: " + cpu)
+
+
 SCENARIOS = [s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
              neighbour_of_the_deaf, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
-             too_little_memory, hello]
+             too_little_memory, hello, one_image_two_vendors, vtx_too_old]
 
 
 def one(scenario):
@@ -227,7 +251,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    machine.fetch("busybox", "qemu-10", "kernel-6.1-cloud")
+    machine.fetch("busybox", "qemu-10", "bochs-3", "kernel-6.1-cloud")
     linux.initrd()
     chosen = [s for s in SCENARIOS if not arguments.names or s.__name__ in arguments.names]
     tap = machine.Tap()

@@ -38,6 +38,11 @@ void uart_write(uint16_t port, const char *bytes, size_t n)
 		interrupt();
 }
 
+void uart_drain(uint16_t port)
+{
+	(void)port;
+}
+
 int uart_read(uint16_t port)
 {
 	(void)port;
