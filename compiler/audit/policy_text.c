@@ -197,28 +197,45 @@ static void put_verb(struct buffer *text, const char *verb, const char *const *v
 		buffer_bytes(text, ";\n", 2);
 }
 
+/* A model whose family and model the guest does not see on its vendor's machines need not be tried. */
+static bool could_be(const struct image *image, const struct hv_guest *guest,
+		     const struct cpu_base *base)
+{
+	uint32_t policy = guest->policy[base->vendor == INTEL ? HV_VENDOR_INTEL : HV_VENDOR_AMD];
+	const struct hv_cpuid *row;
+
+	if (!base->vendor || policy == HV_NONE)
+		return true;
+	row = image_cpuid(image, &image->policies[policy], 1, 0);
+	return !row || row->value[EAX] == base_signature(base);
+}
+
 void policy_recover(const struct image *image, struct recovered_guest *guest)
 {
 	static const char *const words[] = { "require", "force", "optional", "disable", "forbid" };
 	struct found *found = arena_array(image->arena, HV_VENDORS, sizeof(*found));
 	const char **verbs = arena_array(image->arena, FEATURE_COUNT, sizeof(*verbs));
 	const struct policy *best = NULL;
-	const char *const *names;
-	size_t count = base_names(&names);
 	struct buffer text = { 0 };
 	uint32_t least = UINT32_MAX;
 
 	for (uint32_t v = 0; v < HV_VENDORS; v++)
 		read_found(image, guest->record, v, &found[v]);
-	for (size_t i = 0; i < count; i++) {
-		const struct policy *policy = evaluate_base(image, guest->record, names[i]);
-		uint32_t cost = policy ? cost_of(image, guest->record, policy, found) : UINT32_MAX;
+	for (size_t i = 0; base_row(i); i++) {
+		const char *name = base_row(i)->name;
+		const struct policy *policy;
+		uint32_t cost;
+
+		if (!could_be(image, guest->record, base_row(i)))
+			continue;
+		policy = evaluate_base(image, guest->record, name);
+		cost = policy ? cost_of(image, guest->record, policy, found) : UINT32_MAX;
 
 		if (cost >= least)
 			continue;
 		least = cost;
 		best = policy;
-		guest->base = names[i];
+		guest->base = name;
 	}
 	for (enum feature_id id = 1; best && id < FEATURE_COUNT; id++)
 		verbs[id] = verb_of(found, best, id);

@@ -328,6 +328,7 @@ static const struct leaf_row leaf_table[] = {
 	{ 0x80000006, BOTH, NULL, fill_80000006 },
 	{ 0x80000007, BOTH, NULL, NULL },
 	{ 0x80000008, BOTH, NULL, fill_80000008 },
+	{ 0x8000001a, AMD, NULL, NULL },
 	{ 0x8000001d, AMD, cache_subleaves, fill_cache },
 	{ 0x8000001e, AMD, NULL, fill_8000001e },
 	{ 0x80000021, AMD, NULL, NULL },

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bases. x86-64-v1 to v4 are the levels of the x86-64 psABI, with what an operating system
- * needs beside (paging, MTRR, SYSENTER, NX). The named models have the features of the QEMU models
- * of the same name, as far as the core can offer them; the tests compare the two.
+ * needs beside (paging, MTRR, SYSENTER, NX). models.def has the named models.
  */
 #include "policy/base.h"
 
@@ -34,69 +33,64 @@ static const uint16_t v4_features[] = {
 	FEATURE_AVX512VL, FEATURE_NONE,
 };
 
-static const uint16_t haswell_features[] = {
-	FEATURE_AES, FEATURE_ERMS, FEATURE_FSGSBASE, FEATURE_HLE, FEATURE_INVPCID,
-	FEATURE_PCID, FEATURE_PCLMULQDQ, FEATURE_RDRAND, FEATURE_RDTSCP, FEATURE_RTM,
-	FEATURE_SMEP, FEATURE_XSAVEOPT, FEATURE_NONE,
-};
-
-static const uint16_t skylake_server_features[] = {
-	FEATURE_X3DNOWPREFETCH, FEATURE_ADX, FEATURE_CLFLUSHOPT, FEATURE_CLWB,
-	FEATURE_AVX512F, FEATURE_AVX512BW, FEATURE_AVX512CD, FEATURE_AVX512DQ,
-	FEATURE_AVX512VL, FEATURE_PDPE1GB, FEATURE_PKU, FEATURE_RDSEED, FEATURE_SMAP,
-	FEATURE_XGETBV1, FEATURE_XSAVEC, FEATURE_NONE,
-};
-
-static const uint16_t epyc_features[] = {
-	FEATURE_X3DNOWPREFETCH, FEATURE_ADX, FEATURE_AES, FEATURE_CLFLUSHOPT,
-	FEATURE_CR8LEGACY, FEATURE_FSGSBASE, FEATURE_FXSR_OPT, FEATURE_MISALIGNSSE,
-	FEATURE_MMXEXT, FEATURE_PCLMULQDQ, FEATURE_PDPE1GB, FEATURE_RDRAND, FEATURE_RDSEED,
-	FEATURE_RDTSCP, FEATURE_SHA_NI, FEATURE_SMAP, FEATURE_SMEP, FEATURE_SSE4A,
-	FEATURE_XGETBV1, FEATURE_XSAVEC, FEATURE_XSAVEOPT, FEATURE_NONE,
-};
-
-static const uint16_t epyc_rome_features[] = {
-	FEATURE_IBPB, FEATURE_CLWB, FEATURE_CLZERO, FEATURE_RDPID, FEATURE_UMIP, FEATURE_WBNOINVD,
-	FEATURE_XSAVEERPTR, FEATURE_XSAVES, FEATURE_NONE,
-};
-
-static const uint16_t epyc_milan_features[] = {
-	FEATURE_AMD_SSBD, FEATURE_AMD_STIBP, FEATURE_IBRS, FEATURE_ERMS, FEATURE_FSRM,
-	FEATURE_INVPCID, FEATURE_PCID, FEATURE_PKU, FEATURE_NONE,
-};
+/* The lists of the named models. */
+#define MODEL(id, name, parent, vendor, family, model, stepping, ...)                              \
+	static const struct {                                                                      \
+		char brand[49];                                                                    \
+		uint16_t features[MODEL_FEATURES];                                                 \
+	} list_##id = MODEL_PARTS(__VA_ARGS__, FEATURE_NONE);
+#define MODEL_PARTS(brand, ...) { brand, { __VA_ARGS__ } }
+#define MODEL_ALIAS(name, id)
+enum { MODEL_FEATURES = 48 }; /* of one, beyond its parent's */
+#include "policy/models.def"
+#undef MODEL
+#undef MODEL_ALIAS
 
 enum base_id {
-	NONE,
-	HOST,
-	V1,
-	V2,
-	V3,
-	V4,
-	HASWELL,
-	SKYLAKE_SERVER,
-	EPYC,
-	EPYC_ROME,
-	EPYC_MILAN,
+	BASE_NONE,
+	BASE_HOST,
+	BASE_V1,
+	BASE_V2,
+	BASE_V3,
+	BASE_V4,
+#define MODEL(id, ...) BASE_##id,
+#define MODEL_ALIAS(name, id)
+#include "policy/models.def"
+#undef MODEL
+#undef MODEL_ALIAS
 	BASES,
 };
 
 static const struct cpu_base bases[BASES] = {
-	[NONE] = { "none", NULL, empty_features, .since = 1 },
-	[HOST] = { "host", NULL, empty_features, .since = 1 },
-	[V1] = { "x86-64-v1", NULL, v1_features, .since = 1 },
-	[V2] = { "x86-64-v2", &bases[V1], v2_features, .since = 1 },
-	[V3] = { "x86-64-v3", &bases[V2], v3_features, .since = 1 },
-	[V4] = { "x86-64-v4", &bases[V3], v4_features, .since = 1 },
-	[HASWELL] = { "Haswell", &bases[V3], haswell_features, INTEL, 1, 6, 60, 4,
-		      "Intel Core Processor (Haswell)" },
-	[SKYLAKE_SERVER] = { "Skylake-Server", &bases[HASWELL], skylake_server_features, INTEL, 1,
-			     6, 85, 4, "Intel Xeon Processor (Skylake)" },
-	[EPYC] = { "EPYC", &bases[V3], epyc_features, AMD, 1, 23, 1, 2, "AMD EPYC Processor" },
-	[EPYC_ROME] = { "EPYC-Rome", &bases[EPYC], epyc_rome_features, AMD, 1, 23, 49, 0,
-			"AMD EPYC-Rome Processor" },
-	[EPYC_MILAN] = { "EPYC-Milan", &bases[EPYC_ROME], epyc_milan_features, AMD, 1, 25, 1, 1,
-			 "AMD EPYC-Milan Processor" },
+	[BASE_NONE] = { "none", NULL, empty_features, .since = 1 },
+	[BASE_HOST] = { "host", NULL, empty_features, .since = 1 },
+	[BASE_V1] = { "x86-64-v1", NULL, v1_features, .since = 1 },
+	[BASE_V2] = { "x86-64-v2", &bases[BASE_V1], v2_features, .since = 1 },
+	[BASE_V3] = { "x86-64-v3", &bases[BASE_V2], v3_features, .since = 1 },
+	[BASE_V4] = { "x86-64-v4", &bases[BASE_V3], v4_features, .since = 1 },
+#define MODEL(id, name_, parent_, vendor_, family_, model_, stepping_, ...)                        \
+	[BASE_##id] = { .name = name_, .parent = &bases[BASE_##parent_],                           \
+			.features = list_##id.features, .vendor = vendor_, .since = 1,            \
+			.family = family_, .model = model_, .stepping = stepping_,                 \
+			.brand = list_##id.brand },
+#define MODEL_ALIAS(name, id)
+#include "policy/models.def"
+#undef MODEL
+#undef MODEL_ALIAS
 };
+
+/* Names, with those that mean the same. */
+static const struct {
+	const char *name;
+	uint32_t base; /* enum base_id */
+} aliases[] = {
+#define MODEL(...)
+#define MODEL_ALIAS(name, id) { name, BASE_##id },
+#include "policy/models.def"
+#undef MODEL
+#undef MODEL_ALIAS
+};
+enum { ALIASES = sizeof(aliases) / sizeof(aliases[0]) };
 
 const struct cpu_base *base_find(const char *name)
 {
@@ -104,17 +98,28 @@ const struct cpu_base *base_find(const char *name)
 		if (strcmp(bases[i].name, name) == 0 && bases[i].since <= FEATURE_SCHEMA_VERSION)
 			return &bases[i];
 	}
+	for (size_t i = 0; i < ALIASES; i++) {
+		if (strcmp(aliases[i].name, name) == 0)
+			return &bases[aliases[i].base];
+	}
 	return NULL;
+}
+
+const struct cpu_base *base_row(size_t i)
+{
+	return i < BASES ? &bases[i] : NULL;
 }
 
 size_t base_names(const char *const **names)
 {
-	static const char *all[BASES];
+	static const char *all[BASES + ALIASES];
 
 	for (size_t i = 0; i < BASES; i++)
 		all[i] = bases[i].name;
+	for (size_t i = 0; i < ALIASES; i++)
+		all[BASES + i] = aliases[i].name;
 	*names = all;
-	return BASES;
+	return BASES + ALIASES;
 }
 
 void base_unknown(struct diags *diags, struct position at, const char *name)
@@ -136,6 +141,19 @@ static bool offered(enum feature_id id)
 	       features[id].support != FEATURE_DYNAMIC && features[id].support != FEATURE_NEVER;
 }
 
+/* What the core does may still need something of the machine: no TSC-deadline without a TSC. */
+static bool can_stand(const struct feature_set *set, enum feature_id id)
+{
+	const struct feature_set *needs = feature_prerequisites(id);
+
+	for (enum feature_id need = 1; need < FEATURE_COUNT; need++) {
+		if (feature_in(needs, need) && features[need].support != FEATURE_CORE &&
+		    !feature_in(set, need))
+			return false;
+	}
+	return true;
+}
+
 struct feature_set base_features(const struct cpu_base *base)
 {
 	struct feature_set set = { 0 };
@@ -147,7 +165,8 @@ struct feature_set base_features(const struct cpu_base *base)
 	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
 		bool core = features[id].support == FEATURE_CORE;
 
-		if (offered(id) && (base == &bases[HOST] || (core && base != &bases[NONE])))
+		if (offered(id) && (base == &bases[BASE_HOST] ||
+				    (core && base != &bases[BASE_NONE] && can_stand(&set, id))))
 			feature_add(&set, id);
 	}
 	return set;

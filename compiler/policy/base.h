@@ -23,7 +23,10 @@ struct cpu_base {
 /* The base of that name, spelled as libvirt and QEMU do (case counts, as there); NULL: unknown. */
 const struct cpu_base *base_find(const char *name);
 
-/* Candidates for did-you-mean; returns their number. */
+/* Each base once, without other names; NULL behind the last. A parent stands before its children. */
+const struct cpu_base *base_row(size_t i);
+
+/* All names: candidates for did-you-mean. Returns their number. */
 size_t base_names(const char *const **names);
 
 /* Reports a base that does not exist, with the one that resembles it. */

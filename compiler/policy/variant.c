@@ -276,10 +276,9 @@ static const char *name_list(struct arena *arena, const struct feature_set *set)
 static void say_what_is_lost(struct arena *arena, struct diags *diags, const struct lost *lost_to)
 {
 	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
-		const char *list = name_list(arena, &lost_to[id].features);
-
-		if (list)
-			diag_report(diags, POLICY_DEPENDANTS, lost_to[id].at, features[id].name, list);
+		if (feature_set_size(&lost_to[id].features))
+			diag_report(diags, POLICY_DEPENDANTS, lost_to[id].at, features[id].name,
+				    name_list(arena, &lost_to[id].features));
 	}
 }
 

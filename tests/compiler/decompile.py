@@ -61,7 +61,7 @@ POLICIES = [
     "base x86-64-v3; require aes; require avx;", "require sse4a;", "forbid rtm; forbid hle;", "disable xsave;",
     "leaf 0x80000008 { eax[7:0] = 40; }", "leaf 0x15 { eax = 1; ebx = 2; ecx = 0; }", "leaf 0x16.0..2 { eax = 0xffff_0000; }",
     "leaf 0x10 = 0;", "leaf 4.1 { ebx = host; }", "leaf 1 { eax = 0x000306a9; }", "base EPYC; leaf 0x80000002 { eax = 0x20202020; }",
-    "base x86-64-v2; leaf 7.0 { ebx[8] = host; }", "disable hypervisor;", "base none; optional fpu, tsc, msr; leaf 0x19 { ecx = 0b1_x01k; }",
+    "base x86-64-v2; leaf 7.0 { ebx[8] = host; }", "disable hypervisor;", "base none; optional fpu, tsc, msr; leaf 0x18 { ecx = 0b1_x01k; }",
 ]
 number = 0
 

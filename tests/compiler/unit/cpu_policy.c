@@ -663,7 +663,7 @@ static void variants(void **state)
 /* Bits that are no feature, for one vCPU or one kind of machine. */
 static void variants_of_bits(void **state)
 {
-	static const char text[] = "leaf 0x10 { eax = 3; } when vcpu = 1 { leaf 0x10 { eax[3:0] = 8; ebx = host; } }"
+	static const char text[] = "leaf 0x17 { eax = 3; } when vcpu = 1 { leaf 0x17 { eax[3:0] = 8; ebx = host; } }"
 				   "when host aes { leaf 0x80000008 { eax[15:8] = 40; } }";
 	struct machine machine = { .vendor = AMD };
 	struct cpu_policy_records records;
@@ -675,14 +675,14 @@ static void variants_of_bits(void **state)
 	assert_non_null(s.policy);
 	build_records(&s, HV_VENDOR_AMD, &records);
 	resolve(&records, &machine, &r);
-	assert_int_equal(r.value[record_of(&records, 0x10, 0)][EAX], 3);
-	assert_int_equal(r.value[record_of(&records, 0x10, 0)][EBX], 0);
+	assert_int_equal(r.value[record_of(&records, 0x17, 0)][EAX], 3);
+	assert_int_equal(r.value[record_of(&records, 0x17, 0)][EBX], 0);
 	assert_int_equal(r.value[record_of(&records, 0x80000008, 0)][EAX], 39 | 40 << 8);
 	machine.vcpu = 1;
 	feature_add(&machine.lacks, FEATURE_AES);
 	resolve(&records, &machine, &r);
-	assert_int_equal(r.value[record_of(&records, 0x10, 0)][EAX], 8);
-	assert_int_equal(r.value[record_of(&records, 0x10, 0)][EBX], 0xffffffff);
+	assert_int_equal(r.value[record_of(&records, 0x17, 0)][EAX], 8);
+	assert_int_equal(r.value[record_of(&records, 0x17, 0)][EBX], 0xffffffff);
 	assert_int_equal(r.value[record_of(&records, 0x80000008, 0)][EAX], 39 | 48 << 8);
 	arena_free(&s.arena);
 }
