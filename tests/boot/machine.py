@@ -94,7 +94,7 @@ class Machine:
 
     def last_line(self):
         lines = [line for line in self.text.split("\n") if line.strip()]
-        return lines[-1] if lines else "(none)"
+        return lines[-1][-200:] if lines else "(none)"
 
     def expect(self, pattern):
         """The next match of the pattern behind the last one."""

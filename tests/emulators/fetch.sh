@@ -21,8 +21,8 @@ mirror_of() { # CODENAME LABEL: where this system gets that suite of Debian from
 	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' "Codename: $1" "Label: $2" | head -n 1
 }
 
-prepare() { # once a day: the lists of the suites
-	[ -z "$(find "$state/updated" -mtime -1 2>/dev/null)" ] || return 0
+prepare() { # once a day, and after a change of this script: the lists of the suites
+	[ -z "$(find "$state/updated" -mtime -1 -newer "$top/tests/emulators/fetch.sh" 2>/dev/null)" ] || return 0
 	local mirror security suite
 	mirror=$(mirror_of bookworm Debian)
 	security=$(mirror_of bookworm-security Debian-Security)
@@ -32,6 +32,7 @@ prepare() { # once a day: the lists of the suites
 	for suite in bookworm bookworm-backports trixie; do
 		echo "deb [arch=amd64 signed-by=$keyring target=Packages] $mirror $suite main"
 	done >"$state/sources.list"
+	sed -i 's/arch=amd64\(.* bookworm main\)$/arch=amd64,i386\1/' "$state/sources.list" # kernels of 32 bits
 	[ -z "$security" ] ||
 		echo "deb [arch=amd64 signed-by=$keyring target=Packages] $security bookworm-security main" >>"$state/sources.list"
 	cat >"$state/apt.conf" <<-END
@@ -45,7 +46,7 @@ prepare() { # once a day: the lists of the suites
 		Dir::Cache "$state/cache";
 		Dir::Cache::archives "$state/cache/archives";
 		APT::Architecture "amd64";
-		APT::Architectures { "amd64"; };
+		APT::Architectures { "amd64"; "i386"; };
 		APT::Install-Recommends "false";
 		APT::Sandbox::User "root";
 		APT::Update::Post-Invoke-Success "";
@@ -115,15 +116,15 @@ package() { # SUITE PACKAGE: the package alone, unpacked into the current folder
 	rm -f ./*.deb
 }
 
-kernel() { # SUITE META [FOLDER...]: the image that the meta package stands for in that suite, or in its security updates;
-	# of its modules those below the folders, without these
+kernel() { # SUITE META [FOLDER...]: the image that the meta package stands for in that suite, or in its security updates (which
+	# are not fetched for i386); of its modules those below the folders, without these
 	local real suite=$1 meta=$2
 	shift 2
-	! grep -q " $suite-security " "$state/sources.list" || suite=$suite-security
+	[ "$meta" != "${meta%:i386}" ] || ! grep -q " $suite-security " "$state/sources.list" || suite=$suite-security
 	set -- "$suite" "$meta" "$@"
 	real=$(own_apt apt-cache show "$2/$1" | sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -n 1)
 	[ -n "$real" ] || fail "$2 of $1 names no image"
-	package "$1" "$real"
+	package "$1" "$real$([ "$meta" = "${meta%:i386}" ] || echo :i386)"
 	cp boot/vmlinuz-* vmlinuz
 	cp boot/config-* config
 	echo "${real#linux-image-}" >release
@@ -143,7 +144,14 @@ fetch() {
 	kernel-6.12) kernel bookworm-backports linux-image-amd64 ;;
 	kernel-6.1-kvm) kernel bookworm linux-image-cloud-amd64 arch/x86/kvm virt/lib drivers/crypto/ccp ;;
 	xen) closure bookworm xen-hypervisor-4.17-amd64 xen-utils-4.17 && merge_usr ;;
+	xen-hypervisor) package bookworm xen-hypervisor-4.17-amd64 ;;
 	kernel-6.1-xen) kernel bookworm linux-image-amd64 drivers/xen ;;
+	kernel-686) kernel bookworm linux-image-686:i386 ;;
+	kernel-686-pae) kernel bookworm linux-image-686-pae:i386 ;;
+	gnumach) package bookworm gnumach-image-1.8-486 ;;
+	gnumach-i386) package bookworm gnumach-image-1.8-486:i386 ;;
+	memtest) package bookworm memtest86+ ;;
+	busybox-i386) package bookworm busybox-static:i386 ;;
 	busybox) package bookworm busybox-static ;;
 	qemu-10) qemu bookworm-backports ;;
 	bochs-3) bochs trixie ;;

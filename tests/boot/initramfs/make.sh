@@ -6,13 +6,13 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mode=$1
 output=$2
-busybox=$here/../../../build/fetch/busybox/bin/busybox
+busybox=${BUSYBOX:-$here/../../../build/fetch/busybox/bin/busybox} # another one may be of 32 bits: then without tsc
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 mkdir "$tree/bin"
 cp "$busybox" "$tree/bin/busybox"
 ln -s busybox "$tree/bin/sh"
-gcc -O2 -nostdlib -static -ffreestanding -fno-stack-protector -mgeneral-regs-only -Wl,--build-id=none -s -o "$tree/bin/tsc" "$here/tsc.c"
+[ -n "${BUSYBOX:-}" ] || gcc -O2 -nostdlib -static -ffreestanding -fno-stack-protector -mgeneral-regs-only -Wl,--build-id=none -s -o "$tree/bin/tsc" "$here/tsc.c"
 install -m 755 "$here/init" "$tree/init"
 echo "$mode" >"$tree/mode"
 find "$tree" -exec touch -h -d @0 {} +
