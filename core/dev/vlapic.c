@@ -616,5 +616,6 @@ const struct irq_chip vlapic_chip = {
 	.set_cr8 = vlapic_set_cr8,
 	.base = vlapic_base,
 	.init = vlapic_init,
+	.tsc_moved = vlapic_tsc_moved,
 	.set_eoi_assist = set_eoi_assist,
 };

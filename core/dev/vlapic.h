@@ -110,5 +110,6 @@ void vlapic_timer_set_initial(void *chip, unsigned int n, uint32_t value);
 void vlapic_timer_set_divide(void *chip, unsigned int n, uint32_t value);
 void vlapic_timer_set_lvt(void *chip, unsigned int n, uint32_t value);
 bus_handler vlapic_tsc_deadline_msr;
+void vlapic_tsc_moved(void *chip);
 
 #endif

@@ -177,3 +177,11 @@ enum access_result vlapic_tsc_deadline_msr(void *context, struct bus_access *acc
 		vlapic_timer_stop(apic);
 	return ACCESS_DONE;
 }
+
+void vlapic_tsc_moved(void *chip)
+{
+	struct vlapic *apic = chip;
+
+	if (apic->tsc_deadline)
+		start_deadline(apic);
+}

@@ -64,6 +64,8 @@ struct irq_chip {
 	uint64_t (*base)(const void *chip);
 	/* INIT reached this vCPU: the state SDM v3 11.4.7.3 names. */
 	void (*init)(void *chip);
+	/* On its own CPU: the guest's TSC jumped, and a TSC deadline is due sooner or later. */
+	void (*tsc_moved)(void *chip);
 	/* On its own CPU: uses this assist from now on; NULL: none. */
 	void (*set_eoi_assist)(void *chip, const struct irq_eoi_assist *assist);
 };

@@ -43,6 +43,8 @@ static void shift_tsc(struct vcpu *vcpu, uint64_t offset)
 {
 	vcpu->tsc_offset = offset;
 	vcpu->backend->set_tsc_offset(vcpu, offset);
+	if (vcpu->chip)
+		vcpu->chip->tsc_moved(vcpu->chip_state);
 }
 
 static enum access_result tsc_msr(void *context, struct bus_access *access)

@@ -318,6 +318,7 @@ static void test_tsc(void **state)
 	reads(MSR_TSC_ADJUST, 999500);
 	writes(MSR_TSC_ADJUST, 0);
 	assert_int_equal(arch->tsc_offset, 500);
+	assert_int_equal(fake_chips[0].tsc_moves, 2); /* a deadline is due at another time */
 }
 
 /* ---- ports */

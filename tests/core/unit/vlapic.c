@@ -335,6 +335,28 @@ static void tsc_deadline(void **state)
 	play(steps);
 }
 
+/* A guest that sets its TSC moves the deadline with it, to both sides. */
+static void tsc_deadline_follows_the_tsc(void **state)
+{
+	static const struct step armed[] = {
+		{ WRMSR, X_TIMER, 0x40031 }, { WRMSR, MSR_DEADLINE, 1501000 }, { WAIT, 1000 }, { PENDING, 0, 0 },
+	};
+	static const struct step later[] = { { WAIT, 600000 }, { PENDING, 0, 0 }, { RDMSR, MSR_DEADLINE, 1501000 } };
+	static const struct step due[] = { { ACCEPT, 0, 0x31 }, { WRMSR, X_EOI, 0 }, { RDMSR, MSR_DEADLINE, 0 } };
+
+	(void)state;
+	machine.vcpu[0].tsc_offset = 1000;
+	play(armed);
+	machine.vcpu[0].tsc_offset = -500000ull;
+	machine.vcpu[0].ops->tsc_moved(machine.vcpu[0].chip);
+	play(later);
+	machine.vcpu[0].tsc_offset = 1000;
+	machine.vcpu[0].ops->tsc_moved(machine.vcpu[0].chip);
+	play(due);
+	machine.vcpu[0].ops->tsc_moved(machine.vcpu[0].chip); /* not armed: nothing */
+	assert_int_equal(machine.vcpu[0].ops->pending(machine.vcpu[0].chip), 0);
+}
+
 /* With a TSC that is no multiple of the APIC's clock, what is counted still ends when it should. */
 static void timer_at_odd_frequency(void **state)
 {
@@ -445,6 +467,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(timer_counts, x2apic, end),
 		cmocka_unit_test_setup_teardown(timer_cannot_storm, x2apic, end),
 		cmocka_unit_test_setup_teardown(tsc_deadline, x2apic, end),
+		cmocka_unit_test_setup_teardown(tsc_deadline_follows_the_tsc, x2apic, end),
 		cmocka_unit_test_teardown(timer_at_odd_frequency, end),
 		cmocka_unit_test_setup_teardown(level_and_broadcast, x2apic, end),
 		cmocka_unit_test_setup_teardown(extint_through_lint0, x2apic, end),

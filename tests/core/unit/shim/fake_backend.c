@@ -253,6 +253,11 @@ static void chip_init(void *chip)
 	((struct fake_chip *)chip)->inits++;
 }
 
+static void chip_tsc_moved(void *chip)
+{
+	((struct fake_chip *)chip)->tsc_moves++;
+}
+
 static const struct irq_chip chip = {
 	.matches = chip_matches,
 	.deliver = chip_deliver,
@@ -263,6 +268,7 @@ static const struct irq_chip chip = {
 	.set_cr8 = chip_set_cr8,
 	.base = chip_base,
 	.init = chip_init,
+	.tsc_moved = chip_tsc_moved,
 };
 
 void fake_reset(void)

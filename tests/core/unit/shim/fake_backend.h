@@ -31,6 +31,7 @@ struct fake_chip {
 	uint64_t base;
 	uint32_t delivered;
 	uint32_t inits;
+	uint32_t tsc_moves;
 	uint32_t id;
 	uint8_t priority;
 	struct irq_request last;
