@@ -130,6 +130,21 @@ static bool permitted(const struct walk *w)
 	       (!w->user && !(p->cr0 & CR0_WP));
 }
 
+/* SDM v3 4.6.2: data of user pages, in the modes of four and five levels. Two bits a key: no access, no
+ * write. */
+static bool key_permits(const struct walk *w, uint64_t leaf)
+{
+	const struct guest_paging *p = w->paging;
+	uint32_t denied = p->pkru >> 2 * field_get(leaf, PTE_KEY);
+
+	if (!(p->cr4 & CR4_PKE) || w->mode->levels < 4 || !(w->rights & PTE_USER) ||
+	    w->access & GUEST_FETCH)
+		return true;
+	if (denied & PKRU_NO_ACCESS)
+		return false;
+	return !(denied & PKRU_NO_WRITE && w->access & GUEST_WRITE && (w->user || p->cr0 & CR0_WP));
+}
+
 /* Sets accessed and dirty where the processor would; a lost race is harmless, the winner set them
  * or the entry is stale. */
 static enum status mark(struct walk *w, uint64_t address, uint64_t entry, bool leaf)
@@ -187,6 +202,8 @@ static enum status walk_level(struct walk *w, unsigned int level, uint64_t *tabl
 	if (w->trail)
 		leave_trail(w, address, entry);
 	take_rights(w, entry, level);
+	if (*leaf && !key_permits(w, entry))
+		return walk_fault(w, PF_PRESENT | PF_PKEY);
 	if (*leaf && !permitted(w))
 		return walk_fault(w, PF_PRESENT);
 	*table = *leaf ? leaf_address(w, entry, level) : entry & PTE_ADDR;

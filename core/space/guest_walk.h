@@ -16,6 +16,7 @@ struct guest_paging {
 	uint64_t cr0, cr3, cr4, efer;
 	uint64_t rflags; /* AC matters with CR4.SMAP */
 	uint8_t cpl;
+	uint32_t pkru;	       /* matters with CR4.PKE */
 	uint8_t physical_bits; /* of the guest: bits above are reserved in its tables */
 };
 
@@ -30,8 +31,7 @@ enum guest_access {
 /*
  * Translates a linear address. STATUS_FAULT: the guest gets #PF with *error (SDM v3 4.7);
  * STATUS_NOT_FOUND: a table lies where the guest has no RAM. Sets accessed and dirty bits as the
- * processor would. The protection-key check is not made: keys do not protect from the kernel that
- * maps devices.
+ * processor would.
  */
 MUST_USE enum status guest_walk(struct memory *memory, const struct guest_paging *paging,
 				uint64_t linear, uint32_t access, uint64_t *gpa, uint32_t *error);

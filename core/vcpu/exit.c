@@ -37,6 +37,7 @@ void vcpu_guest_paging(const struct vcpu *vcpu, struct guest_paging *paging)
 		.efer = p.efer,
 		.rflags = *vcpu->rflags,
 		.cpl = p.cpl,
+		.pkru = p.cr4 & CR4_PKE ? read_pkru() : 0,
 		.physical_bits = (uint8_t)vcpu->guest->record->physical_bits,
 	};
 }

@@ -124,7 +124,12 @@
 #define PTE_LARGE    BIT(7)
 #define PTE_GLOBAL   BIT(8)
 #define PTE_ADDR     BITS(51, 12)
+#define PTE_KEY	     BITS(62, 59) /* protection key of a user page */
 #define PTE_NX	     BIT(63)
+
+/* PKRU (SDM v3 4.6.2): two bits a key. */
+#define PKRU_NO_ACCESS BIT(0)
+#define PKRU_NO_WRITE  BIT(1)
 
 enum vector {
 	VECTOR_DE = 0,	/* divide error */

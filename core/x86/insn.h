@@ -388,6 +388,18 @@ static inline uint64_t cmpxchg16b_flags(uint64_t operand)
 	return flags;
 }
 
+/* PKRU, which lives on in the CPU; the instruction wants CR4.PKE. */
+static inline uint32_t read_pkru(void)
+{
+	uint64_t cr4 = read_cr4();
+	uint32_t value;
+
+	write_cr4(cr4 | BIT(22)); /* PKE */
+	__asm__ volatile("rdpkru" : "=a"(value) : "c"(0) : "edx");
+	write_cr4(cr4);
+	return value;
+}
+
 /* ---------------------------------------------------------------- per-CPU segment */
 
 /* The word at GS:0, where each CPU keeps the address of its own data. */

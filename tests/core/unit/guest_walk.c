@@ -113,6 +113,33 @@ static void test_pae(void **state)
 	bad(0xbfffe123, GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_RESERVED);
 }
 
+/* A key guards data of user pages, from the supervisor, too; writes of the supervisor with CR0.WP alone. */
+static void test_protection_keys(void **state)
+{
+	(void)state;
+	paging.cr4 |= CR4_PKE;
+	*leaf() |= field_make(PTE_KEY, 5);
+	paging.pkru = ~(3u << 10);
+	good(LINEAR, GUEST_WRITE, 0x7abc); /* key 5 denies nothing */
+	paging.pkru = 2u << 10;
+	good(LINEAR, GUEST_READ, 0x7abc);
+	bad(LINEAR, GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_PKEY);
+	paging.cr0 &= ~CR0_WP;
+	good(LINEAR, GUEST_WRITE, 0x7abc);
+	paging.cpl = 3;
+	bad(LINEAR, GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_USER | PF_PKEY);
+	paging.pkru = 1u << 10;
+	bad(LINEAR, GUEST_READ, PF_PRESENT | PF_USER | PF_PKEY);
+	good(LINEAR, GUEST_FETCH, 0x7abc);
+	paging.cpl = 0;
+	bad(LINEAR, GUEST_READ, PF_PRESENT | PF_PKEY);
+	*leaf() &= ~PTE_USER;
+	good(LINEAR, GUEST_READ, 0x7abc); /* a supervisor page has no key */
+	*leaf() |= PTE_USER;
+	paging.cr4 &= ~CR4_PKE;
+	good(LINEAR, GUEST_READ, 0x7abc);
+}
+
 static void test_32_bit(void **state)
 {
 	uint32_t *directory, *table, error;
@@ -329,6 +356,7 @@ int main(void)
 		cmocka_unit_test_setup(test_sizes, setup),
 		cmocka_unit_test_setup(test_five_levels, setup),
 		cmocka_unit_test_setup(test_pae, setup),
+		cmocka_unit_test_setup(test_protection_keys, setup),
 		cmocka_unit_test_setup(test_32_bit, setup),
 		cmocka_unit_test_setup(test_32_bit_large, setup),
 		cmocka_unit_test_setup(test_permissions, setup),
