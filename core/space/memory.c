@@ -169,12 +169,13 @@ MUST_USE enum status memory_load(struct memory *memory, uint64_t gpa, const void
 	return memory_store(memory, gpa, bytes, size, USE_LOAD);
 }
 
-/* Sequentially consistent, as a locked instruction of the guest would be. */
+/* Sequentially consistent at any alignment, as a locked instruction of the guest would be. */
 #define EXCHANGE(type)                                                                             \
 	do {                                                                                       \
 		type expected_ = (type)*expected;                                                  \
-		__atomic_compare_exchange_n((type *)p, &expected_, (type)desired, false,           \
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                   \
+		__atomic_compare_exchange_n((type __attribute__((aligned(1))) *)p, &expected_,     \
+					    (type)desired, false, __ATOMIC_SEQ_CST,                \
+					    __ATOMIC_SEQ_CST);                                     \
 		*expected = expected_;                                                             \
 	} while (0)
 
@@ -184,7 +185,7 @@ MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa
 	uint64_t piece = size;
 	uint8_t *p;
 
-	if (size > 8 || !is_power_of_two(size) || !is_aligned(gpa, size))
+	if (size > 8 || !is_power_of_two(size) || (gpa & (PAGE_SIZE - 1)) + size > PAGE_SIZE)
 		return STATUS_INVALID;
 	if (!guard_allows(&memory->guard, gpa, size))
 		return STATUS_FAULT;

@@ -51,9 +51,9 @@ MUST_USE enum status memory_read(struct memory *memory, uint64_t gpa, void *buff
 MUST_USE enum status memory_write(struct memory *memory, uint64_t gpa, const void *buffer,
 				  size_t size);
 
-/* Atomically replaces the naturally aligned 1, 2, 4 or 8 bytes at gpa if they are *expected;
+/* Atomically replaces the 1, 2, 4 or 8 bytes at gpa, which lie within a page, if they are *expected;
  * *expected becomes what was there, and the exchange took place if that is unchanged. STATUS_FAULT
- * as above, STATUS_INVALID for another size or alignment. */
+ * as above, STATUS_INVALID for another size or two pages. */
 MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa, uint32_t size,
 					     uint64_t *expected, uint64_t desired);
 /* The same for 32 bits: *found is what was there. */

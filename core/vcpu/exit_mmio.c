@@ -247,7 +247,23 @@ static enum emul_outcome op_write(struct emul_cpu *cpu, uint64_t linear, const v
 	return access_memory(cpu, linear, (uint8_t *)(uintptr_t)data, size, access, true);
 }
 
-/* RAM: atomic. Elsewhere a bus has no locked cycle that anyone could observe: a plain write. */
+/* 16 bytes of RAM: the emulator is there because the guest changed its code, or its page is guarded.
+ * Not every host has a sound CMPXCHG16B. */
+static enum emul_outcome exchange_16(struct memory *memory, uint64_t gpa, const void *expected,
+				     const void *desired)
+{
+	uint8_t found[16];
+
+	if (memory_read(memory, gpa, found, sizeof(found)) != STATUS_OK)
+		return EMUL_UNHANDLED;
+	if (memcmp(found, expected, sizeof(found)))
+		return EMUL_RETRY;
+	return memory_write(memory, gpa, desired, sizeof(found)) == STATUS_OK ? EMUL_DONE
+									      : EMUL_UNHANDLED;
+}
+
+/* RAM: atomic. Elsewhere a bus has no locked cycle that anyone could observe: a plain write; so is
+ * an operand of two pages, one of which is no RAM. */
 static enum emul_outcome op_exchange(struct emul_cpu *cpu, uint64_t linear, const void *expected,
 				     const void *desired, uint32_t size, uint32_t access)
 {
@@ -261,10 +277,11 @@ static enum emul_outcome op_exchange(struct emul_cpu *cpu, uint64_t linear, cons
 	if (outcome != EMUL_DONE)
 		return outcome;
 	extent = memory_find(memory, gpa);
-	if (!extent || !extent->host || extent->region->kind == HV_REGION_ROM)
+	if (!extent || !extent->host || extent->region->kind == HV_REGION_ROM ||
+	    (linear & (PAGE_SIZE - 1)) + size > PAGE_SIZE)
 		return op_write(cpu, linear, desired, size, access);
-	if (size > 8 || !is_aligned(gpa, size))
-		return EMUL_UNHANDLED;
+	if (size > 8)
+		return exchange_16(memory, gpa, expected, desired);
 	memcpy(&old, expected, size);
 	memcpy(&new, desired, size);
 	found = old;

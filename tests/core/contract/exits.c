@@ -425,6 +425,36 @@ static void test_mmio(void **state)
 	expect_advanced(4);
 }
 
+/* A locked update of RAM, whatever its alignment and size: the guest changed its code after the exit. */
+static void test_locked_updates(void **state)
+{
+	static const uint8_t wanted[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+	(void)state;
+	use_mmio();
+	memset(guest_ram_at(0x2ff0), 0x11, 32);
+	vcpu->gpr[RAX] = 0x01010101;
+	vcpu->gpr[RBX] = 0x2ff3;
+	assert_int_equal(mmio("\xf0\x01\x03", 3, MMIO + 0xb0, true), VERDICT_RESUME); /* lock add %eax, (%rbx) */
+	expect_advanced(3);
+	assert_int_equal(*(uint64_t *)guest_ram_at(0x2ff0), 0x1112121212111111ull);
+	vcpu->gpr[RBX] = 0x2ffe;
+	assert_int_equal(mmio("\xf0\x01\x03", 3, MMIO + 0xb0, true), VERDICT_RESUME); /* two pages */
+	expect_advanced(3);
+	assert_memory_equal(guest_ram_at(0x2ffc), "\x11\x11\x12\x12\x12\x12\x11\x11", 8);
+	memcpy(guest_ram_at(0x2000), wanted, 16);
+	memcpy(&vcpu->gpr[RAX], wanted, 8);
+	memcpy(&vcpu->gpr[RDX], wanted + 8, 8);
+	vcpu->gpr[RBX] = 7;
+	vcpu->gpr[RCX] = 9;
+	vcpu->gpr[RSI] = 0x2000;
+	mmio("\xf0\x48\x0f\xc7\x0e", 5, MMIO + 0xb0, true); /* lock cmpxchg16b (%rsi) */
+	expect_advanced(5);
+	assert_int_equal(((uint64_t *)guest_ram_at(0x2000))[0], 7);
+	assert_int_equal(((uint64_t *)guest_ram_at(0x2000))[1], 9);
+	assert_int_equal(device.calls, 0);
+}
+
 static void test_mmio_results(void **state)
 {
 	(void)state;
@@ -702,6 +732,7 @@ int main(void)
 		cmocka_unit_test_setup(test_ports, setup),
 		cmocka_unit_test_setup(test_ports_nowhere, setup),
 		cmocka_unit_test_setup(test_mmio, setup),
+		cmocka_unit_test_setup(test_locked_updates, setup),
 		cmocka_unit_test_setup(test_mmio_results, setup),
 		cmocka_unit_test_setup(test_mmio_nowhere, setup),
 		cmocka_unit_test_setup(test_mmio_what_cannot_be, setup),

@@ -104,7 +104,12 @@ static void test_exchange(void **state)
 		assert_int_equal(*(uint64_t *)guest_ram_at(0x100),
 				 (0x1122334455667788ull & ~mask) | 2);
 	}
-	assert_int_equal(memory_compare_exchange(&guest_ram, 0x102, 4, &value, 2), STATUS_INVALID);
+	*(uint64_t *)guest_ram_at(0x100) = 0x1122334455667788ull;
+	value = 0x33445566;
+	assert_int_equal(memory_compare_exchange(&guest_ram, 0x102, 4, &value, 2), STATUS_OK);
+	assert_int_equal(value, 0x33445566);
+	assert_int_equal(*(uint64_t *)guest_ram_at(0x100), 0x1122000000027788ull);
+	assert_int_equal(memory_compare_exchange(&guest_ram, 0xffe, 4, &value, 2), STATUS_INVALID);
 	assert_int_equal(memory_compare_exchange(&guest_ram, 0x100, 16, &value, 2), STATUS_INVALID);
 	assert_int_equal(memory_compare_exchange(&guest_ram, ROM_BASE, 4, &value, 2), STATUS_FAULT);
 	assert_int_equal(memory_compare_exchange(&guest_ram, HOLE_BASE, 4, &value, 2),
