@@ -121,6 +121,8 @@ struct emul_ops {
 				     uint32_t size);
 	enum emul_outcome (*port_out)(struct emul_cpu *cpu, uint16_t port, uint32_t value,
 				      uint32_t size);
+	/* LMSW of this value (SDM v2 "LMSW"). NULL: LMSW gives EMUL_UNHANDLED. */
+	enum emul_outcome (*lmsw)(struct emul_cpu *cpu, uint16_t value);
 	/* The low `size` bytes of live vector register `number` (0..31). */
 	enum emul_outcome (*vector_read)(struct emul_cpu *cpu, uint32_t number, void *data,
 					 uint32_t size);

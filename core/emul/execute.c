@@ -429,6 +429,30 @@ enum emul_outcome emul_run_vector_store(struct emul_step *s)
 	return emul_write(s, s->insn->segment, s->offset, data + at, size, vector_access(s));
 }
 
+/* SDM v2 "MOVDIR64B": from the memory operand to ES at the register, which must be aligned. */
+enum emul_outcome emul_run_move_64_bytes(struct emul_step *s)
+{
+	uint64_t to = emul_get_register(s, s->insn->reg, 8) & size_mask(s->insn->address_size);
+	uint8_t data[EMUL_MAX_OPERAND];
+	enum emul_outcome outcome;
+
+	outcome = emul_read(s, s->insn->segment, s->offset, data, sizeof(data), 0);
+	if (outcome != EMUL_DONE)
+		return outcome;
+	return emul_write(s, EMUL_ES, to, data, sizeof(data), ACCESS_ALIGNED);
+}
+
+enum emul_outcome emul_run_lmsw(struct emul_step *s)
+{
+	enum emul_outcome outcome;
+	uint64_t value;
+
+	if (!s->cpu->ops->lmsw)
+		return EMUL_UNHANDLED;
+	outcome = load_source(s, &value);
+	return outcome == EMUL_DONE ? s->cpu->ops->lmsw(s->cpu, (uint16_t)value) : outcome;
+}
+
 /* ---- the dispatch */
 
 enum emul_outcome emul_run_length(struct emul_step *s)

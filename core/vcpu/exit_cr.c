@@ -60,19 +60,25 @@ static bool cr0_is_valid(const struct vcpu *vcpu, uint64_t value, uint64_t old)
 /* What a change of CR0 makes stale in the TLB (APM v2 5.5.2). */
 #define CR0_FLUSHES (CR0_PG | CR0_WP | CR0_PE)
 
-static enum verdict write_cr0(struct vcpu *vcpu, uint64_t value, uint32_t length)
+static bool change_cr0(struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t old = vcpu->backend->get_cr(vcpu, 0);
 
-	if (!cr0_is_valid(vcpu, value, old)) {
-		vcpu_raise_error(vcpu, VECTOR_GP, 0);
-		return VERDICT_RESUME;
-	}
+	if (!cr0_is_valid(vcpu, value, old))
+		return false;
 	vcpu->backend->set_cr(vcpu, 0, value | CR0_ET);
 	vcpu->backend->set_efer(vcpu, vcpu->backend->get_efer(vcpu));
 	if ((value ^ old) & CR0_FLUSHES)
 		vcpu->backend->flush(vcpu);
-	vcpu_advance(vcpu, length);
+	return true;
+}
+
+static enum verdict write_cr0(struct vcpu *vcpu, uint64_t value, uint32_t length)
+{
+	if (change_cr0(vcpu, value))
+		vcpu_advance(vcpu, length);
+	else
+		vcpu_raise_error(vcpu, VECTOR_GP, 0);
 	return VERDICT_RESUME;
 }
 
@@ -97,15 +103,9 @@ static enum verdict write_cr(struct vcpu *vcpu, uint8_t number, uint64_t value, 
 	return number == 8 ? write_cr8(vcpu, value, length) : write_cr4(vcpu, value, length);
 }
 
-/* LMSW writes CR0 3:0, and cannot clear PE. */
-static enum verdict write_lmsw(struct vcpu *vcpu, const struct emul_insn *insn)
+bool exit_lmsw(struct vcpu *vcpu, uint16_t value)
 {
-	uint64_t old = vcpu->backend->get_cr(vcpu, 0);
-	uint64_t bits = vcpu->gpr[insn->rm % GPRS] & BITS(3, 0);
-
-	if (insn->memory)
-		return vcpu_crash(vcpu, "LMSW from memory is not supported");
-	return write_cr0(vcpu, (old & ~BITS(3, 1)) | bits, insn->length);
+	return change_cr0(vcpu, (vcpu->backend->get_cr(vcpu, 0) & ~BITS(3, 1)) | (value & BITS(3, 0)));
 }
 
 enum verdict exit_cr(struct vcpu *vcpu)
@@ -121,7 +121,7 @@ enum verdict exit_cr(struct vcpu *vcpu)
 	if (!vcpu_decode(vcpu, &insn))
 		return VERDICT_RESUME;
 	if (insn.op == EMUL_OP_LMSW && number == 0)
-		return write_lmsw(vcpu, &insn);
+		return exit_emulate(vcpu);
 	if (insn.op != EMUL_OP_MOV_TO_CR || insn.reg != number)
 		return VERDICT_RESUME;
 	value = vcpu->gpr[insn.rm % GPRS];

@@ -333,12 +333,21 @@ static enum emul_outcome op_vector_write(struct emul_cpu *cpu, uint32_t number, 
 		       EMUL_UNHANDLED;
 }
 
+static enum emul_outcome op_lmsw(struct emul_cpu *cpu, uint16_t value)
+{
+	if (exit_lmsw(emulation_of(cpu)->vcpu, value))
+		return EMUL_DONE;
+	cpu->fault = (struct emul_fault){.vector = VECTOR_GP, .has_error = true};
+	return EMUL_FAULT;
+}
+
 static const struct emul_ops effects = {
 	.read = op_read,
 	.write = op_write,
 	.exchange = op_exchange,
 	.port_in = op_port_in,
 	.port_out = op_port_out,
+	.lmsw = op_lmsw,
 	.vector_read = op_vector_read,
 	.vector_write = op_vector_write,
 };

@@ -8,8 +8,12 @@
 exit_handler exit_cpuid, exit_msr, exit_port, exit_memory, exit_hlt, exit_hypercall, exit_cr,
 	exit_xsetbv;
 
-/* INS, OUTS and memory-mapped I/O by the emulator. */
+/* INS, OUTS, LMSW and memory-mapped I/O by the emulator. */
 enum verdict exit_emulate(struct vcpu *vcpu);
+
+/* LMSW, which may have its operand in memory and so comes by the emulator: CR0 3:0, of which PE cannot
+ * be cleared. False: #GP(0). */
+bool exit_lmsw(struct vcpu *vcpu, uint16_t value);
 
 /* An access to a port outside string instructions; also the emulator's way to ports. */
 enum access_result port_access(struct vcpu *vcpu, uint16_t port, uint32_t size, bool write,

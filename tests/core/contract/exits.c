@@ -618,6 +618,30 @@ static void test_cr0(void **state)
 	assert_int_equal(arch->efer, EFER_LME);
 }
 
+/* LMSW moves four bits, from a register or from memory, and never clears PE. */
+static void test_lmsw(void **state)
+{
+	struct vcpu_exit exit = {.reason = EXIT_CR};
+
+	(void)state;
+	exit.cr.number = 0;
+	arch->cr[0] = CR0_PE | CR0_ET | CR0_TS;
+	memcpy(guest_ram_at(0x1000), "\x0f\x01\x33", 3); /* lmsw (%rbx) */
+	memcpy(guest_ram_at(0x2345), "\x02\xff", 2);
+	vcpu->gpr[RBX] = 0x2345;
+	arch->rip = 0x1000;
+	run(exit);
+	expect_advanced(3);
+	assert_int_equal(arch->cr[0], CR0_PE | CR0_ET | CR0_MP);
+	memcpy(guest_ram_at(0x1000), "\x0f\x01\xf3", 3); /* lmsw %bx */
+	vcpu->gpr[RBX] = CR0_TS;
+	arch->efer = EFER_LME | EFER_LMA; /* which had gone with CR0.PG */
+	arch->rip = 0x1000;
+	run(exit);
+	expect_advanced(3);
+	assert_int_equal(arch->cr[0], CR0_PE | CR0_ET | CR0_TS);
+}
+
 static void test_xsetbv(void **state)
 {
 	static const struct {
@@ -740,6 +764,7 @@ int main(void)
 		cmocka_unit_test_setup(test_cr4, setup),
 		cmocka_unit_test_setup(test_cr_is_decoded, setup),
 		cmocka_unit_test_setup(test_cr0, setup),
+		cmocka_unit_test_setup(test_lmsw, setup),
 		cmocka_unit_test_setup(test_xsetbv, setup),
 		cmocka_unit_test_setup(test_hypercall, setup),
 		cmocka_unit_test_setup(test_single_step, setup),

@@ -92,6 +92,8 @@ static uint32_t memory_size(const struct emul_insn *ours)
 
 	if (ours->op >= EMUL_OP_CPUID)
 		return 0;
+	if (ours->op == EMUL_OP_MOVDIR64B)
+		return 64;
 	if (ours->op == EMUL_OP_MOV_FROM_SEGMENT)
 		return 2;
 	if (flags & ROW_SOURCE_8)
@@ -146,7 +148,8 @@ static bool operands_agree(const struct emul_insn *ours, const ZydisDecodedInstr
 			   const ZydisDecodedOperand *operands)
 {
 	const struct emul_row *row = ours->row;
-	uint32_t next = 0, source = memory_size(ours);
+	/* MOVDIR64B: its first operand is memory at a register, which the row does not name. */
+	uint32_t next = ours->op == EMUL_OP_MOVDIR64B, source = memory_size(ours);
 
 	if (row->dst != OPERAND_NONE) {
 		if (next >= theirs->operand_count ||

@@ -618,6 +618,28 @@ static void signed_division_at_its_bounds(void **state)
 	}
 }
 
+/* Direct stores: MOVDIRI is a MOV, MOVDIR64B copies 64 bytes to an aligned place. */
+static void direct_stores(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make_world(&w, 8);
+	w.regs[GPR_RAX] = 0x1122334455667788;
+	w.regs[GPR_RBX] = MEMORY_BASE;
+	assert_int_equal(RUN(&w, "\x48\x0f\x38\xf9\x03"), EMUL_DONE); /* movdiri [rbx], rax */
+	assert_memory_equal(w.memory, &w.regs[GPR_RAX], 8);
+	make_world(&w, 8);
+	w.regs[GPR_RBX] = MEMORY_BASE + 5;
+	w.regs[GPR_RDX] = MEMORY_BASE + 128;
+	assert_int_equal(RUN(&w, "\x66\x0f\x38\xf8\x13"), EMUL_DONE); /* movdir64b rdx, [rbx] */
+	assert_memory_equal(w.memory + 128, w.memory + 5, 64);
+	w.cpu.rip = 0x100;
+	w.regs[GPR_RDX] += 8;
+	assert_int_equal(RUN(&w, "\x66\x0f\x38\xf8\x13"), EMUL_FAULT);
+	assert_fault(&w, 13);
+}
+
 /* An instruction that the table has for its length alone is not run. */
 static void length_rows_are_unhandled(void **state)
 {
@@ -703,6 +725,7 @@ int main(void)
 		cmocka_unit_test(addresses_are_canonical),
 		cmocka_unit_test(selectors_fill_registers_only),
 		cmocka_unit_test(signed_division_at_its_bounds),
+		cmocka_unit_test(direct_stores),
 		cmocka_unit_test(length_rows_are_unhandled),
 		cmocka_unit_test(cache_answers_for_its_bytes_alone),
 	};

@@ -125,7 +125,7 @@ static uint32_t random_offset(struct bench *b)
 }
 
 /*
- * What the two do not share: devices, privilege, vectors, MOVBE (Unicorn's CPU model lacks it), the
+ * What the two do not share: devices, privilege, vectors, MOVBE and MOVDIRI (Unicorn's CPU model lacks them), the
  * twin of TEST in group 3, and two things that its QEMU does otherwise than the processor that
  * execute.c asks: the flags of LOCK NEG, and F2 with F3, of which the later counts.
  */
@@ -136,6 +136,7 @@ static bool comparable(const struct emul_insn *insn, const uint8_t *bytes)
 	if (string && memchr(bytes, 0xf2, insn->length) && memchr(bytes, 0xf3, insn->length))
 		return false;
 	if (insn->op >= EMUL_OP_INS || insn->op == EMUL_OP_MOVBE ||
+	    (insn->op == EMUL_OP_MOV && insn->opcode == 0xf9) ||
 	    (insn->op == EMUL_OP_TEST && insn->opcode >= 0xf6 && insn->reg == 1) ||
 	    (insn->op == EMUL_OP_NEG && insn->prefixes & EMUL_PREFIX_LOCK))
 		return false;
