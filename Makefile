@@ -73,6 +73,7 @@ compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o
 # Expressions and what is held to them.
 compiler_rule  := ast.o evaluate.o explain.o functions.o scan.o typecheck.o
 compiler_model += assertion.o
+compiler_validate += lint.o
 compiler_check += assertion.o
 # Looking into images: from the bytes back.
 compiler_audit    := audit.o boot.o claim.o compare.o decompile.o facts.o image.o kernel_file.o listing.o numa.o policy_text.o recover.o same.o shape.o

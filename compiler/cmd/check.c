@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lower/pass.h"
+#include "validate/lint.h"
 
 /* The most rounds of fixing: what was put right may show what it had hidden. */
 #define ROUNDS 4
@@ -33,6 +34,7 @@ static void check_files(struct invocation *in, struct shard shard)
 		if (files && context.model)
 			lower_files(&context);
 	}
+	lint_idle(in->diags, files);
 }
 
 /* Findings anew, with the severities that the command line set. */
@@ -43,8 +45,7 @@ static void forget_findings(struct invocation *in)
 	in->sources = arena_new(in->arena, struct sources);
 	in->sources->arena = in->arena;
 	in->diags = diags_new(in->arena, in->sources);
-	memcpy(in->diags->severity_of, old->severity_of, sizeof(old->severity_of));
-	in->diags->warnings_are_errors = old->warnings_are_errors;
+	diags_take_severities(in->diags, old);
 	in->unreadable = false;
 	for (size_t i = 0; i < in->rules_count; i++)
 		in->rules[i].tried = false;
@@ -110,7 +111,7 @@ const struct command command_check = {
 		       "`true` and `false`, units, needless quotes, and a count that is not the product of "
 		       "the topology are put right in the files; everything else in them stays, and what is "
 		       "left is printed. Kernels and initrds are opened, their headers read, and room is found for "
-		       "them in the guest, unless --no-files says to leave them. With --shard, a fleet of files is spread over several runners.",
+		       "them in the guest, unless --no-files says to leave them. `lint: { allow: [CODE] }` in a file says that a warning is meant. With --shard, a fleet of files is spread over several runners.",
 	.options = options,
 	.least = 1,
 	.most = -1,

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "validate/lint.h"
+
 #define MOST_CORE ((size_t)64 << 20)
 
 bool compile(struct invocation *in, const char *path, struct lower_context *context)
@@ -13,7 +15,10 @@ bool compile(struct invocation *in, const char *path, struct lower_context *cont
 	struct system *system = load_system(in, path);
 
 	*context = (struct lower_context){ .arena = in->arena, .diags = in->diags, .model = system };
-	return system && lower_system(context);
+	if (!system || !lower_system(context))
+		return false;
+	lint_idle(in->diags, true);
+	return !diag_errors(in->diags);
 }
 
 /* The folder of this program, with its slash; "" when the system does not tell. */

@@ -5,6 +5,7 @@
 #include "check/check.h"
 #include "cmd/command.h"
 #include "model/from_tree.h"
+#include "validate/lint.h"
 #include "validate/validate.h"
 
 /* What an opener of documents needs. */
@@ -36,6 +37,7 @@ static const struct node *load_document(struct loading *loading, const char *pat
 		*form = validate_form(in->diags, root);
 	if (!*form)
 		return NULL;
+	lint_begin(in->diags, (*form)->schema, root, !position_known(named_at));
 	loading->sound = validate(in->arena, in->diags, (*form)->schema, root);
 	return root;
 }
@@ -126,6 +128,7 @@ static struct system *load(struct invocation *in, const char *path, const char *
 		add_rules(&loading, system);
 	if (system)
 		check_system(in->diags, system);
+	lint_end(in->diags);
 	return diag_errors(in->diags) > errors ? NULL : system;
 }
 

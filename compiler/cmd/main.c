@@ -46,8 +46,8 @@ const struct option_row global_options[] = {
 	[GLOBAL_FORMAT] = { 0, "format", formats + 1, "how findings are printed" },
 	[GLOBAL_REPORT] = { 0, "report", "FILE", "findings in that format go to FILE; text to stderr" },
 	[GLOBAL_COLOR] = { 0, "color", "auto|always|never", "colour on a terminal, ever, never" },
-	[GLOBAL_WARN] = { 'W', "warn", "CODE|no-CODE|error",
-			  "a warning as error, a warning off, all warnings as errors" },
+	[GLOBAL_WARN] = { 'W', "warn", "[no-][error=]CODE|error",
+			  "a warning on, off or an error, or all warnings as errors" },
 	[GLOBAL_FOLDER] = { 'C', "directory", "DIR", "go to DIR first" },
 	[GLOBAL_PLATFORM] = { 0, "platform", "FILE", "the machine it is for" },
 	[GLOBAL_POLICY] = { 0, "policy", "FILE", "rules of a site that must hold, too; may be given more than once" },
@@ -190,6 +190,24 @@ static bool one_of(const char *value, const char *list)
 	return false;
 }
 
+static bool bad_warning(struct run *run, const char *value)
+{
+	const char *equals = strchr(value, '='), *meant;
+	const char *name = equals ? equals + 1 : !strncmp(value, "no-", 3) ? value + 3 : value;
+
+	meant = diag_meant(&run->arena, name);
+	if (diag_find(name))
+		run->usage = usage_error(&run->invocation, "-W: `%s` is an error, which cannot be "
+							   "switched off", name);
+	else if (meant)
+		run->usage = usage_error(&run->invocation, "-W: `%s` is no warning; did you mean "
+							   "`%s`?", name, meant);
+	else
+		run->usage = usage_error(&run->invocation,
+					 "-W: `%s` is no warning, nor `error`", name);
+	return false;
+}
+
 /* A global option; false after a usage error. */
 static bool set_global(struct run *run, enum global option, const char *value)
 {
@@ -201,10 +219,8 @@ static bool set_global(struct run *run, enum global option, const char *value)
 					 row->argument, value);
 		return false;
 	}
-	if (option == GLOBAL_WARN && !diags_set_severity(in->diags, value)) {
-		run->usage = usage_error(in, "-W: `%s` is no warning, nor `error`", value);
-		return false;
-	}
+	if (option == GLOBAL_WARN && !diags_set_severity(in->diags, value))
+		return bad_warning(run, value);
 	if (option == GLOBAL_FORMAT)
 		in->printer = diag_printer_find(value);
 	else if (option == GLOBAL_REPORT)

@@ -40,7 +40,7 @@ static enum severity effective_severity(const struct diags *diags, enum diag_cod
 
 	if (diags->severity_of[code])
 		severity = diags->severity_of[code] - 1;
-	if (severity == SEVERITY_WARNING && diags->warnings_are_errors)
+	if (severity == SEVERITY_WARNING && diags->warnings_are_errors && !diags->settled[code])
 		severity = SEVERITY_ERROR;
 	return severity;
 }
@@ -67,6 +67,24 @@ static struct diag *suppress(struct diags *diags, enum diag_code code)
 	return diags->spare;
 }
 
+/* What a document says is meant. An allowance that was used is not an idle one. */
+static bool is_allowed(struct diags *diags, enum diag_code code, struct position at)
+{
+	bool allowed = false;
+
+	for (size_t i = 0; i < diags->allowances.count; i++) {
+		struct diag_allowance *allowance = &diags->allowances.items[i];
+
+		if (allowance->code != code || at.file < allowance->first ||
+		    at.file > allowance->last ||
+		    (allowance->first == allowance->last &&
+		     (at.offset < allowance->begin || at.offset >= allowance->end)))
+			continue;
+		allowance->used = allowed = true;
+	}
+	return allowed;
+}
+
 struct diag *diag_report_code(struct diags *diags, enum diag_code code, struct position at,
 			      const char *sentence, ...)
 {
@@ -78,7 +96,8 @@ struct diag *diag_report_code(struct diags *diags, enum diag_code code, struct p
 	made = new_diag(diags);
 	made->diag.code = code;
 	made->diag.at = at;
-	made->diag.severity = effective_severity(diags, code);
+	made->diag.severity = is_allowed(diags, code, at) ? SEVERITY_OFF
+							  : effective_severity(diags, code);
 	va_start(arguments, sentence);
 	made->diag.message = arena_vprintf(diags->arena, sentence, arguments);
 	va_end(arguments);
@@ -213,21 +232,50 @@ const struct diag_row *diag_find(const char *text)
 	return NULL;
 }
 
+static bool set_one(struct diags *diags, const char *name, enum severity severity, bool settled)
+{
+	const struct diag_row *row = diag_find(name);
+
+	if (!row || (row->severity == SEVERITY_ERROR && severity == SEVERITY_OFF))
+		return false;
+	if (row->severity == SEVERITY_ERROR)
+		return true;
+	diags->severity_of[row - diag_rows] = 1 + severity;
+	diags->settled[row - diag_rows] = settled;
+	return true;
+}
+
 bool diags_set_severity(struct diags *diags, const char *argument)
 {
-	bool off = !strncmp(argument, "no-", 3);
-	const struct diag_row *row = diag_find(off ? argument + 3 : argument);
+	static const struct {
+		const char *prefix;
+		enum severity severity;
+		bool settled;
+	} forms[] = {
+		{ "error=", SEVERITY_ERROR, true },
+		{ "no-error=", SEVERITY_WARNING, true },
+		{ "no-", SEVERITY_OFF, true },
+		{ "", SEVERITY_WARNING, false },
+	};
+	size_t i = 0;
 
-	if (!strcmp(argument, "error")) {
-		diags->warnings_are_errors = true;
+	if (!strcmp(argument, "error") || !strcmp(argument, "no-error")) {
+		diags->warnings_are_errors = *argument == 'e';
 		return true;
 	}
 	if (!strcmp(argument, "all"))
 		return true;
-	if (!row || (off && row->severity == SEVERITY_ERROR))
-		return false;
-	diags->severity_of[row - diag_rows] = 1 + (off ? SEVERITY_OFF : SEVERITY_ERROR);
-	return true;
+	while (strncmp(argument, forms[i].prefix, strlen(forms[i].prefix)))
+		i++;
+	return set_one(diags, argument + strlen(forms[i].prefix), forms[i].severity,
+		       forms[i].settled);
+}
+
+void diags_take_severities(struct diags *diags, const struct diags *from)
+{
+	memcpy(diags->severity_of, from->severity_of, sizeof(from->severity_of));
+	memcpy(diags->settled, from->settled, sizeof(from->settled));
+	diags->warnings_are_errors = from->warnings_are_errors;
 }
 
 const char *diag_word(struct arena *arena, const struct diag_row *row)
@@ -355,4 +403,15 @@ const char *diag_closest(const char *word, const char *const *candidates, size_t
 		}
 	}
 	return closest;
+}
+
+const char *diag_meant(struct arena *arena, const char *text)
+{
+	const char *names[2 * DIAG_COUNT];
+
+	for (size_t i = 0; i < DIAG_COUNT; i++) {
+		names[2 * i] = diag_rows[i].id;
+		names[2 * i + 1] = diag_word(arena, &diag_rows[i]);
+	}
+	return diag_closest(text, names, 2 * DIAG_COUNT);
 }

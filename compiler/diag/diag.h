@@ -70,12 +70,25 @@ struct diag {
 	VECTOR(struct diag_edit) edits; /* all of them or none, in the order of their places */
 };
 
+/*
+ * A warning or note that a document allows (`lint.allow`): about files `first` to `last`, where these
+ * are one, only bytes `begin` to `end` of it.
+ */
+struct diag_allowance {
+	enum diag_code code;
+	struct position at; /* of the entry */
+	uint32_t first, last, begin, end;
+	bool used;
+};
+
 struct diags {
 	struct arena *arena;
 	const struct sources *sources;
 	VECTOR(struct diag *) list;
-	uint8_t severity_of[DIAG_COUNT]; /* 1 + enum severity where -W changed it, else 0 */
+	uint8_t severity_of[DIAG_COUNT]; /* 1 + enum severity where -W changed it, else 0 ... */
+	bool settled[DIAG_COUNT];	 /* ... also against -W error */
 	bool warnings_are_errors;
+	VECTOR(struct diag_allowance) allowances;
 	size_t errors, warnings;
 	size_t suppressed; /* beyond MOST_DIAGS: counted, not kept */
 	struct diag *spare; /* what those are written into */
@@ -123,11 +136,21 @@ const char *diag_severity_word(enum severity severity);
 /* Errors reported so far (warnings too once -W error made them errors). */
 size_t diag_errors(const struct diags *diags);
 
-/* Applies one -W argument: CODE or name (as error), no-CODE, all, error. False: unknown. */
+/*
+ * Applies one -W argument; a CODE may be its name. `error`: warnings are errors; `no-error`; `CODE`: a note
+ * or what was off is a warning; `no-CODE`: off; `error=CODE`, `no-error=CODE`: whatever `error` says; `all`:
+ * as it is. False: there is no such warning; errors stay errors.
+ */
 bool diags_set_severity(struct diags *diags, const char *argument);
+
+/* The same settings for findings anew. */
+void diags_take_severities(struct diags *diags, const struct diags *from);
 
 /* Row of "HV0204" or "topology-product", any case; NULL when there is none. */
 const struct diag_row *diag_find(const char *text);
+
+/* The code or word that was probably meant by text; NULL: no idea. */
+const char *diag_meant(struct arena *arena, const char *text);
 
 /* The word of a row as -W and explain take it: "topology-product". */
 const char *diag_word(struct arena *arena, const struct diag_row *row);

@@ -62,7 +62,10 @@ def equal(got, want, what=""):
 def exit_codes():
     for want, arguments in [
         (0, ["check", GOOD]), (0, ["config", GOOD]), (0, ["version"]), (0, ["--help"]), (0, ["schema"]),
-        (0, ["check", WARNED]), (1, ["-W", "error", "check", WARNED]), (1, ["-W", "console-missing", "check", WARNED]),
+        (0, ["check", WARNED]), (1, ["-W", "error", "check", WARNED]), (1, ["-W", "error=console-missing", "check", WARNED]), (0, ["-W", "console-missing", "check", WARNED]),
+        (1, ["-W", "error", "-W", "console-missing", "check", WARNED]), (0, ["-Werror", "-Wno-error=HV0606", "check", WARNED]),
+        (0, ["-Werror", "-Wno-error", "check", WARNED]), (1, ["-Wno-HV0606", "-Werror=HV0606", "check", WARNED]),
+        (2, ["-W", "error=HV9999", "check", GOOD]), (2, ["-W", "console-misisng", "check", GOOD]),
         (1, ["check", BAD]), (1, ["config", BAD]), (1, ["check", GOOD, BAD]),
         (2, []), (2, ["chek"]), (2, ["check"]), (2, ["check", "--nonsense", GOOD]), (2, ["config", GOOD, GOOD]),
         (2, ["--format", "xml", "check", GOOD]), (2, ["--color", "check"]), (2, ["-W", "HV9999", "check", GOOD]),
@@ -91,7 +94,11 @@ def warnings_by_code():
     assert b"warning[HV0606]" in hvcc("check", WARNED).stderr
     equal(hvcc("-W", "no-console-missing", "check", WARNED).stderr, b"")
     equal(hvcc("-Wno-HV0606", "check", WARNED).stderr, b"")
-    assert b"error[HV0606]" in hvcc("-WHV0606", "check", WARNED).stderr
+    assert b"warning[HV0606]" in hvcc("-WHV0606", "check", WARNED).stderr
+    assert b"error[HV0606]" in hvcc("-Werror=HV0606", "check", WARNED).stderr
+    assert b"warning[HV0606]" in hvcc("-Werror", "-Wno-error=console-missing", "check", WARNED).stderr
+    assert b"did you mean `console-missing`?" in hvcc("-Wno-console-misisng", "check", WARNED).stderr
+    assert b"HV0130` is an error" in hvcc("-Wno-HV0130", "check", WARNED).stderr
 
 
 @test
