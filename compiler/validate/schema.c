@@ -2,6 +2,7 @@
 /* Looking things up in the compiled schemas. */
 #include "validate/schema.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,34 @@ const struct schema *schema_key_find(const struct schema *object, const char *na
 	for (size_t i = 0; i < object->key_count; i++)
 		if (!strcmp(object->keys[i].name, name))
 			return object->keys[i].schema;
+	return NULL;
+}
+
+static bool same_word(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		bool dash = (*a == '-' || *a == '_') && (*b == '-' || *b == '_');
+
+		if (!dash && tolower((unsigned char)*a) != tolower((unsigned char)*b))
+			return false;
+		if (!*a)
+			return true;
+	}
+}
+
+static bool is_also(const struct schema *schema, const char *name)
+{
+	for (const char *const *also = schema->also; also && *also; also++)
+		if (same_word(*also, name))
+			return true;
+	return false;
+}
+
+const struct schema_key *schema_key_also(const struct schema *object, const char *name)
+{
+	for (size_t i = 0; i < object->key_count; i++)
+		if (is_also(object->keys[i].schema, name))
+			return &object->keys[i];
 	return NULL;
 }
 
@@ -79,6 +108,32 @@ const struct schema *schema_at(const struct schema *root, const char *path)
 		path += length + (path[length] == '.');
 	}
 	return root;
+}
+
+/* Looks through all that a document can hold; `path` is where it is. Returns how many keys fit. */
+static size_t search(const struct schema *schema, const char *name, const char *path, char *found,
+		     size_t size)
+{
+	size_t count = 0;
+
+	schema = keyed(schema);
+	for (size_t i = 0; schema && i < schema->key_count; i++) {
+		const struct schema_key *key = &schema->keys[i];
+		char below[128];
+
+		snprintf(below, sizeof(below), "%s%s%s", path, *path ? "." : "", key->name);
+		if (same_word(key->name, name) || is_also(key->schema, name)) {
+			snprintf(found, size, "%s", below);
+			count++;
+		}
+		count += search(key->schema, name, below, found, size);
+	}
+	return count;
+}
+
+bool schema_key_elsewhere(const struct schema *root, const char *name, char *buffer, size_t size)
+{
+	return search(root, name, "", buffer, size) == 1;
 }
 
 static void append(char *buffer, size_t size, const char *text)

@@ -42,6 +42,7 @@ struct schema {
 	const char *since; /* x-since */
 	const char *needs; /* x-needs: what the core of this release lacks to honour it, or NULL */
 	const char *fallback; /* the default as YAML, or NULL */
+	const char *const *also; /* x-also: what other programs call the key; NULL-terminated, or NULL */
 	const char *const *examples; /* as YAML, NULL-terminated, or NULL */
 	const struct schema_key *keys;
 	size_t key_count;
@@ -81,6 +82,15 @@ extern const size_t schema_document_count;
 
 /* The schema of one key of an object; NULL when it has no such key. */
 const struct schema *schema_key_find(const struct schema *object, const char *name);
+
+/* The key of an object that other programs call so (x-also), or NULL; case, `-` and `_` do not count. */
+const struct schema_key *schema_key_also(const struct schema *object, const char *name);
+
+/*
+ * The one place below root that has a key of this name, by either name, as a path such as
+ * "memory.nvdimm", in buffer; false when there is none or more than one.
+ */
+bool schema_key_elsewhere(const struct schema *root, const char *name, char *buffer, size_t size);
 
 /* The alternative of a one-of for this kind of node (enum node_kind); itself when no one-of. */
 const struct schema *schema_alternative(const struct schema *schema, int node_kind);

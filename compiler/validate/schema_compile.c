@@ -27,7 +27,7 @@ static const char *const keywords[] = {
 	"additionalProperties", "required", "properties", "propertyNames", "items", "oneOf",
 	"minimum", "maximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minLength",
 	"maxLength", "pattern", "default", "examples", "x-pattern-help", "x-unit", "x-since",
-	"x-base", "x-enum", "x-needs",
+	"x-also", "x-base", "x-enum", "x-needs",
 };
 
 static _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -390,6 +390,7 @@ static void put_schema(const json_t *schema, const char *symbol, bool public)
 	alternatives = put_alternatives(schema, symbol);
 	put_list(symbol, "words", words);
 	put_list(symbol, "examples", json_object_get(schema, "examples"));
+	put_list(symbol, "also", json_object_get(schema, "x-also"));
 	if (name)
 		put_enum(name, words);
 
@@ -399,6 +400,8 @@ static void put_schema(const json_t *schema, const char *symbol, bool public)
 	put_limits(schema);
 	if (json_object_get(schema, "examples"))
 		fprintf(tables, "\t.examples = %s_examples,\n", symbol);
+	if (json_object_get(schema, "x-also"))
+		fprintf(tables, "\t.also = %s_also,\n", symbol);
 	if (keys)
 		fprintf(tables, "\t.keys = %s_keys,\n\t.key_count = %zu,\n", symbol, keys);
 	if (item)

@@ -15,6 +15,7 @@
 struct walk {
 	struct arena *arena;
 	struct diags *diags;
+	const struct schema *root; /* of the document */
 	bool sound;
 };
 
@@ -327,27 +328,44 @@ static void check_map(struct walk *w, const struct schema *schema, const struct 
 	}
 }
 
+/* The name that a key of these has: one that other programs call so, or that looks much like it. */
+static const char *name_meant(const struct schema *schema, const char *name)
+{
+	const struct schema_key *also = schema_key_also(schema, name);
+	const char *names[MOST_KEYS];
+	size_t count = schema->key_count < MOST_KEYS ? schema->key_count : MOST_KEYS;
+
+	if (also)
+		return also->name;
+	for (size_t i = 0; i < count; i++)
+		names[i] = schema->keys[i].name;
+	return diag_closest(name, names, count);
+}
+
 static void report_unknown(struct walk *w, const struct schema *schema, const struct node *map,
 			   const struct node *key, const struct path *path)
 {
-	const char *names[MOST_KEYS], *meant, *list = "";
-	size_t count = schema->key_count < MOST_KEYS ? schema->key_count : MOST_KEYS;
+	const char *meant, *list = "";
 	struct diag *d = diag_report(w->diags, UNKNOWN_KEY, key->at, shown(w, key),
 				     path_text(w, path));
+	char elsewhere[128];
 
 	if (d->mute)
 		return;
-	for (size_t i = 0; i < count; i++)
-		names[i] = schema->keys[i].name;
-	meant = diag_closest(key->text, names, count);
+	meant = name_meant(schema, key->text);
 	if (meant) {
 		diag_help(d, "did you mean `%s`?", meant);
-		if (!node_get(map, meant))
+		/* What is called otherwise elsewhere may also mean something a little different. */
+		if (!node_get(map, meant) && !schema_key_also(schema, key->text))
 			fix(w, d, key, meant);
 		return;
 	}
-	for (size_t i = 0; i < count; i++)
-		list = arena_printf(w->arena, "%s%s`%s`", list, i ? ", " : "", names[i]);
+	if (schema_key_elsewhere(w->root, key->text, elsewhere, sizeof(elsewhere))) {
+		diag_help(d, "did you mean `%s`?", elsewhere);
+		return;
+	}
+	for (size_t i = 0; i < schema->key_count; i++)
+		list = arena_printf(w->arena, "%s%s`%s`", list, i ? ", " : "", schema->keys[i].name);
 	diag_help(d, "the keys here are %s", list);
 }
 
@@ -422,7 +440,7 @@ static void check_node(struct walk *w, const struct schema *schema, const struct
 bool validate(struct arena *arena, struct diags *diags, const struct schema *schema,
 	      const struct node *node)
 {
-	struct walk w = { .arena = arena, .diags = diags, .sound = true };
+	struct walk w = { .arena = arena, .diags = diags, .root = schema, .sound = true };
 
 	check_node(&w, schema, node, &(struct path){ 0 });
 	return w.sound;
