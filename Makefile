@@ -64,6 +64,9 @@ compiler_model    := effective.o from_tree.o guest.o model.o part.o parts.o plat
 compiler_check    := boot.o cmdline.o cpu.o irq.o memory.o names.o numa.o platform.o policy.o run.o
 compiler_check    += unsupported.o
 compiler_check    += iommu.o nvdimm.o pci.o sched.o sgx.o share.o spp.o system.o virtio.o
+# Documents of several files.
+compiler_yaml     += merge.o parameters.o
+compiler_model    += compose.o
 compiler_kernel   := bzimage.o config.o elf.o lint.o multiboot.o unpack.o
 compiler_lower    := bios.o cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o

@@ -28,19 +28,9 @@ static void put(struct yaml *yaml, const char *format, ...)
 	buffer_bytes(&yaml->text, text, strlen(text));
 }
 
-/* JSON's quotes are YAML's. */
 static const char *quoted(const struct yaml *yaml, const char *text)
 {
-	json_t *json = json_text(text);
-	char *dumped = json_dumps(json, JSON_ENCODE_ANY);
-	const char *copy;
-
-	if (!dumped)
-		out_of_memory();
-	copy = arena_strdup(yaml->image->arena, dumped);
-	free(dumped);
-	json_decref(json);
-	return copy;
+	return quoted_text(yaml->image->arena, text);
 }
 
 static const char *size_text(const struct yaml *yaml, uint64_t size)

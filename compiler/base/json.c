@@ -32,6 +32,24 @@ json_t *json_text(const char *text)
 	return json_made(json);
 }
 
+char *quoted_text(struct arena *arena, const char *text)
+{
+	json_t *json = json_text(text);
+	char *dumped = json_dumps(json_made(json), JSON_ENCODE_ANY), *made, *end;
+
+	if (!dumped)
+		out_of_memory();
+	made = end = arena_array(arena, strlen(dumped) + 1, 2);
+	for (const char *from = dumped; *from; from++) {
+		if (from[0] == '$' && from[1] == '{')
+			*end++ = '$';
+		*end++ = *from;
+	}
+	free(dumped);
+	json_decref(json);
+	return made;
+}
+
 void json_put(json_t *object, const char *key, json_t *value)
 {
 	if (json_object_set_new(object, key, json_made(value)))

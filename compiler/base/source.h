@@ -19,19 +19,37 @@ struct position {
 	uint32_t offset, length; /* bytes */
 };
 
+/* How a file came to be read. */
+enum opened {
+	OPENED,		 /* named on the command line, or as a document of its own */
+	OPENED_BASE,	 /* a document extends it */
+	OPENED_INCLUDED, /* a part of another file */
+	OPENED_TEXT,	 /* the same, as a text and not as YAML */
+};
+
 struct source {
 	const char *path; /* as messages show it and as it can be opened */
 	const char *name; /* relative to the folder of the first (top) file: the same everywhere */
 	const char *text; /* size bytes and a terminator */
 	size_t size;
+	enum opened opened;
+	struct position opened_at; /* where another file named it first */
 	uint32_t *line_starts; /* byte offsets */
 	uint32_t line_count;
+};
+
+/* Something that was written at one place and used at another: the value of a parameter. */
+struct stand_in {
+	const char *name;
+	struct position written, used;
+	bool whole; /* all that is at `used`: the value counts as standing where it was written */
 };
 
 /* All files of one compilation; items[0] is the empty "nowhere". */
 struct sources {
 	struct arena *arena;
 	VECTOR(struct source) files;
+	VECTOR(struct stand_in) stand_ins;
 };
 
 /* Adds a file whose text stays valid (and terminated); returns its index, never 0. */

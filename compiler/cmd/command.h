@@ -15,6 +15,8 @@
 #include "diag/diag.h"
 #include "model/model.h"
 
+struct composer; /* model/compose.h */
+
 enum exit_code {
 	EXIT_OK = 0,
 	EXIT_CONFIGURATION = 1, /* the configuration has errors */
@@ -80,6 +82,8 @@ struct invocation {
 	const char *platform; /* --platform, or NULL */
 	struct rules_file *rules; /* --policy, each */
 	size_t rules_count;
+	const char *root; /* --root as the system names it, or NULL */
+	struct composer *composer; /* documents read so far, or NULL */
 	bool prints_findings; /* also when there are none: they are the command's only output */
 	bool unreadable; /* a file of the command line could not be read: EXIT_ENVIRONMENT */
 	struct arena *arena;

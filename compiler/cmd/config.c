@@ -55,19 +55,6 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-static char *quoted(struct arena *arena, const char *text)
-{
-	json_t *json = json_text(text);
-	char *dumped = json_dumps(json, JSON_ENCODE_ANY), *copy;
-
-	if (!dumped)
-		out_of_memory();
-	copy = arena_strdup(arena, dumped);
-	free(dumped);
-	json_decref(json);
-	return copy;
-}
-
 static void end_line(const struct invocation *in, int column, struct where where)
 {
 	const char *source = source_of(in->arena, in->sources, where);
@@ -83,7 +70,7 @@ static void print_value(const struct invocation *in, const struct effective *e, 
 	const char *text = e->text;
 
 	if (e->kind == EFFECTIVE_TEXT && !is_plain(text))
-		text = quoted(in->arena, text);
+		text = quoted_text(in->arena, text);
 	end_line(in, column + printf("%s", text), e->where);
 }
 
@@ -95,10 +82,10 @@ static bool is_block(const char *text)
 	if (!length || text[0] == ' ' || text[0] == '\n' || text[length - 1] != '\n' ||
 	    (length > 1 && text[length - 2] == '\n'))
 		return false;
-	for (; *text; text++)
-		if ((uint8_t)*text < 0x20 && *text != '\n')
+	for (const char *c = text; *c; c++)
+		if ((uint8_t)*c < 0x20 && *c != '\n')
 			return false;
-	return true;
+	return !strstr(text, "${");
 }
 
 static void print_block(const struct invocation *in, const struct effective *e, int indent,

@@ -4,6 +4,7 @@
 
 #include "check/check.h"
 #include "cmd/command.h"
+#include "model/compose.h"
 #include "model/from_tree.h"
 #include "validate/lint.h"
 #include "validate/validate.h"
@@ -12,7 +13,24 @@
 struct loading {
 	struct invocation *invocation;
 	bool sound; /* the document that was read last has the form it says */
+	bool template; /* and is none that a system can be made of */
 };
+
+/* One for all documents of a run: what several of them extend is read once. */
+static struct composer *composer_of(struct invocation *in)
+{
+	if (in->composer)
+		return in->composer;
+	in->composer = arena_new(in->arena, struct composer);
+	*in->composer = (struct composer){
+		.arena = in->arena,
+		.diags = in->diags,
+		.sources = in->sources,
+		.access = &disk_access,
+		.root = in->root,
+	};
+	return in->composer;
+}
 
 /* Reads a document and validates it. *form stays NULL when there is no telling what it is. */
 static const struct node *load_document(struct loading *loading, const char *path,
@@ -20,26 +38,13 @@ static const struct node *load_document(struct loading *loading, const char *pat
 					const struct schema_document **form)
 {
 	struct invocation *in = loading->invocation;
-	struct bytes bytes;
-	const char *error = read_file(in->arena, path, YAML_SIZE, &bytes);
-	struct node *root;
-	uint32_t file;
+	struct composed document = compose(composer_of(in), path, named_at);
 
-	*form = NULL;
-	if (error) {
-		in->unreadable |= !position_known(named_at);
-		diag_report(in->diags, FILE_UNREADABLE, named_at, path, error);
-		return NULL;
-	}
-	file = source_add(in->sources, path, (const char *)bytes.data, bytes.size);
-	root = yaml_read(in->arena, in->diags, file);
-	if (root)
-		*form = validate_form(in->diags, root);
-	if (!*form)
-		return NULL;
-	lint_begin(in->diags, (*form)->schema, root, !position_known(named_at));
-	loading->sound = validate(in->arena, in->diags, (*form)->schema, root);
-	return root;
+	in->unreadable |= document.unreadable && !position_known(named_at);
+	*form = document.form;
+	loading->sound = document.sound && !document.template;
+	loading->template = document.template;
+	return document.root;
 }
 
 static const char *form_of(const struct schema *schema)
@@ -57,6 +62,8 @@ static const struct node *open_document(void *context, struct file_name name,
 	const struct schema_document *form;
 	const struct node *root = load_document(loading, name.path, name.where.at, &form);
 
+	if (root && loading->template)
+		diag_report(loading->invocation->diags, TEMPLATE_BUILT, name.where.at, name.value);
 	if (!root || form->schema == wanted)
 		return loading->sound ? root : NULL;
 	diag_report(loading->invocation->diags, WRONG_FORM, name.where.at, name.value, form->form,
@@ -102,7 +109,8 @@ static void add_rules(struct loading *loading, struct system *system)
 }
 
 /* *other: the form of a document that is neither a guest nor a system. */
-static struct system *load(struct invocation *in, const char *path, const char **other)
+static struct system *load(struct invocation *in, const char *path, const char **other,
+			   bool *template)
 {
 	struct loading loading = { .invocation = in };
 	struct opener opener = { open_document, &loading };
@@ -112,6 +120,7 @@ static struct system *load(struct invocation *in, const char *path, const char *
 	const struct node *root;
 
 	root = load_document(&loading, path, (struct position){ 0 }, &form);
+	*template = loading.template;
 	*other = root && (form->schema == &schema_platform || form->schema == &schema_policy)
 			 ? form->form : NULL;
 	if (root && loading.sound)
@@ -135,8 +144,11 @@ static struct system *load(struct invocation *in, const char *path, const char *
 struct system *load_system(struct invocation *in, const char *path)
 {
 	const char *other;
-	struct system *system = load(in, path, &other);
+	bool template;
+	struct system *system = load(in, path, &other, &template);
 
+	if (template)
+		diag_report(in->diags, TEMPLATE_BUILT, (struct position){ 0 }, path);
 	if (!other)
 		return system;
 	diag_report(in->diags, WRONG_FORM, (struct position){ 0 }, path, other, "a guest or a system");
@@ -146,8 +158,9 @@ struct system *load_system(struct invocation *in, const char *path)
 struct system *load_and_check(struct invocation *in, const char *path)
 {
 	const char *other;
+	bool template;
 
-	return load(in, path, &other);
+	return load(in, path, &other, &template);
 }
 
 /* HV10xx: valid, but not on this machine. */

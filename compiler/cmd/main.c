@@ -11,6 +11,7 @@
 #include "cmd/command.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ const struct command *const commands[] = {
 const size_t command_count = COMMANDS;
 
 enum global { GLOBAL_FORMAT, GLOBAL_REPORT, GLOBAL_COLOR, GLOBAL_WARN, GLOBAL_FOLDER, GLOBAL_PLATFORM,
-	      GLOBAL_POLICY, GLOBAL_HELP };
+	      GLOBAL_POLICY, GLOBAL_ROOT, GLOBAL_HELP };
 
 /* "|text|gcc|json..." */
 static const char formats[] =
@@ -51,6 +52,7 @@ const struct option_row global_options[] = {
 	[GLOBAL_FOLDER] = { 'C', "directory", "DIR", "go to DIR first" },
 	[GLOBAL_PLATFORM] = { 0, "platform", "FILE", "the machine it is for" },
 	[GLOBAL_POLICY] = { 0, "policy", "FILE", "rules of a site that must hold, too; may be given more than once" },
+	[GLOBAL_ROOT] = { 0, "root", "DIR", "documents may extend and include what lies below DIR" },
 	[GLOBAL_HELP] = { 'h', "help", NULL, "show this" },
 	{ 0 },
 };
@@ -233,6 +235,8 @@ static bool set_global(struct run *run, enum global option, const char *value)
 		in->platform = value;
 	else if (option == GLOBAL_POLICY)
 		vector_add(&run->arena, &run->rules)->path = value;
+	else if (option == GLOBAL_ROOT)
+		in->root = value;
 	else if (option == GLOBAL_HELP)
 		run->help = true;
 	return true;
@@ -501,6 +505,7 @@ static int finish_output(const struct invocation *in, const int *error, int code
 static int execute(struct run *run)
 {
 	struct invocation *in = &run->invocation;
+	char root[PATH_MAX];
 
 	if (run->help) {
 		print_help(stdout, in->command);
@@ -509,6 +514,10 @@ static int execute(struct run *run)
 	if (run->folder && chdir(run->folder))
 		return environment_error(in, "cannot go to `%s`: %s", run->folder,
 					 strerror(errno));
+	if (in->root && !realpath(in->root, root))
+		return environment_error(in, "--root `%s`: %s", in->root, strerror(errno));
+	if (in->root)
+		in->root = arena_strdup(in->arena, root);
 	return in->command->run(in);
 }
 
@@ -588,6 +597,7 @@ int main(int argc, char **argv)
 	} else {
 		code = run.usage;
 	}
+	diags_add_origins(in->diags);
 	code = print_findings(&run, code);
 	code = finish_output(in, &error, code);
 	arena_free(&run.arena);

@@ -332,6 +332,95 @@ void diags_sort(struct diags *diags)
 	diags->list.count = kept + 1;
 }
 
+static bool is_repeat(const struct diags *diags, size_t from, const struct diag *diag)
+{
+	for (size_t i = 0; i < from; i++) {
+		const struct diag *first = diags->list.items[i];
+
+		if (first->code == diag->code && first->at.file == diag->at.file &&
+		    first->at.offset == diag->at.offset)
+			return true;
+	}
+	return false;
+}
+
+void diags_drop_repeats(struct diags *diags, size_t from)
+{
+	size_t kept = from;
+
+	for (size_t i = from; i < diags->list.count; i++) {
+		struct diag *diag = diags->list.items[i];
+
+		if (!is_repeat(diags, from, diag)) {
+			diags->list.items[kept++] = diag;
+			continue;
+		}
+		diags->errors -= diag->severity == SEVERITY_ERROR;
+		diags->warnings -= diag->severity == SEVERITY_WARNING;
+	}
+	diags->list.count = kept;
+}
+
+#define MOST_ORIGINS 3
+
+static bool has_note(const struct diag *diag, const struct position *at)
+{
+	for (size_t i = 0; i < diag->notes.count; i++)
+		if (diag->notes.items[i].at.file == at->file &&
+		    diag->notes.items[i].at.offset == at->offset)
+			return true;
+	return false;
+}
+
+static bool overlap(const struct position *a, const struct position *b)
+{
+	return a->file == b->file && a->offset < b->offset + b->length + !b->length &&
+	       b->offset < a->offset + a->length + !a->length;
+}
+
+/* Where the values of a place are from, or where a value was used: both sides of a parameter. */
+static void add_stand_ins(const struct diags *diags, struct diag *diag)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < diags->sources->stand_ins.count && count < MOST_ORIGINS; i++) {
+		const struct stand_in *s = &diags->sources->stand_ins.items[i];
+		const struct position *place = s->whole ? &s->written : &s->used;
+
+		const struct position *other = s->whole ? &s->used : &s->written;
+
+		if (!overlap(place, &diag->at) || has_note(diag, other))
+			continue;
+		diag_note(diag, *other,
+			  s->whole ? "stands here for `${%s}`" : "`%s` is given here", s->name);
+		count++;
+	}
+}
+
+static void add_opened(const struct diags *diags, struct diag *diag)
+{
+	uint32_t file = diag->at.file;
+
+	for (size_t i = 0; i < MOST_ORIGINS && file; i++) {
+		const struct source *source = source_get(diags->sources, file);
+
+		if (source->opened == OPENED)
+			return;
+		if (!has_note(diag, &source->opened_at))
+			diag_note(diag, source->opened_at, "%s from here",
+				  source->opened == OPENED_BASE ? "extended" : "included");
+		file = source->opened_at.file;
+	}
+}
+
+void diags_add_origins(struct diags *diags)
+{
+	for (size_t i = 0; i < diags->list.count; i++) {
+		add_stand_ins(diags, diags->list.items[i]);
+		add_opened(diags, diags->list.items[i]);
+	}
+}
+
 /* ------------------------------------------------------------------------- did you mean ... */
 
 #define LONGEST_WORD 63

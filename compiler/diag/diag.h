@@ -161,6 +161,15 @@ const char *diag_plain_sentence(struct arena *arena, const struct diag_row *row)
 /* By file, place, code; equal findings once. Printers call it. */
 void diags_sort(struct diags *diags);
 
+/* Takes findings from index `from` on away that have the code and place of an earlier one. */
+void diags_drop_repeats(struct diags *diags, size_t from);
+
+/*
+ * Adds to each finding how its file came to be read (what extends or includes it), and where values
+ * were given or used that parameters brought to another place. Once, before printing.
+ */
+void diags_add_origins(struct diags *diags);
+
 /*
  * The printers: one row of printers.def each. Each prints the whole list. Those of machine formats
  * print a complete document, also when there is nothing to say.

@@ -100,7 +100,10 @@ struct file_name cursor_path(struct cursor cursor)
 	};
 
 	if (name.value)
-		name.path = path_relative_to(cursor.arena, cursor.file, name.value);
+		name.path = path_relative_to(cursor.arena,
+					     cursor.node ? source_get(cursor.sources, cursor.node->at.file)->path
+							 : cursor.file,
+					     name.value);
 	return name;
 }
 

@@ -2,7 +2,8 @@
 /* Places inside long texts; what the parts of a model say together. */
 #include "model/model.h"
 
-static size_t file_offset(const struct located_text *text, size_t offset)
+/* Of the byte at offset; *width: how many bytes of the file it stands for. */
+static size_t file_offset(const struct located_text *text, size_t offset, size_t *width)
 {
 	const struct text_segment *segment = &text->segments.items[0];
 
@@ -11,18 +12,20 @@ static size_t file_offset(const struct located_text *text, size_t offset)
 			break;
 		segment = &text->segments.items[i];
 	}
-	return segment->file_offset + (offset - segment->text_offset);
+	*width = segment->width ? segment->width : 1;
+	return segment->file_offset + (segment->width ? 0 : offset - segment->text_offset);
 }
 
 struct position located_text_position(const struct located_text *text, size_t offset,
 				      size_t length)
 {
-	size_t first, last;
+	size_t first, last, width;
 
 	if (!text->segments.count)
 		return text->where.at;
-	first = file_offset(text, offset);
-	last = length ? file_offset(text, offset + length - 1) + 1 : first;
+	first = last = file_offset(text, offset, &width);
+	if (length)
+		last = file_offset(text, offset + length - 1, &width) + width;
 	return source_position(text->sources, text->where.at.file, first,
 			       last > first ? last - first : 0);
 }

@@ -23,7 +23,8 @@
 /* A multi-line text whose inner places can be named: offsets in text map back to its file. */
 struct text_segment {
 	uint32_t text_offset; /* from here on ... */
-	uint32_t file_offset; /* ... text and file run in step */
+	uint32_t file_offset; /* ... text and file run in step, */
+	uint32_t width; /* ... unless this is not 0: then all of it stands for so many bytes there */
 };
 
 struct located_text {

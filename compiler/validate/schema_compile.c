@@ -24,7 +24,7 @@ static json_t *enums_done, *definitions_done;
 
 static const char *const keywords[] = {
 	"$schema", "$id", "$defs", "$ref", "title", "description", "type", "format", "enum",
-	"additionalProperties", "required", "properties", "propertyNames", "items", "oneOf",
+	"additionalProperties", "required", "properties", "propertyNames", "items", "oneOf", "anyOf",
 	"minimum", "maximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minLength",
 	"maxLength", "pattern", "default", "examples", "x-pattern-help", "x-unit", "x-since",
 	"x-also", "x-base", "x-enum", "x-needs",
@@ -219,11 +219,15 @@ static char *reach(const json_t *schema, const char *parent, const char *part)
 	return symbol;
 }
 
+/* The last of `anyOf` is what a document needs when it neither is a template nor extends one. */
 static bool is_required(const json_t *schema, const char *key)
 {
+	const json_t *whole = json_object_get(schema, "anyOf");
 	json_t *name;
 	size_t i;
 
+	if (whole)
+		schema = json_array_get(whole, json_array_size(whole) - 1);
 	json_array_foreach(json_object_get(schema, "required"), i, name)
 		if (!strcmp(json_string_value(name), key))
 			return true;

@@ -17,6 +17,7 @@ struct walk {
 	struct diags *diags;
 	const struct schema *root; /* of the document */
 	bool sound;
+	bool base; /* incomplete by intent */
 };
 
 /* Where in the document: links of keys and item numbers, up to the root. */
@@ -221,7 +222,7 @@ static bool is_text(const struct schema *schema)
 /* `key:` with nothing behind it, `~` and `null`: nothing was said, and "" was not meant. */
 static bool is_null(const struct node *node)
 {
-	return node->style == SCALAR_PLAIN &&
+	return node->style == SCALAR_PLAIN && !node->pieces &&
 	       (!node->size || !strcmp(node->text, "~") || !strcmp(node->text, "null"));
 }
 
@@ -250,7 +251,7 @@ static void check_scalar(struct walk *w, const struct schema *schema, const stru
 		unsound(w);
 		return;
 	}
-	if (node->policy && schema->kind != SCHEMA_POLICY)
+	if (node->tag == TAG_POLICY && schema->kind != SCHEMA_POLICY)
 		diag_report(w->diags, POLICY_MISPLACED, node->at, path_text(w, path));
 	if (is_text(schema)) {
 		check_text(w, schema, node, path);
@@ -297,7 +298,7 @@ static void check_list(struct walk *w, const struct schema *schema, const struct
 {
 	size_t count = node->items.count;
 
-	if (count < schema->least || count > schema->most) {
+	if (!w->base && (count < schema->least || count > schema->most)) {
 		diag_report(w->diags, LIST_LENGTH, node->at, path_text(w, path), count,
 			    schema->least, schema->most);
 		unsound(w);
@@ -372,7 +373,7 @@ static void report_unknown(struct walk *w, const struct schema *schema, const st
 static void check_required(struct walk *w, const struct schema *schema, const struct node *node,
 			   const struct path *path)
 {
-	for (size_t i = 0; i < schema->key_count; i++) {
+	for (size_t i = 0; i < schema->key_count && !w->base; i++) {
 		const struct schema_key *key = &schema->keys[i];
 		struct position at = node->at;
 		struct diag *d;
@@ -414,6 +415,13 @@ static void check_node(struct walk *w, const struct schema *schema, const struct
 	};
 	char type[256];
 
+	if (node->missing) {
+		unsound(w);
+		return;
+	}
+	if (w->base && (node_is_null(node) ||
+			(node->kind == NODE_SCALAR && node->holds & HOLDS_PARAMETER)))
+		return;
 	if (node->kind == NODE_SCALAR && is_null(node) &&
 	    (!fitting || kinds[fitting->kind] != NODE_SCALAR)) {
 		diag_help(diag_report(w->diags, NO_VALUE, node->at, path_text(w, path)),
@@ -443,6 +451,24 @@ bool validate(struct arena *arena, struct diags *diags, const struct schema *sch
 	struct walk w = { .arena = arena, .diags = diags, .root = schema, .sound = true };
 
 	check_node(&w, schema, node, &(struct path){ 0 });
+	return w.sound;
+}
+
+bool validate_base(struct arena *arena, struct diags *diags, const struct schema *schema,
+		   const struct node *node)
+{
+	struct walk w = { .arena = arena, .diags = diags, .sound = true, .base = true };
+
+	check_node(&w, schema, node, &(struct path){ 0 });
+	return w.sound;
+}
+
+bool validate_key(struct arena *arena, struct diags *diags, const struct schema *schema,
+		  const char *key, const struct node *node)
+{
+	struct walk w = { .arena = arena, .diags = diags, .sound = true, .base = true };
+
+	check_node(&w, schema_key_find(schema, key), node, &(struct path){ .key = key });
 	return w.sound;
 }
 

@@ -15,6 +15,17 @@ bool validate(struct arena *arena, struct diags *diags, const struct schema *sch
 	      const struct node *node);
 
 /*
+ * The same for a document that others extend: keys may be missing or `~`, and what parameters stand
+ * for is not known.
+ */
+bool validate_base(struct arena *arena, struct diags *diags, const struct schema *schema,
+		   const struct node *node);
+
+/* Only the value of one key of the document; parameters may be without value. */
+bool validate_key(struct arena *arena, struct diags *diags, const struct schema *schema,
+		  const char *key, const struct node *node);
+
+/*
  * Which form the document says it has (its `schema` key). NULL when it does not say, or says one
  * that this release does not know; reported.
  */

@@ -17,7 +17,30 @@
 
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 
-enum scalar_style { SCALAR_PLAIN, SCALAR_SINGLE, SCALAR_DOUBLE, SCALAR_LITERAL, SCALAR_FOLDED };
+enum scalar_style {
+	SCALAR_PLAIN,
+	SCALAR_SINGLE,
+	SCALAR_DOUBLE,
+	SCALAR_LITERAL,
+	SCALAR_FOLDED,
+	SCALAR_FILE, /* the text of a file of its own */
+};
+
+/* The tags that documents may have; other ones are errors. */
+enum node_tag {
+	TAG_NONE,
+	TAG_POLICY,  /* a scalar: text in the policy language */
+	TAG_INCLUDE, /* a scalar: the name of a file whose contents stand here */
+	TAG_APPEND,  /* a list: goes behind the one that is inherited */
+	TAG_REPLACE, /* a list or map: instead of the one that is inherited */
+};
+
+/* What is somewhere below a node (or is the node): whole subtrees need no walk. */
+enum {
+	HOLDS_INCLUDE = 1,
+	HOLDS_PARAMETER = 2, /* a scalar with `${` */
+	HOLDS_TAG = 4,	     /* !append, !replace */
+};
 
 struct node;
 
@@ -26,16 +49,30 @@ struct node_pair {
 	struct node *value;
 };
 
+/* Parameters in a scalar: [text, text + size) of the value stands for [raw, raw + raw_size) of the raw one. */
+struct piece {
+	uint32_t text, size, raw, raw_size;
+};
+
+struct pieces {
+	const struct node *raw; /* as the file has it */
+	VECTOR(struct piece) list;
+};
+
 struct node {
 	enum node_kind kind;
 	enum scalar_style style;
+	enum node_tag tag;
+	uint8_t holds; /* HOLDS_ bits */
 	struct position at;
-	bool policy; /* tagged !policy */
 	const char *text; /* scalar: terminated, without a zero byte inside */
 	size_t size;
 	size_t weight; /* nodes below, aliases expanded, with itself */
 	VECTOR(struct node_pair) pairs;
 	VECTOR(struct node *) items;
+	bool missing; /* it could not be had (reported): nothing more is to be said of it */
+	const struct pieces *pieces; /* scalar made of others; or NULL */
+	const struct node *inherited; /* list of a base that this one meets and does not settle; or NULL */
 };
 
 /* More levels, or more nodes once aliases are expanded, are refused. */
@@ -50,6 +87,21 @@ struct node {
  * were reported. A tree with duplicate keys is returned (the first one counts), with the error.
  */
 struct node *yaml_read(struct arena *arena, struct diags *diags, uint32_t file);
+
+/*
+ * A file that is a text as a whole, less one newline at its end, as a scalar. NULL when it is no
+ * good text (reported).
+ */
+struct node *yaml_read_text(struct arena *arena, struct diags *diags, uint32_t file);
+
+/* `~` and `null`, said outright. */
+bool node_is_null(const struct node *node);
+
+/* "!append"; "" for TAG_NONE. */
+const char *node_tag_name(enum node_tag tag);
+
+/* Bits for holds, and nodes for weight, that follow from what is below a collection. */
+void node_sum_up(struct node *node);
 
 /* The value of key in a map; NULL when the key is absent or node is NULL or no map. */
 struct node *node_get(const struct node *node, const char *key);

@@ -27,10 +27,10 @@ static void add_segment(struct follower *f, size_t value, size_t at)
 
 	if (f->out->segments.count)
 		last = &f->out->segments.items[f->out->segments.count - 1];
-	if (last && last->file_offset + (value - last->text_offset) == at)
+	if (last && !last->width && last->file_offset + (value - last->text_offset) == at)
 		return;
 	vector_push(f->arena, &f->out->segments,
-		    ((struct text_segment){ (uint32_t)value, (uint32_t)at }));
+		    ((struct text_segment){ (uint32_t)value, (uint32_t)at, 0 }));
 }
 
 static size_t line_end(const struct follower *f, size_t at)
@@ -108,6 +108,46 @@ static void follow_one(struct follower *f, enum scalar_style style)
 	}
 }
 
+/* Where byte `at` of a text stands in the file; *segment goes on with it. */
+static size_t raw_offset(const struct located_text *raw, size_t at, size_t *segment)
+{
+	const struct text_segment *now;
+
+	while (*segment + 1 < raw->segments.count &&
+	       raw->segments.items[*segment + 1].text_offset <= at)
+		++*segment;
+	now = &raw->segments.items[*segment];
+	return now->file_offset + (at - now->text_offset);
+}
+
+/*
+ * A text with parameters: what stands for a `${name}` has the place of that, and what is between runs
+ * in step with the text that the file has.
+ */
+static void locate_pieces(struct follower *f, const struct pieces *pieces)
+{
+	struct located_text raw = { 0 };
+	size_t piece = 0, segment = 0, at = 0;
+
+	node_locate_text(f->arena, f->out->sources, pieces->raw, &raw);
+	while (raw.segments.count && at < raw.size) {
+		const struct piece *next = piece < pieces->list.count ? &pieces->list.items[piece]
+								      : NULL;
+		size_t place = raw_offset(&raw, at, &segment);
+
+		if (next && next->raw == at) {
+			vector_push(f->arena, &f->out->segments,
+				    ((struct text_segment){ next->text, (uint32_t)place, next->raw_size }));
+			at += next->raw_size;
+			f->value += next->size;
+			piece++;
+		} else {
+			add_segment(f, f->value++, place);
+			at++;
+		}
+	}
+}
+
 void node_locate_text(struct arena *arena, struct sources *sources, const struct node *node,
 		      struct located_text *text)
 {
@@ -124,6 +164,14 @@ void node_locate_text(struct arena *arena, struct sources *sources, const struct
 	text->size = node->size;
 	text->sources = sources;
 	text->where = (struct where){ .at = node->at, .origin = ORIGIN_SET };
+	if (node->pieces) {
+		locate_pieces(&f, node->pieces);
+		return;
+	}
+	if (node->style == SCALAR_FILE) {
+		add_segment(&f, 0, 0);
+		return;
+	}
 	/* A tag or anchor comes first, and its text must not be taken for the value. */
 	while (f.at < f.end && (f.raw[f.at] == '!' || f.raw[f.at] == '&')) {
 		while (f.at < f.end && !is_space(f.raw[f.at]))

@@ -61,7 +61,7 @@ struct bytes edits_apply(const struct edits *edits, const struct source *source)
 
 bool node_equal(const struct node *a, const struct node *b)
 {
-	if (a->kind != b->kind || a->policy != b->policy)
+	if (a->kind != b->kind || a->tag != b->tag)
 		return false;
 	if (a->kind == NODE_SCALAR)
 		return a->size == b->size && !memcmp(a->text, b->text, a->size) &&

@@ -179,22 +179,50 @@ static struct node *new_node(struct reader *r, enum node_kind kind)
 	return node;
 }
 
+static const struct {
+	const char *name;
+	unsigned kinds; /* bits by enum node_kind */
+	const char *belongs;
+} tags[] = {
+	[TAG_NONE] = { "", 0, NULL },
+	[TAG_POLICY] = { "!policy", 1u << NODE_SCALAR, "a text" },
+	[TAG_INCLUDE] = { "!include", 1u << NODE_SCALAR, "the name of a file" },
+	[TAG_APPEND] = { "!append", 1u << NODE_LIST, "a list" },
+	[TAG_REPLACE] = { "!replace", 1u << NODE_LIST | 1u << NODE_MAP, "a list or a map" },
+};
+
+const char *node_tag_name(enum node_tag tag)
+{
+	return tags[tag].name;
+}
+
 static void check_tag(struct reader *r, struct node *node, const yaml_char_t *tag)
 {
 	static const char core[] = "tag:yaml.org,2002:"; /* what `!!` stands for */
-	const char *text = (const char *)tag;
+	static const char *const names[] = { "!policy", "!include", "!append", "!replace" };
+	const char *text = (const char *)tag, *meant;
+	struct diag *d;
 
 	if (!text || !strcmp(text, "!"))
 		return;
-	if (node->kind == NODE_SCALAR && !strcmp(text, "!policy")) {
-		node->policy = true;
+	for (size_t i = 1; i < sizeof(tags) / sizeof(*tags); i++) {
+		if (strcmp(text, tags[i].name))
+			continue;
+		if (tags[i].kinds & 1u << node->kind)
+			node->tag = (enum node_tag)i;
+		else
+			diag_report(r->diags, TAG_MISPLACED, node->at, text, tags[i].belongs);
 		return;
 	}
 	if (!strncmp(text, core, strlen(core)))
 		text = arena_printf(r->arena, "!!%s", text + strlen(core));
-	diag_help(diag_report(r->diags, YAML_TAG, node->at, text),
-		  "leave the tag out: the schema says what type a value has; `!policy` is for the "
-		  "text of `cpu.cpuid` only");
+	d = diag_report(r->diags, YAML_TAG, node->at, text);
+	meant = diag_closest(text, names, sizeof(names) / sizeof(*names));
+	if (meant)
+		diag_help(d, "did you mean `%s`?", meant);
+	else
+		diag_help(d, "leave the tag out: the schema says what type a value has; the tags are `!policy`, "
+			     "`!include`, `!append` and `!replace`");
 }
 
 static void remember_anchor(struct reader *r, const yaml_char_t *anchor, struct node *node)
@@ -234,6 +262,8 @@ static struct node *build_scalar(struct reader *r)
 		node->size = strlen(node->text);
 	}
 	check_tag(r, node, r->event.data.scalar.tag);
+	node->holds = (strstr(node->text, "${") ? HOLDS_PARAMETER : 0) |
+		      (node->tag == TAG_INCLUDE ? HOLDS_INCLUDE : 0);
 	remember_anchor(r, r->event.data.scalar.anchor, node);
 	return node;
 }
@@ -289,6 +319,7 @@ static struct node *end_collection(struct reader *r, struct node *node, size_t w
 	if (!r->failed && end > node->at.offset)
 		node->at.length = (uint32_t)(end - node->at.offset);
 	node->weight = weight;
+	node->holds |= node->tag == TAG_APPEND || node->tag == TAG_REPLACE ? HOLDS_TAG : 0;
 	r->depth--;
 	return node;
 }
@@ -303,6 +334,7 @@ static struct node *build_list(struct reader *r)
 	while (next_event(r) && r->event.type != YAML_SEQUENCE_END_EVENT) {
 		item = build(r);
 		weight += item->weight;
+		node->holds |= item->holds;
 		vector_push(r->arena, &node->items, item);
 	}
 	return end_collection(r, node, weight, item);
@@ -356,6 +388,7 @@ static struct node *build_map(struct reader *r)
 			break;
 		value = build(r);
 		weight += key->weight + value->weight;
+		node->holds |= value->holds;
 		add_pair(r, node, &seen, key, value);
 	}
 	return end_collection(r, node, weight, value);
@@ -417,6 +450,55 @@ struct node *yaml_read(struct arena *arena, struct diags *diags, uint32_t file)
 	yaml_event_delete(&r.event);
 	yaml_parser_delete(&r.parser);
 	return root;
+}
+
+struct node *yaml_read_text(struct arena *arena, struct diags *diags, uint32_t file)
+{
+	struct reader r = {
+		.arena = arena,
+		.diags = diags,
+		.latest = { .file = file },
+		.source = source_get(diags->sources, file),
+	};
+	struct node *node = arena_new(arena, struct node);
+	const char *text = r.source->text;
+	size_t size = r.source->size;
+
+	if (!check_encoding(&r))
+		return NULL;
+	node->at = place(&r, 0, size);
+	if (size && text[size - 1] == '\n')
+		size -= size > 1 && text[size - 2] == '\r' ? 2 : 1;
+	*node = (struct node){
+		.kind = NODE_SCALAR,
+		.style = SCALAR_FILE,
+		.at = node->at,
+		.text = arena_strndup(arena, text, size),
+		.size = size,
+		.weight = 1,
+	};
+	node->holds = strstr(node->text, "${") ? HOLDS_PARAMETER : 0;
+	return node;
+}
+
+bool node_is_null(const struct node *node)
+{
+	return node->kind == NODE_SCALAR && node->style == SCALAR_PLAIN && !node->pieces &&
+	       (!strcmp(node->text, "~") || !strcmp(node->text, "null"));
+}
+
+void node_sum_up(struct node *node)
+{
+	node->weight = 1;
+	node->holds = node->tag == TAG_APPEND || node->tag == TAG_REPLACE ? HOLDS_TAG : 0;
+	for (size_t i = 0; i < node->items.count; i++) {
+		node->weight += node->items.items[i]->weight;
+		node->holds |= node->items.items[i]->holds;
+	}
+	for (size_t i = 0; i < node->pairs.count; i++) {
+		node->weight += 1 + node->pairs.items[i].value->weight;
+		node->holds |= node->pairs.items[i].value->holds;
+	}
 }
 
 struct node *node_get(const struct node *node, const char *key)

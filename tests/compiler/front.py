@@ -27,6 +27,8 @@ ELSEWHERE = {
     "HV0004": "json_for_all_errors",
     "HV0005": "json_for_all_errors",
     "HV0114": "many_nodes",
+    "HV0152": "forms.py: depth_is_bounded",
+    "HV0153": "forms.py: size_is_bounded",
     "HV0115": "tools.py: fmt_checks_and_shows",
     "HV0824": "large_policy",
     "HV1101": "probe.py",
@@ -132,7 +134,7 @@ def conforms(value, schema, root, path="$"):
                 schema = root = json.load(file)
         else:
             schema = root["$defs"][name.rsplit("/", 1)[1]]
-    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
     if "type" in schema:
         words = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
         assert isinstance(value, tuple(kinds[word] for word in words)), f"{path}: {value!r} is no {' or '.join(words)}"
@@ -156,6 +158,12 @@ def conforms(value, schema, root, path="$"):
             assert known is not False, f"{path}: unknown {key}"
             conforms(str(key), schema.get("propertyNames", {}), root, f"{path}: key")
             conforms(below, known, root, f"{path}.{key}")
+    for choice in schema.get("anyOf", [])[:-1]:
+        if set(choice["required"]) & set(value):
+            break
+    else:
+        for key in schema.get("anyOf", [{}])[-1].get("required", []):
+            assert key in value, f"{path}: no {key}"
     if "oneOf" in schema:
         fitting = 0
         for one in schema["oneOf"]:
@@ -188,6 +196,10 @@ def editors_agree():
                     "HV0418" not in [d["code"] for d in found]:  # this reader takes 00:05.0 for a number, as that warns
                 with open(name, encoding="utf-8-sig") as file:
                     text = re.sub("!policy", "", file.read())
+                if re.search("extends:|!include|[$][{]", text):  # what becomes of several files
+                    text = hvcc("config", name).stdout.decode()
+                if not text:  # a template
+                    continue
                 document = yaml.safe_load(text)
                 schema = json.loads(hvcc("schema", document["schema"].split("/")[1]).stdout)
                 conforms(document, schema, schema, os.path.basename(name))
@@ -405,7 +417,7 @@ def samples_are_true():
                 false.append(what)
     print(f"# without a sample that can stand alone: {' '.join(without)}")
     assert not false, "\n".join(false)
-    assert len(without) < 40, without
+    assert len(without) < 60, without
     assert tried > 120, tried
 
 
