@@ -301,7 +301,7 @@ def many_nodes():
         equal(run.returncode, 1)
         assert b"[HV0114]" in run.stderr, run.stderr
     with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
-        file.write(b"#" * (17 << 20))
+        file.write(b"#" * (33 << 20))
         file.flush()
         run = hvcc("check", file.name)
         equal(run.returncode, 3)

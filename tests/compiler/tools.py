@@ -314,8 +314,8 @@ def resolved(schema, root):
             below.pop(key)
         root.setdefault("$defs", {}).update(below.pop("$defs", {}))
         return resolved(below, root)
-    made = {key: resolved(value, root) for key, value in schema.items() if key != "$defs"}
-    return made | {"$defs": resolved(root["$defs"], root)} if schema is root and "$defs" in root else made
+    made = {key: resolved(value, root) for key, value in list(schema.items()) if key != "$defs"}
+    return made | {"$defs": resolved(dict(root["$defs"]), root)} if schema is root and "$defs" in root else made
 
 
 @test
