@@ -62,6 +62,7 @@ compiler_validate := formats.o pattern.o schema.o validate.o
 compiler_policy   := assert.o ast.o base.o evaluate.o explain.o feature.o include.o resolve.o typecheck.o variant.o
 compiler_model    := effective.o from_tree.o guest.o model.o part.o parts.o platform.o system.o
 compiler_check    := boot.o cmdline.o cpu.o irq.o memory.o names.o numa.o platform.o policy.o run.o
+compiler_check    += machine.o platform_cpu.o platform_pci.o
 compiler_check    += unsupported.o
 compiler_check    += iommu.o nvdimm.o pci.o sched.o sgx.o share.o spp.o system.o virtio.o
 # Documents of several files.
@@ -228,9 +229,9 @@ front_sources := $(foreach f,base diag yaml validate rule policy model check,$(p
 unit_base  := $(patsubst %.o,compiler/base/%.c,$(compiler_base))
 libs_base  := -ljansson
 unit_front := $(front_sources)
-libs_front := -lyaml -ljansson
+libs_front := -lyaml -ljansson -lsodium
 unit_expression := $(front_sources)
-libs_expression := -lyaml -ljansson
+libs_expression := $(libs_front)
 # From a policy to its records.
 policy_sources := $(foreach f,base policy,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
 	$(addprefix compiler/,diag/diag.c model/model.c lower/topology.c lower/cpuid.c lower/msr.c) \
@@ -278,11 +279,11 @@ units: $(units)
 
 # A fuzzer is tests/fuzz/<name>.c with its corpus in tests/fuzz/corpus/<name>; it links `fuzz_<name>` besides itself.
 fuzz_yaml := $(front_sources)
-libs_fuzz_yaml := -lyaml -ljansson
+libs_fuzz_yaml := -lyaml -ljansson -lsodium
 fuzz_policy := $(policy_sources)
 libs_fuzz_policy := -ljansson
 fuzz_expression := $(front_sources)
-libs_fuzz_expression := -lyaml -ljansson
+libs_fuzz_expression := $(libs_fuzz_yaml)
 fuzzers := yaml policy expression
 fuzzers += blob
 fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c
@@ -301,7 +302,7 @@ fuzz_image := $(back_sources) $(foreach f,audit picture,$(patsubst %.o,compiler/
 libs_fuzz_image := $(hvcc_libs)
 fuzzers += probe
 fuzz_probe := $(front_sources) $(patsubst %.o,compiler/probe/%.c,$(compiler_probe))
-libs_fuzz_probe := $(libs_fuzz_yaml) -lz -lsodium
+libs_fuzz_probe := $(libs_fuzz_yaml) -lz
 fuzz_cflags := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 	-Icore -Icompiler -I. -I$(B)/generated
 define fuzz_rule

@@ -49,7 +49,7 @@ def sound(text, what=""):
         file.write(text)
         file.flush()
         run = hvcc("check", "-W", "error", file.name)
-    equal((run.returncode, run.stderr), (0, b""), what)
+    equal((run.returncode, re.findall(rb"^(?:error|warning)", run.stderr, re.M)), (0, []), f"{what} {run.stderr.decode()}")
     return yaml.safe_load(text)
 
 
