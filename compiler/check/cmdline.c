@@ -219,6 +219,17 @@ static void look_clocksource(const struct word *word)
 	}
 }
 
+/* Some processor must do what is nobody's: Linux leaves the list aside, or takes the boot processor. */
+static void look_housekeeper(const struct word *word, const struct number_list *list)
+{
+	if (!strncmp(word->text, "irqaffinity=", 12))
+		return;
+	for (uint32_t cpu = 0; cpu < vcpus_of(word); cpu++)
+		if (!number_list_has(list, cpu))
+			return;
+	note_vcpus(diag_report(word->check->diags, CMDLINE_NO_HOUSEKEEPER, word->at, word->text), word);
+}
+
 /* `isolcpus=managed_irq,domain,1-3`: words first, then a list; strides and `all` are left alone. */
 static void look_cpu_list(const struct word *word)
 {
@@ -228,6 +239,7 @@ static void look_cpu_list(const struct word *word)
 	if (strspn(text, "0123456789,-") != strlen(text) || !*text)
 		return;
 	number_list_read(word->check->system->arena, text, &list);
+	look_housekeeper(word, &list);
 	for (size_t i = 0; i < list.ranges.count; i++) {
 		struct number_range range = list.ranges.items[i];
 
@@ -238,6 +250,15 @@ static void look_cpu_list(const struct word *word)
 			   word);
 		return;
 	}
+}
+
+static void look_noinitrd(const struct word *word)
+{
+	const struct file_name *initrd = &guest_of(word)->boot.initrd;
+
+	if (initrd->value)
+		diag_note(diag_report(word->check->diags, CMDLINE_NO_INITRD, word->at, word->text),
+			  initrd->where.at, "the initrd");
 }
 
 static void look_init(const struct word *word)
@@ -271,6 +292,7 @@ static const struct rule {
 	{ "nohz_full=", look_cpu_list, true },
 	{ "rcu_nocbs=", look_cpu_list, true },
 	{ "irqaffinity=", look_cpu_list, true },
+	{ "noinitrd", look_noinitrd, false },
 	{ "init=", look_init, true },
 	{ "rdinit=", look_init, true },
 	{ "loglevel=", NULL, true },

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/units.h"
 #include "diag/diag.h"
 #include "kernel/lint.h"
+#include "kernel/unpack.h"
 #include "lower/start.h"
 
 /* struct boot_params, the "zero page" (Documentation/arch/x86/zero-page.rst). */
@@ -156,16 +158,37 @@ static bool fill_zero_page(struct lower_context *context, struct lowered *guest,
 	return put_initrd(context, guest, limit, zero_page);
 }
 
-static void lint(struct lower_context *context, const struct boot *boot)
+/* Linux unpacks the archive while it is still there; what is packed is a third at most. */
+static void lint_size(struct lower_context *context, const struct guest *guest, struct bytes initrd)
 {
+	uint64_t needed = initrd.size * (unpack_method(initrd) ? 4 : 2);
+	const struct memory *memory = &guest->memory;
+	char ram[32];
+	struct diag *d;
+
+	if (needed <= memory->size.value)
+		return;
+	d = diag_report(context->diags, INITRD_LARGE, guest->boot.initrd.where.at,
+			guest->boot.initrd.value, (unsigned long long)initrd.size,
+			unit_text(size_units, memory->size.value, ram, sizeof(ram)));
+	if (was_set(memory->size.where))
+		diag_note(d, memory->size.where.at, "RAM of the guest");
+}
+
+static void lint(struct lower_context *context, const struct guest *guest)
+{
+	const struct file_name *name = &guest->boot.initrd;
+	struct bytes initrd;
 	const char *why;
 
-	if (!boot->initrd.value)
+	if (!name->value)
 		return;
-	why = lint_initrd(start_read_file(context, &boot->initrd));
+	initrd = start_read_file(context, name);
+	why = lint_initrd(initrd);
 	if (why)
-		diag_report(context->diags, INITRD_STRANGE, boot->initrd.where.at,
-			    boot->initrd.value, why);
+		diag_report(context->diags, INITRD_STRANGE, name->where.at, name->value, why);
+	else
+		lint_size(context, guest, initrd);
 }
 
 static bool enter(struct lower_context *context, struct lowered *guest, bool is64, uint64_t entry)
@@ -185,7 +208,7 @@ bool start_linux(struct lower_context *context, struct lowered *guest, struct bo
 		start_refuse(context, image, "is no Linux kernel: neither bzImage nor vmlinux");
 		return false;
 	}
-	lint(context, &guest->model->boot);
+	lint(context, guest->model);
 	good = vmlinux ? load_vmlinux(context, guest, image, &entry) :
 			 load_bzimage(context, guest, image, &entry);
 	good = good && fill_zero_page(context, guest, image, &zero_page) &&

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "HV0152": "forms.py: depth_is_bounded",
     "HV0153": "forms.py: size_is_bounded",
     "HV0115": "tools.py: fmt_checks_and_shows",
+    "HV0651": "builds_that_fail",
     "HV0824": "large_policy",
     "HV1101": "probe.py",
 } | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0611", "HV0612", "HV0613", "HV0614", "HV0615")}
@@ -355,6 +356,7 @@ def builds_that_fail():
         write("linux", bzimage())
         write("text", b"not a kernel\n")
         write("module", bytes(600000))
+        write("packed", b"\x1f\x8b\x08" + bytes(17 << 20))
         full = "memory: { size: 64MiB }\nboot: { kernel: linux }"
         for code, want, out, body in [
                 (None, 0, "x", full), (None, 0, "x", "memory: { size: 4MiB }\nboot: { kernel: small }"),
@@ -369,6 +371,7 @@ def builds_that_fail():
                 ("HV0612", 1, "x", "memory: { size: 4MiB }\nboot: { kernel: most, modules: [ { path: module } ] }"),
                 ("HV0613", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: small, unpack: true }"),
                 ("HV0615", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, initrd: linux }"),
+                ("HV0651", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, initrd: packed }"),
                 ("HV0614", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, unpack: true }")]:
             write("guest.yaml", f"schema: hvcc/guest/v1\nname: g\n{body}\n".encode())
             run = hvcc("build", "--format", "blob", "-o", out, "guest.yaml", cwd=folder)
