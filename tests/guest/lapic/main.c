@@ -186,18 +186,32 @@ static void check_priorities(void)
 }
 
 /* ------------------------------------------------------------------------------------ the timer */
-static uint32_t ticks_per_ms(uint32_t divide) /* measured over at least a millisecond */
+
+/* The count, and the time to a tenth of a millisecond: a reading in which the CPU was held up is taken again. */
+static uint32_t count_at(uint64_t *when)
 {
-	uint64_t tsc;
+	uint64_t start;
+	uint32_t count;
+
+	do {
+		start = rdtsc();
+		count = apic_read(APIC_TIMER_CURRENT);
+		*when = rdtsc();
+	} while (*when - start > tsc_per_ms() / 10);
+	return count;
+}
+
+static uint32_t ticks_per_ms(uint32_t divide) /* measured over at least four milliseconds */
+{
+	uint64_t first, last;
 	uint32_t count;
 
 	apic_write(APIC_TIMER_DIVIDE, divide);
 	apic_write(APIC_TIMER_INITIAL, 4000000000u);
-	count = apic_read(APIC_TIMER_CURRENT);
-	tsc = rdtsc();
-	delay_us(1000);
-	count -= apic_read(APIC_TIMER_CURRENT);
-	return (uint32_t)(count * tsc_per_ms() / (rdtsc() - tsc));
+	count = count_at(&first);
+	delay_us(4000);
+	count -= count_at(&last);
+	return (uint32_t)(count * tsc_per_ms() / (last - first));
 }
 
 static void check_timer(void)
