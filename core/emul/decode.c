@@ -4,6 +4,7 @@
  *
  *   [prefixes] [REX] [0F [38]] opcode [ModRM [SIB] [displacement]] [immediate]     SDM v2 2.1, 2.2
  *   [C4 or C5 and its payload] opcode ...                                          SDM v2 2.3
+ *   [62 and its payload] opcode ...                                                SDM v2 2.7
  *
  * The common instruction, a MOV with one ModRM byte, runs straight through: one table lookup
  * decides between prefix and opcode, and nothing is cleared that it does not use.
@@ -84,7 +85,9 @@ struct decoder {
 	uint8_t override; /* segment */
 	bool operand_prefix;
 	uint8_t vex_prefix; /* enum mandatory_prefix */
-	bool vex_long;
+	uint8_t vector_bytes;
+	uint8_t reg_high; /* EVEX.R': 16 or 0 */
+	bool compressed; /* EVEX: a displacement of a byte counts operands */
 };
 
 static inline bool has_bytes(struct decoder *d, uint32_t n)
@@ -225,11 +228,57 @@ static const struct emul_row *find_vex(struct decoder *d, uint8_t length)
 		return NULL;
 	insn->vex = true;
 	insn->opcode = *d->next++;
-	d->vex_long = last & BIT(2);
+	d->vector_bytes = last & BIT(2) ? 32 : 16;
 	d->vex_prefix = (const uint8_t[]){ PREFIX_NP, PREFIX_66, PREFIX_F3, PREFIX_F2 }[last & 3];
 	row = find_prefixed(d, map);
-	if (!row || !(row->flags & (ROW_VEX | (d->vex_long ? 0 : ROW_VEX128))))
+	if (!row || !(row->flags & (ROW_VEX | (d->vector_bytes > 16 ? 0 : ROW_VEX128))))
 		return NULL;
+	return row;
+}
+
+/* What a row demands of W, z and the opmask: SDM v2 2.7.8 and the tables of exceptions E1, E4. */
+static bool evex_fits(const struct decoder *d, const struct emul_row *row)
+{
+	bool wide = d->rex & REX_W;
+
+	if (row->flags & (wide ? ROW_W0 : ROW_W1) || (row->flags & ROW_UNMASKED && d->insn->mask))
+		return false;
+	return !d->insn->zeroing || (d->insn->mask && row->dst == OPERAND_V);
+}
+
+/*
+ * SDM v2 2.7.1. The payload: R X B R' inverted, 0, the map | W, vvvv, 1, mandatory prefix | z, L'L,
+ * b, V', opmask. vvvv and V' are ones, and b is 0, in moves. Outside 64-bit mode the two high bits must be
+ * set, else it is BOUND.
+ */
+static const struct emul_row *find_evex(struct decoder *d)
+{
+	struct emul_insn *insn = d->insn;
+	const struct emul_row *row;
+	const uint8_t *p = d->next;
+	uint32_t wide;
+
+	if (insn->prefixes || d->operand_prefix || d->rex || !has_bytes(d, 1) ||
+	    (d->mode != 8 && p[0] < 0xc0) || !has_bytes(d, 4))
+		return NULL;
+	if (p[0] & BIT(3) || (p[1] | BITS(7, 7) | BITS(1, 0)) != 0xff ||
+	    (p[2] & BITS(4, 3)) != BIT(3) || (p[2] & BITS(6, 5)) == BITS(6, 5))
+		return NULL;
+	wide = p[1] & BIT(7) ? REX_W : 0;
+	d->rex = d->mode == 8 ? field_get((uint8_t)~p[0], BITS(7, 5)) | wide : wide;
+	d->reg_high = d->mode == 8 && !(p[0] & BIT(4)) ? 16 : 0;
+	d->vex_prefix = (const uint8_t[]){ PREFIX_NP, PREFIX_66, PREFIX_F3, PREFIX_F2 }[p[1] & 3];
+	d->vector_bytes = 16 << field_get(p[2], BITS(6, 5));
+	d->compressed = true;
+	insn->vex = true;
+	insn->mask = p[2] & BITS(2, 0);
+	insn->zeroing = p[2] & BIT(7);
+	insn->opcode = p[3];
+	d->next += 4;
+	row = find_prefixed(d, 9 + (p[0] & BITS(2, 0)));
+	if (!row || !evex_fits(d, row))
+		return NULL;
+	insn->element = (row->flags & ROW_BYTES ? 1 : 4) << (wide ? 1 : 0);
 	return row;
 }
 
@@ -284,6 +333,8 @@ static const struct emul_row *find_row(struct decoder *d)
 			return find_escaped(d);
 		case KIND_VEX:
 			return find_vex(d, row->op);
+		case KIND_EVEX:
+			return find_evex(d);
 		case KIND_GROUP:
 			return find_grouped(d, row->op);
 		case KIND_PREFIXED:
@@ -352,49 +403,6 @@ static bool decode_address32(struct decoder *d, uint32_t mod, uint32_t rm)
 	return mod == 0 || decode_displacement(d, mod == 1 ? 1 : 4);
 }
 
-static bool decode_modrm(struct decoder *d, const struct emul_row *row)
-{
-	struct emul_insn *insn = d->insn;
-	uint32_t mod, rm;
-	uint8_t modrm;
-
-	if (!has_bytes(d, 1))
-		return false;
-	modrm = *d->next++;
-	mod = field_get(modrm, BITS(7, 6));
-	rm = modrm & BITS(2, 0);
-	insn->reg = field_get(modrm, BITS(5, 3)) | (d->rex & REX_R ? 8 : 0);
-	insn->memory = mod != 3 && !(row->flags & ROW_REGISTER);
-	if (!insn->memory) {
-		insn->rm = rm | (d->rex & REX_B ? 8 : 0);
-		return !(row->flags & ROW_MEMORY);
-	}
-	if (insn->address_size == 2)
-		return decode_address16(d, mod, rm);
-	return decode_address32(d, mod, rm);
-}
-
-/* Operands outside ModRM: a register in the opcode, memory by plain offset, strings' segment. */
-static bool decode_plain(struct decoder *d, const struct emul_row *row)
-{
-	struct emul_insn *insn = d->insn;
-
-	insn->memory = false;
-	insn->segment = EMUL_DS;
-	if (row->dst == OPERAND_Z || row->src == OPERAND_Z) {
-		insn->rm = (insn->opcode & BITS(2, 0)) | (d->rex & REX_B ? 8 : 0);
-	} else if (row->dst == OPERAND_O || row->src == OPERAND_O) {
-		insn->memory = true;
-		insn->base = EMUL_NO_REGISTER;
-		insn->index = EMUL_NO_REGISTER;
-		insn->scale = 0;
-		if (!decode_displacement(d, insn->address_size))
-			return false;
-		insn->displacement &= size_mask(insn->address_size);
-	}
-	return true;
-}
-
 static uint32_t operand_size(const struct decoder *d, uint32_t size)
 {
 	uint32_t narrow = (d->mode == 2) != d->operand_prefix ? 2 : 4;
@@ -421,8 +429,53 @@ static uint32_t operand_size(const struct decoder *d, uint32_t size)
 	case SIZE_PAIR:
 		return d->rex & REX_W ? 16 : 8;
 	default:
-		return d->vex_long ? 32 : 16;
+		return d->vector_bytes;
 	}
+}
+
+static bool decode_modrm(struct decoder *d, const struct emul_row *row)
+{
+	struct emul_insn *insn = d->insn;
+	uint32_t mod, rm;
+	uint8_t modrm;
+
+	if (!has_bytes(d, 1))
+		return false;
+	modrm = *d->next++;
+	mod = field_get(modrm, BITS(7, 6));
+	rm = modrm & BITS(2, 0);
+	insn->reg = field_get(modrm, BITS(5, 3)) | (d->rex & REX_R ? 8 : 0) | d->reg_high;
+	insn->memory = mod != 3 && !(row->flags & ROW_REGISTER);
+	if (!insn->memory) {
+		insn->rm = rm | (d->rex & REX_B ? 8 : 0);
+		return !(row->flags & ROW_MEMORY);
+	}
+	if (insn->address_size == 2 ? !decode_address16(d, mod, rm) : !decode_address32(d, mod, rm))
+		return false;
+	if (unlikely(d->compressed) && mod == 1)
+		insn->displacement *= operand_size(d, row->size);
+	return true;
+}
+
+/* Operands outside ModRM: a register in the opcode, memory by plain offset, strings' segment. */
+static bool decode_plain(struct decoder *d, const struct emul_row *row)
+{
+	struct emul_insn *insn = d->insn;
+
+	insn->memory = false;
+	insn->segment = EMUL_DS;
+	if (row->dst == OPERAND_Z || row->src == OPERAND_Z) {
+		insn->rm = (insn->opcode & BITS(2, 0)) | (d->rex & REX_B ? 8 : 0);
+	} else if (row->dst == OPERAND_O || row->src == OPERAND_O) {
+		insn->memory = true;
+		insn->base = EMUL_NO_REGISTER;
+		insn->index = EMUL_NO_REGISTER;
+		insn->scale = 0;
+		if (!decode_displacement(d, insn->address_size))
+			return false;
+		insn->displacement &= size_mask(insn->address_size);
+	}
+	return true;
 }
 
 static bool decode_immediate(struct decoder *d, uint32_t kind)
@@ -498,12 +551,14 @@ enum emul_outcome emul_decode(struct emul_insn *insn, const uint8_t *bytes, uint
 		.failure = EMUL_UNHANDLED,
 		.mode = mode,
 		.override = NO_OVERRIDE,
+		.vector_bytes = 16,
 	};
 	const struct emul_row *row;
 
 	insn->address_size = mode;
 	insn->prefixes = 0;
 	insn->vex = false;
+	insn->mask = 0;
 	insn->rip_relative = false;
 	row = find_row(&d);
 	if (!row || row->op == EMUL_OP_NONE || !decode_operands(&d, row))

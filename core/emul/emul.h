@@ -129,6 +129,10 @@ struct emul_ops {
 	/* The same; the register's bytes from `size` up to `clear_to` become zero. */
 	enum emul_outcome (*vector_write)(struct emul_cpu *cpu, uint32_t number, const void *data,
 					  uint32_t size, uint32_t clear_to);
+	/* The low `bits` (1 to 64) of live opmask register `number`. NULL: masked moves give
+	 * EMUL_UNHANDLED. */
+	enum emul_outcome (*mask_read)(struct emul_cpu *cpu, uint32_t number, uint32_t bits,
+				       uint64_t *mask);
 };
 
 /* What an instruction does: the mnemonics of opcodes.def. */
@@ -152,7 +156,7 @@ struct emul_insn {
 	const struct emul_row *row; /* decode's table row; opaque outside this folder */
 	uint8_t op;		    /* enum emul_op */
 	uint8_t length;		    /* bytes, prefixes included */
-	uint8_t operand_size;	    /* bytes: 1, 2, 4, 8, 16, 32 */
+	uint8_t operand_size;	    /* bytes: 1, 2, 4, 8, 16, 32, 64 */
 	uint8_t address_size;	    /* bytes: 2, 4, 8 */
 	uint8_t prefixes;	    /* enum emul_prefix */
 	uint8_t segment;	    /* of the memory operand, overrides applied; DS if none */
@@ -163,6 +167,9 @@ struct emul_insn {
 	bool rex;		    /* byte registers 4..7 are SPL..DIL, not AH..BH */
 	bool vex;
 	bool rip_relative;
+	uint8_t mask;	 /* EVEX: opmask register; 0: none */
+	uint8_t element; /* EVEX: bytes that a bit of the mask stands for */
+	bool zeroing;	 /* EVEX: what the mask leaves out becomes zero, else it stays */
 	uint8_t base, index; /* of the address: EMUL_NO_REGISTER if absent */
 	uint8_t scale;	     /* a shift */
 	int64_t displacement;

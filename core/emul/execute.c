@@ -396,6 +396,45 @@ static uint32_t vector_access(const struct emul_step *s)
 	return EMUL_ACCESS_SOLE | (s->insn->row->flags & ROW_ALIGNED ? ACCESS_ALIGNED : 0);
 }
 
+/* Element by element: what the opmask leaves out is not touched, and does not fault. */
+static enum emul_outcome move_masked(struct emul_step *s, uint8_t *data, bool is_store)
+{
+	uint32_t element = min_of(s->insn->element, s->insn->operand_size);
+	uint32_t count = s->insn->operand_size / element;
+	enum emul_outcome outcome;
+	uint64_t mask;
+
+	if (!s->cpu->ops->mask_read)
+		return EMUL_UNHANDLED;
+	if (s->insn->row->flags & ROW_ALIGNED && !emul_is_aligned(s, s->insn->operand_size))
+		return emul_raise(&s->cpu->fault, FAULT_GP);
+	outcome = s->cpu->ops->mask_read(s->cpu, s->insn->mask, count, &mask);
+	for (uint32_t i = 0; i < count && outcome == EMUL_DONE; i++) {
+		uint64_t offset = s->offset + i * element;
+
+		if (!(mask >> i & 1))
+			continue;
+		outcome = is_store ? emul_write(s, s->insn->segment, offset, data + i * element, element, 0) :
+				     emul_read(s, s->insn->segment, offset, data + i * element, element, 0);
+	}
+	return outcome;
+}
+
+static enum emul_outcome load_masked(struct emul_step *s)
+{
+	const struct emul_ops *ops = s->cpu->ops;
+	uint8_t data[EMUL_MAX_OPERAND] = { 0 };
+	enum emul_outcome outcome = EMUL_DONE;
+
+	if (!s->insn->zeroing)
+		outcome = ops->vector_read(s->cpu, s->insn->reg, data, s->insn->operand_size);
+	if (outcome == EMUL_DONE)
+		outcome = move_masked(s, data, false);
+	if (outcome != EMUL_DONE)
+		return outcome;
+	return ops->vector_write(s->cpu, s->insn->reg, data, s->insn->operand_size, VECTOR_BYTES);
+}
+
 /* A load that keeps the rest of the register (MOVLPS, MOVHPS) replaces eight of sixteen bytes. */
 enum emul_outcome emul_run_vector_load(struct emul_step *s)
 {
@@ -405,6 +444,8 @@ enum emul_outcome emul_run_vector_load(struct emul_step *s)
 	uint8_t data[EMUL_MAX_OPERAND];
 	enum emul_outcome outcome = EMUL_DONE;
 
+	if (s->insn->mask)
+		return load_masked(s);
 	if (s->insn->row->flags & ROW_KEEP)
 		outcome = ops->vector_read(s->cpu, s->insn->reg, data, VECTOR_LEGACY_BYTES);
 	if (outcome == EMUL_DONE)
@@ -426,6 +467,8 @@ enum emul_outcome emul_run_vector_store(struct emul_step *s)
 	outcome = s->cpu->ops->vector_read(s->cpu, s->insn->reg, data, at + size);
 	if (outcome != EMUL_DONE)
 		return outcome;
+	if (s->insn->mask)
+		return move_masked(s, data, true);
 	return emul_write(s, s->insn->segment, s->offset, data + at, size, vector_access(s));
 }
 

@@ -19,6 +19,7 @@ enum emul_kind {
 	KIND_ESCAPE,   /* 0F */
 	KIND_MAP_0F38,
 	KIND_VEX,      /* C4, C5 */
+	KIND_EVEX,     /* 62 */
 	KIND_GROUP,    /* by ModRM.reg; `op` is the group */
 	KIND_SYSTEM,   /* a group whose register forms are instructions of their own */
 	KIND_PREFIXED, /* by mandatory prefix; `op` is the map */
@@ -53,7 +54,7 @@ enum emul_size {
 	SIZE_STACK,   /* 2, 4 or 8; 8 is the default in 64-bit mode */
 	SIZE_CONTROL, /* 4, or 8 in 64-bit mode */
 	SIZE_PAIR,    /* 8, or 16 with REX.W */
-	SIZE_X,	      /* 16, or 32 with VEX.L */
+	SIZE_X,	      /* 16, or 32 with VEX.L, or 64 with EVEX.L'L */
 };
 
 enum emul_immediate {
@@ -80,6 +81,10 @@ enum emul_row_flag {
 	ROW_KEEP = 1 << 12,	 /* a vector load that keeps the rest of the register */
 	ROW_HIGH = 1 << 13,	 /* the high half of the 16 bytes */
 	ROW_ALIGNED = 1 << 14,	 /* memory must be aligned to the operand size */
+	ROW_W0 = 1 << 15,	 /* EVEX.W must be 0 */
+	ROW_W1 = 1 << 16,	 /* EVEX.W must be 1 */
+	ROW_BYTES = 1 << 17,	 /* EVEX.W chooses elements of 1 or 2 bytes, not of 4 or 8 */
+	ROW_UNMASKED = 1 << 18,	 /* no opmask */
 };
 
 enum emul_group {
@@ -113,7 +118,7 @@ struct emul_row {
 	uint8_t dst, src;
 	uint8_t size;
 	uint8_t immediate;
-	uint16_t flags;
+	uint32_t flags;
 };
 
 /* General registers by number; the byte registers 4..7 without REX are AH, CH, DH, BH. */
@@ -205,6 +210,9 @@ bool emul_condition(const struct emul_step *s);
 
 /* Beside enum emul_access, not passed on: the address must be a multiple of the size, else #GP. */
 enum { ACCESS_ALIGNED = 1 << 8 };
+
+/* Is the memory operand's linear address a multiple of size? */
+bool emul_is_aligned(const struct emul_step *s, uint32_t size);
 
 /* Read and write memory at an offset of a segment, after its checks. access: enum emul_access. */
 enum emul_outcome emul_read(struct emul_step *s, uint32_t segment, uint64_t offset, void *data,

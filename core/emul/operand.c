@@ -98,6 +98,13 @@ static enum emul_outcome to_linear(struct emul_step *s, uint32_t number, uint64_
 	return outcome;
 }
 
+bool emul_is_aligned(const struct emul_step *s, uint32_t size)
+{
+	bool based = s->cpu->mode != 8 || s->insn->segment >= EMUL_FS;
+
+	return is_aligned(s->offset + (based ? s->cpu->segments[s->insn->segment].base : 0), size);
+}
+
 /* The common access: 64-bit mode, where only FS and GS have a base. */
 static inline bool is_flat(const struct emul_step *s, uint32_t segment, uint64_t offset,
 			   uint32_t size, uint32_t access)

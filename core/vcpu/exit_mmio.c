@@ -333,6 +333,13 @@ static enum emul_outcome op_vector_write(struct emul_cpu *cpu, uint32_t number, 
 		       EMUL_UNHANDLED;
 }
 
+static enum emul_outcome op_mask_read(struct emul_cpu *cpu, uint32_t number, uint32_t bits,
+				      uint64_t *mask)
+{
+	return vcpu_opmask_read(emulation_of(cpu)->vcpu, number, bits, mask) ? EMUL_DONE :
+									       EMUL_UNHANDLED;
+}
+
 static enum emul_outcome op_lmsw(struct emul_cpu *cpu, uint16_t value)
 {
 	if (exit_lmsw(emulation_of(cpu)->vcpu, value))
@@ -350,6 +357,7 @@ static const struct emul_ops effects = {
 	.lmsw = op_lmsw,
 	.vector_read = op_vector_read,
 	.vector_write = op_vector_write,
+	.mask_read = op_mask_read,
 };
 
 /* ---- one instruction */

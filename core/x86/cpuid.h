@@ -48,6 +48,7 @@
 #define CPUID_1_EDX_FXSR	 BIT(24)
 
 /* Leaf 7, subleaf 0. */
+#define CPUID_7_EBX_AVX512BW   BIT(30)
 #define CPUID_7_EBX_TSC_ADJUST BIT(1)
 #define CPUID_7_EBX_SMEP       BIT(7)
 #define CPUID_7_EBX_INVPCID    BIT(10)

@@ -94,7 +94,7 @@ static enum emul_outcome port_out(struct emul_cpu *cpu, uint16_t port, uint32_t 
 
 static enum emul_outcome vector_read(struct emul_cpu *cpu, uint32_t number, void *data, uint32_t size)
 {
-	must(number < 16 && size <= EMUL_MAX_OPERAND);
+	must(number < 32 && size <= EMUL_MAX_OPERAND);
 	memset(data, number, size);
 	return answer(cpu, number);
 }
@@ -102,8 +102,20 @@ static enum emul_outcome vector_read(struct emul_cpu *cpu, uint32_t number, void
 static enum emul_outcome vector_write(struct emul_cpu *cpu, uint32_t number, const void *data,
 				      uint32_t size, uint32_t clear_to)
 {
-	must(number < 16 && size <= clear_to && clear_to <= EMUL_MAX_OPERAND);
+	must(number < 32 && size <= clear_to && clear_to <= EMUL_MAX_OPERAND);
 	return answer(cpu, number ^ ((const uint8_t *)data)[size - 1]);
+}
+
+static enum emul_outcome mask_read(struct emul_cpu *cpu, uint32_t number, uint32_t bits, uint64_t *mask)
+{
+	must(number > 0 && number < 8 && bits > 0 && bits <= 64);
+	*mask = 0x5555555555555555ull << number;
+	return answer(cpu, number);
+}
+
+static enum emul_outcome lmsw(struct emul_cpu *cpu, uint16_t value)
+{
+	return answer(cpu, value);
 }
 
 static const struct emul_ops ops = {
@@ -114,6 +126,8 @@ static const struct emul_ops ops = {
 	.port_out = port_out,
 	.vector_read = vector_read,
 	.vector_write = vector_write,
+	.mask_read = mask_read,
+	.lmsw = lmsw,
 };
 
 /* The length is the least number of bytes that decodes, and more of them do not matter. */

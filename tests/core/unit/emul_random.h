@@ -101,4 +101,24 @@ static inline void emul_random_vex(struct emul_random *r, uint8_t bytes[16])
 		bytes[n + 1] &= 0x7f;
 }
 
+/* An EVEX-encoded move: mostly with the fields as these want them. */
+static inline void emul_random_evex(struct emul_random *r, uint8_t bytes[16])
+{
+	static const uint8_t opcodes[] = { 0x10, 0x11, 0x28, 0x29, 0x2b, 0x6f, 0x7f, 0x6f, 0x7f, 0xe7 };
+	uint8_t map = 1 + (emul_random_below(r, 8) == 0);
+
+	emul_random_bytes(r, bytes, 16);
+	bytes[0] = 0x62;
+	bytes[1] = (bytes[1] & 0xf0) | map;
+	if (emul_random_below(r, 16))
+		bytes[2] |= 0x7c;
+	if (emul_random_below(r, 16))
+		bytes[3] = (bytes[3] & 0x6f) | 0x08; /* no zeroing, no broadcast */
+	if (emul_random_below(r, 4) == 0)
+		bytes[3] |= 0x80;
+	bytes[4] = map == 2 ? 0x2a : opcodes[emul_random_below(r, sizeof(opcodes))];
+	if (emul_random_below(r, 8))
+		bytes[5] &= 0x7f;
+}
+
 #endif

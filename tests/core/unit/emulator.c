@@ -28,6 +28,8 @@ enum {
 struct world {
 	struct emul_cpu cpu;
 	uint64_t regs[16];
+	uint8_t vectors[32][64];
+	uint64_t masks[8];
 	struct emul_segment segments[EMUL_SEGMENTS];
 	uint8_t memory[MEMORY_SIZE];
 	struct emul_cache cache;
@@ -128,12 +130,43 @@ static enum emul_outcome port_out(struct emul_cpu *cpu, uint16_t port, uint32_t 
 	return EMUL_DONE;
 }
 
+static enum emul_outcome vector_read(struct emul_cpu *cpu, uint32_t number, void *data, uint32_t size)
+{
+	struct world *w = cpu->context;
+
+	memcpy(data, w->vectors[number], size);
+	return EMUL_DONE;
+}
+
+static enum emul_outcome vector_write(struct emul_cpu *cpu, uint32_t number, const void *data,
+				      uint32_t size, uint32_t clear_to)
+{
+	struct world *w = cpu->context;
+
+	memcpy(w->vectors[number], data, size);
+	if (clear_to > size)
+		memset(w->vectors[number] + size, 0, clear_to - size);
+	return EMUL_DONE;
+}
+
+static enum emul_outcome mask_read(struct emul_cpu *cpu, uint32_t number, uint32_t bits, uint64_t *mask)
+{
+	struct world *w = cpu->context;
+
+	assert_in_range(bits, 1, 64);
+	*mask = w->masks[number];
+	return EMUL_DONE;
+}
+
 static const struct emul_ops ops = {
 	.read = read_memory,
 	.write = write_memory,
 	.exchange = exchange_memory,
 	.port_in = port_in,
 	.port_out = port_out,
+	.vector_read = vector_read,
+	.vector_write = vector_write,
+	.mask_read = mask_read,
 };
 
 static void make_world(struct world *w, uint32_t mode)
@@ -618,6 +651,70 @@ static void signed_division_at_its_bounds(void **state)
 	}
 }
 
+static void make_vector_world(struct world *w)
+{
+	make_world(w, 8);
+	w->regs[GPR_RBX] = MEMORY_BASE + 0x80;
+	for (uint32_t i = 0; i < 32 * 64; i++)
+		w->vectors[i / 64][i % 64] = 0x80 | i;
+}
+
+/* EVEX: registers of 64 bytes up to 31, displacements that count operands. */
+static void evex_moves(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make_vector_world(&w);
+	assert_int_equal(RUN(&w, "\x62\xe1\xfe\x48\x7f\x0b"), EMUL_DONE); /* vmovdqu64 [rbx], zmm17 */
+	assert_memory_equal(w.memory + 0x80, w.vectors[17], 64);
+	assert_int_equal(w.accesses, 1);
+	assert_int_equal(w.seen[0].size, 64);
+	assert_int_equal(w.cpu.rip, 0x106);
+	make_vector_world(&w);
+	w.masks[1] = ~0ULL;
+	assert_int_equal(RUN(&w, "\x62\xf1\x7e\x89\x10\x1b"), EMUL_DONE); /* vmovss xmm3{k1}{z}, [rbx] */
+	assert_memory_equal(w.vectors[3], w.memory + 0x80, 4);
+	for (uint32_t i = 4; i < 64; i++)
+		assert_int_equal(w.vectors[3][i], 0);
+}
+
+/* What the opmask leaves out stays, or becomes zero, and is not touched in memory. */
+static void evex_masks(void **state)
+{
+	static const char *const loads[] = { "\x62\xe1\x7e\x4a\x6f\x63\x02",   /* vmovdqu32 zmm20{k2}, [rbx+128] */
+					     "\x62\xe1\x7e\xca\x6f\x63\x02" }; /* ... {z} */
+	struct world w, before;
+
+	(void)state;
+	for (uint32_t zeroing = 0; zeroing < 2; zeroing++) {
+		make_vector_world(&w);
+		before = w;
+		w.masks[2] = 0xa5a5;
+		assert_int_equal(run(&w, (const uint8_t *)loads[zeroing], 7), EMUL_DONE);
+		for (uint32_t i = 0; i < 64; i++)
+			assert_int_equal(w.vectors[20][i], 0xa5a5 >> i / 4 & 1 ? w.memory[0x100 + i] :
+							   zeroing ? 0 : before.vectors[20][i]);
+		assert_int_equal(w.accesses, 8);
+	}
+	make_vector_world(&w);
+	before = w;
+	w.masks[7] = 0x8001;
+	w.bad_page = MEMORY_BASE + 0x1000;
+	w.regs[GPR_RBX] = MEMORY_BASE + 0x1000 + 32 - 30; /* the last element of 16 faults */
+	assert_int_equal(RUN(&w, "\x62\x61\xff\x2f\x7f\x73\xff"), EMUL_FAULT); /* vmovdqu16 [rbx-32]{k7}, ymm30 */
+	assert_fault(&w, 14);
+	w.masks[7] = 1;
+	assert_int_equal(RUN(&w, "\x62\x61\xff\x2f\x7f\x73\xff"), EMUL_DONE);
+	assert_memory_equal(w.memory + 0xfe2, w.vectors[30], 2);
+	assert_memory_equal(w.memory + 0xfe4, before.memory + 0xfe4, 30);
+	make_vector_world(&w);
+	w.masks[1] = 0; /* alignment is asked of the whole operand, whatever the opmask */
+	w.regs[GPR_RBX] += 8;
+	assert_int_equal(RUN(&w, "\x62\xf1\xfd\x29\x6f\x2b"), EMUL_FAULT); /* vmovdqa64 ymm5{k1}, [rbx] */
+	assert_fault(&w, 13);
+}
+
 /* Direct stores: MOVDIRI is a MOV, MOVDIR64B copies 64 bytes to an aligned place. */
 static void direct_stores(void **state)
 {
@@ -725,6 +822,8 @@ int main(void)
 		cmocka_unit_test(addresses_are_canonical),
 		cmocka_unit_test(selectors_fill_registers_only),
 		cmocka_unit_test(signed_division_at_its_bounds),
+		cmocka_unit_test(evex_moves),
+		cmocka_unit_test(evex_masks),
 		cmocka_unit_test(direct_stores),
 		cmocka_unit_test(length_rows_are_unhandled),
 		cmocka_unit_test(cache_answers_for_its_bytes_alone),

@@ -383,3 +383,9 @@ bool vcpu_vector_write(const struct vcpu *vcpu, uint32_t number, const void *dat
 	(void)vcpu, (void)number, (void)data, (void)size, (void)clear_to;
 	return false;
 }
+
+bool vcpu_opmask_read(const struct vcpu *vcpu, uint32_t number, uint32_t bits, uint64_t *mask)
+{
+	(void)vcpu, (void)number, (void)bits, (void)mask;
+	return false;
+}
