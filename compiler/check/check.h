@@ -46,7 +46,10 @@ void check_system(struct diags *diags, const struct system *system);
 /* The guest of that name, or NULL. */
 const struct guest *check_guest(const struct check_context *context, const char *name);
 
-/* "did you mean": the name closest to a wrong one, with its fix; of a list, or of the guests. */
+/*
+ * "did you mean": the name closest to a wrong one, with its fix; of a list, or of the guests. Where a guest is
+ * checked alone, that there is more in the system's file.
+ */
 void check_suggest(const struct check_context *context, struct diag *diag, struct position at,
 		   const char *wrong, const char *const *names, size_t count);
 void check_suggest_guest(const struct check_context *context, struct diag *diag,

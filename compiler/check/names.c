@@ -16,6 +16,9 @@ void check_suggest(const struct check_context *c, struct diag *d, struct positio
 {
 	const char *meant = diag_closest(wrong, names, count);
 
+	if (!meant && c->system->alone)
+		diag_help(d, "this file alone makes a system of one guest: check the system's file, "
+			     "which lists it");
 	if (!meant)
 		return;
 	diag_help(d, "did you mean `%s`?", meant);

@@ -206,7 +206,7 @@ void check_pci_needs(const struct check_context *c)
 		if (!pci->host.value) {
 			d = diag_report(c->diags, PCI_UNBOUND, pci->where.at, pci->id.value);
 			diag_help(d, "add `host: \"...\"` here, or `bind: { %s: { devices: { %s: "
-				     "\"...\" } } }` to the system",
+				     "\"...\" } } }` to the system's file",
 				  c->guest->name.value, pci->id.value);
 		}
 		if (pci->allow_unprotected_dma.value)

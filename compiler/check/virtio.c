@@ -249,7 +249,7 @@ static void take_network(const struct check_context *c, void *context, const str
 	for (size_t i = 0; i < system->networks.count; i++)
 		names[i] = system->networks.items[i].name.value;
 	check_suggest(c, d, v->backend.network.where.at, name, names, system->networks.count);
-	if (!system->networks.count)
+	if (!system->networks.count && !system->alone)
 		diag_help(d, "add `networks: [ { name: %s } ]` to the system", name);
 }
 

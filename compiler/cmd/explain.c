@@ -73,8 +73,9 @@ static void print_keys(const struct schema *schema)
 		return;
 	puts("\nKeys:");
 	for (size_t i = 0; i < schema->key_count; i++)
-		printf("    %-20s %s%s\n", schema->keys[i].name, schema->keys[i].schema->title,
-		       schema->keys[i].required ? " (required)" : "");
+		printf("    %-22s %s%s%s\n", schema->keys[i].name, schema->keys[i].schema->title,
+		       schema->keys[i].required ? " (required)" : "",
+		       schema->keys[i].schema->needs ? " (not in the core of this release)" : "");
 }
 
 /* What a list, map or choice holds, where that has keys of its own. */
@@ -106,6 +107,8 @@ static void explain_key(const char *form, const char *path, const struct schema 
 		printf("Default:  %s\n", *schema->fallback ? schema->fallback : "\"\"");
 	for (const char *const *e = schema->examples; e && *e; e++)
 		printf("Example:  %s: %s\n", strrchr(path, '.') ? strrchr(path, '.') + 1 : path, *e);
+	for (const char *const *also = schema->also; also && *also; also++)
+		printf("%s%s%s", also == schema->also ? "Also:     " : ", ", *also, also[1] ? "" : "\n");
 	if (schema->needs)
 		printf("Needs:    %s, which the core of this release does not have\n", schema->needs);
 	if (inner(schema))
@@ -127,7 +130,7 @@ static void search(struct search *s, const struct schema *schema, const char *pa
 		const char *below = *path ? arena_printf(s->arena, "%s.%s", path, key->name)
 					  : key->name;
 
-		if (!strcmp(key->name, s->key)) {
+		if (schema_key_called(key, s->key)) {
 			printf("%s", s->found++ ? "\n" : "");
 			explain_key(s->form, below, key->schema);
 		}

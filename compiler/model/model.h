@@ -453,6 +453,7 @@ struct system {
 	const struct sources *sources;
 	const struct schema *form; /* of the top document: &schema_guest, &schema_system or &schema_platform */
 	struct where where;
+	bool alone; /* a guest's file is all there is */
 	FIELD(const char *) name;
 	VECTOR(struct guest *) guests;
 	VECTOR(struct bind) binds; /* applied to the guests already */

@@ -139,6 +139,7 @@ static struct system *system_of_one(struct cursor c)
 	c.schema = &schema_system;
 	c.node = NULL;
 	read_machine(system, c);
+	system->alone = true;
 	system->where = guest->where;
 	system->name.value = guest->name.value;
 	system->name.where = guest->name.where;

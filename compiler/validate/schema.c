@@ -44,6 +44,11 @@ static bool is_also(const struct schema *schema, const char *name)
 	return false;
 }
 
+bool schema_key_called(const struct schema_key *key, const char *name)
+{
+	return same_word(key->name, name) || is_also(key->schema, name);
+}
+
 const struct schema_key *schema_key_also(const struct schema *object, const char *name)
 {
 	for (size_t i = 0; i < object->key_count; i++)
@@ -122,7 +127,7 @@ static size_t search(const struct schema *schema, const char *name, const char *
 		char below[128];
 
 		snprintf(below, sizeof(below), "%s%s%s", path, *path ? "." : "", key->name);
-		if (same_word(key->name, name) || is_also(key->schema, name)) {
+		if (schema_key_called(key, name)) {
 			snprintf(found, size, "%s", below);
 			count++;
 		}

@@ -83,6 +83,9 @@ extern const size_t schema_document_count;
 /* The schema of one key of an object; NULL when it has no such key. */
 const struct schema *schema_key_find(const struct schema *object, const char *name);
 
+/* Whether a key has this name, here or elsewhere (x-also); case, `-` and `_` do not count. */
+bool schema_key_called(const struct schema_key *key, const char *name);
+
 /* The key of an object that other programs call so (x-also), or NULL; case, `-` and `_` do not count. */
 const struct schema_key *schema_key_also(const struct schema *object, const char *name);
 

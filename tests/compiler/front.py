@@ -251,6 +251,9 @@ def every_key_is_explained():
             walk(below, where, root)
     guest = json.loads(hvcc("schema", "guest").stdout)
     walk(guest, "", guest)
+    for word, key in [("hostdev", "devices.pci"), ("on_reboot", "events.on-reboot"), ("kernel-args", "boot.cmdline")]:
+        text = hvcc("explain", word).stdout.decode()
+        equal(text.split(" ")[0], key, word)
 
 
 @test
