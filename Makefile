@@ -37,10 +37,10 @@ core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
 	msr.o policy.o request.o state.o vector.o vcpu.o
 core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
-core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o
+core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o posted.o
 core_vm       := irq.o vm.o
 core_sched    := sched.o
-core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
+core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vlapic_lent.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
 core_pci      := ecam.o config_space.o bar.o msi.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
@@ -191,7 +191,7 @@ unit_log        := core/console/log.c core/lib/format.c core/lib/status.c
 # Chips on the host meet the machine of the shim.
 units_core += vlapic vioapic vpic vpit vhpet vrtc vuart acpi_pm pci_host kvm
 shim := tests/core/unit/shim/machine.c tests/core/unit/shim/script.c
-unit_vlapic := core/dev/vlapic.c core/dev/vlapic_device.c core/dev/vlapic_timer.c $(shim)
+unit_vlapic := core/dev/vlapic.c core/dev/vlapic_device.c core/dev/vlapic_timer.c core/dev/vlapic_lent.c $(shim)
 unit_vioapic := core/dev/vioapic.c $(unit_vlapic)
 unit_vpic := core/dev/vpic.c $(shim)
 unit_vpit := core/dev/vpit.c $(shim)
@@ -217,7 +217,7 @@ unit_exits := $(vcpu_sources)
 unit_irq_routing := core/vm/irq.c $(vcpu_sources)
 unit_policy := core/vcpu/policy.c $(vcpu_sources)
 # The contract itself, with both backends on processors of the test.
-unit_backend := $(addprefix core/svm/,svm.c svm_exit.c svm_vmcb.c) $(addprefix core/vmx/,vmx.c vmx_exit.c vmx_vmcs.c) \
+unit_backend := $(addprefix core/svm/,svm.c svm_exit.c svm_vmcb.c) $(addprefix core/vmx/,vmx.c vmx_exit.c vmx_vmcs.c posted.c) \
 	core/mm/ptab_npt.c core/mm/ptab_ept.c core/vcpu/inject.c core/vcpu/cpuid.c core/vcpu/msr.c core/space/bus.c \
 	core/space/guest_walk.c core/lib/format.c $(space_sources) \
 	$(addprefix tests/core/contract/,subject_fake.c subject_svm.c subject_vmx.c) \

@@ -111,6 +111,11 @@ static inline void collect_eoi(struct vlapic *apic)
 		collect_offered(apic);
 }
 
+void vlapic_collect_eoi(struct vlapic *apic)
+{
+	collect_eoi(apic);
+}
+
 /* Only for an edge-triggered interrupt (nobody else waits for its end) and while nothing waits behind it. */
 static inline void offer_eoi(struct vlapic *apic, unsigned int vector)
 {
@@ -119,7 +124,7 @@ static inline void offer_eoi(struct vlapic *apic, unsigned int vector)
 }
 
 /* LINT0 passes the PIC's interrupts on (virtual wire), or a disabled APIC does as a wire. */
-static __attribute__((noinline)) bool extint_accepted(const struct vlapic *apic)
+__attribute__((noinline)) bool vlapic_extint_accepted(const struct vlapic *apic)
 {
 	uint32_t lint0 = apic->value[APIC_LVT_LINT0];
 
@@ -130,7 +135,7 @@ static __attribute__((noinline)) bool extint_accepted(const struct vlapic *apic)
 
 static inline bool extint_waits(const struct vlapic *apic)
 {
-	return apic->index == 0 && unlikely(irq_extint_pending(apic->vm)) && extint_accepted(apic);
+	return apic->index == 0 && unlikely(irq_extint_pending(apic->vm)) && vlapic_extint_accepted(apic);
 }
 
 static inline int deliverable(struct vlapic *apic)
@@ -172,7 +177,7 @@ static int vlapic_accept(void *chip)
 	return vector;
 }
 
-static uint8_t vlapic_priority(const void *chip)
+uint8_t vlapic_priority(const void *chip)
 {
 	return priority_of(chip);
 }
@@ -226,7 +231,7 @@ static void take_fixed(struct vlapic *apic, unsigned int vector, bool level)
 }
 
 /* Any CPU. */
-static void vlapic_deliver(void *chip, const struct irq_request *request)
+void vlapic_deliver(void *chip, const struct irq_request *request)
 {
 	struct vlapic *apic = chip;
 
@@ -286,7 +291,7 @@ static uint32_t x2apic_ldr(uint32_t id)
 	return id >> 4 << 16 | 1u << (id & 15);
 }
 
-static bool vlapic_matches(const void *chip, const struct irq_request *request)
+bool vlapic_matches(const void *chip, const struct irq_request *request)
 {
 	const struct vlapic *apic = chip;
 	uint32_t destination = request->destination, ldr;
@@ -388,8 +393,9 @@ static uint32_t read_id(void *chip, unsigned int n)
 
 static uint32_t read_ppr(void *chip, unsigned int n)
 {
-	(void)n;
-	return priority_of(chip);
+	const struct vlapic *apic = chip;
+
+	return apic->lent ? vlapic_lent_register(apic, n) : priority_of(apic);
 }
 
 static uint32_t read_ldr(void *chip, unsigned int n)
@@ -406,7 +412,9 @@ static uint32_t half(const uint64_t *word, unsigned int n)
 
 static uint32_t read_isr(void *chip, unsigned int n)
 {
-	return half(((const struct vlapic *)chip)->isr, n - APIC_ISR);
+	const struct vlapic *apic = chip;
+
+	return apic->lent ? vlapic_lent_register(apic, n) : half(apic->isr, n - APIC_ISR);
 }
 
 static uint32_t read_tmr(void *chip, unsigned int n)
@@ -416,7 +424,9 @@ static uint32_t read_tmr(void *chip, unsigned int n)
 
 static uint32_t read_irr(void *chip, unsigned int n)
 {
-	return half(((const struct vlapic *)chip)->irr, n - APIC_IRR);
+	const struct vlapic *apic = chip;
+
+	return half(apic->irr, n - APIC_IRR) | (apic->lent ? vlapic_lent_register(apic, n) : 0);
 }
 
 static void write_eoi(void *chip, unsigned int n, uint32_t value)
@@ -437,6 +447,7 @@ static void write_svr(void *chip, unsigned int n, uint32_t value)
 	struct vlapic *apic = chip;
 
 	apic->value[n] = value & 0x11ff;
+	vlapic_lend(apic);
 	if (value & APIC_SVR_ENABLE)
 		return;
 	for (unsigned int lvt = APIC_LVT_TIMER; lvt <= APIC_LVT_ERROR; lvt++)
@@ -450,6 +461,8 @@ static void write_lvt(void *chip, unsigned int n, uint32_t value)
 	struct vlapic *apic = chip;
 
 	apic->value[n] = lvt_value(apic, n, value);
+	if (n == APIC_LVT_LINT0)
+		vlapic_lend(apic);
 	if (n == APIC_LVT_LINT0 && apic->index == 0 && irq_extint_pending(apic->vm))
 		irq_notify(apic->vcpu);
 }
@@ -592,6 +605,7 @@ void vlapic_init(void *chip)
 {
 	struct vlapic *apic = chip;
 
+	vlapic_take_back(apic);
 	collect_eoi(apic);
 	vlapic_timer_stop(apic);
 	registers_reset(registers, APIC_REGISTERS, apic->value);
@@ -601,7 +615,7 @@ void vlapic_init(void *chip)
 	apic->errors = 0;
 }
 
-static uint64_t vlapic_base(const void *chip)
+uint64_t vlapic_base(const void *chip)
 {
 	return ((const struct vlapic *)chip)->base;
 }

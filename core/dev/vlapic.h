@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The local APIC of one vCPU, shared by vlapic.c (registers, messages, priorities), vlapic_timer.c and vlapic_device.c
- * (modes, power-up).
+ * The local APIC of one vCPU, shared by vlapic.c (registers, messages, priorities), vlapic_timer.c, vlapic_lent.c (while the
+ * processor delivers) and vlapic_device.c (modes, power-up).
  *
  * Its own CPU alone touches a chip, but for what other CPUs do by deliver(): they set bits of `irr` and `tmr`
  * and of `errors`, all atomically, and then call irq_notify().
@@ -77,6 +77,7 @@ struct vlapic {
 	const struct irq_eoi_assist *assist; /* NULL: none */
 	bool eoi_offered;		     /* the guest may end its interrupt by the assist */
 	bool timer_running;
+	struct irq_page *lent; /* ISR, TPR and what has left `irr` are there; NULL: here */
 	struct timer timer;
 	uint64_t timer_deadline; /* host TSC */
 	uint64_t timer_period;	 /* host TSC ticks; 0: one-shot */
@@ -97,7 +98,21 @@ static inline bool vlapic_x2(const struct vlapic *apic)
 /* vlapic.c: the state after INIT; the page and the MSRs; what the core sees of a chip. */
 void vlapic_init(void *chip);
 bus_handler vlapic_mmio, vlapic_x2apic_msr;
-extern const struct irq_chip vlapic_chip;
+extern const struct irq_chip vlapic_chip, vlapic_lent_chip;
+
+/* The operations that both have. */
+bool vlapic_matches(const void *chip, const struct irq_request *request);
+void vlapic_deliver(void *chip, const struct irq_request *request);
+uint8_t vlapic_priority(const void *chip);
+uint64_t vlapic_base(const void *chip);
+void vlapic_collect_eoi(struct vlapic *apic); /* an offer that stands is withdrawn */
+bool vlapic_extint_accepted(const struct vlapic *apic);
+
+/* vlapic_lent.c: after a change of what decides it, lends the registers to the processor, or takes them back. A register of the
+ * page by its number. */
+void vlapic_lend(struct vlapic *apic);
+void vlapic_take_back(struct vlapic *apic);
+uint32_t vlapic_lent_register(const struct vlapic *apic, unsigned int n);
 
 /* A local interrupt: an LVT entry is delivered as it says, or not if masked. */
 void vlapic_local(struct vlapic *apic, enum vlapic_register lvt);

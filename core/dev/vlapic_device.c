@@ -45,6 +45,7 @@ static enum access_result base_msr(void *context, struct bus_access *access)
 	if (apic->base & APIC_BASE_ENABLE && !(access->value & APIC_BASE_ENABLE))
 		vlapic_init(apic);
 	WRITE_ONCE(apic->base, access->value);
+	vlapic_lend(apic);
 	return ACCESS_DONE;
 }
 

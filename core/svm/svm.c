@@ -73,6 +73,13 @@ static uint32_t svm_largest_page(void)
 	return cpu_features.page_1g ? 3 : 2;
 }
 
+/* AVIC is not used. */
+static struct irq_page *svm_lend_apic(struct vcpu *vcpu, bool on)
+{
+	(void)vcpu, (void)on;
+	return NULL;
+}
+
 /* A CPU's generations are told from another's by the index in their low bits. */
 #define GENERATION_STEP BIT(16)
 
@@ -134,6 +141,7 @@ const struct vcpu_backend svm_backend = {
 	.nmi_blocked = svm_nmi_blocked,
 	.windows = svm_windows,
 	.set_task_priority = svm_set_task_priority,
+	.lend_apic = svm_lend_apic,
 	.set_tsc_offset = svm_set_tsc_offset,
 	.flush = svm_flush,
 };

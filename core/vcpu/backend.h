@@ -121,6 +121,10 @@ struct vcpu_backend {
 	void (*windows)(struct vcpu *vcpu, bool interrupt, bool nmi);
 	void (*set_task_priority)(struct vcpu *vcpu, uint8_t cr8);
 
+	/* From the next entry on the processor delivers the interrupts of the page that is returned, and ends
+	 * them; or no more. NULL: it cannot. For chips in x2APIC mode. */
+	struct irq_page *(*lend_apic)(struct vcpu *vcpu, bool on);
+
 	void (*set_tsc_offset)(struct vcpu *vcpu, uint64_t offset);
 	/* This vCPU's cached translations are dropped before its next entry. */
 	void (*flush)(struct vcpu *vcpu);

@@ -41,6 +41,14 @@ struct irq_eoi_assist {
 		void *context); /* clears the word; whether the guest had done so: the EOI is due */
 };
 
+/* What the processor works on itself where it delivers a guest's interrupts and takes their ends (Intel: virtual-interrupt
+ * delivery): TPR, ISR and IRR, laid out as in the xAPIC's page. Only the vCPU's own CPU touches it. */
+struct irq_page {
+	uint8_t *registers; /* a page */
+	uint64_t level[4];  /* vectors whose end the chip wants to hear of */
+	uint64_t changed;   /* the chip has put something there: looked at before the next entry */
+};
+
 /* The local APIC of a vCPU as the rest of the core sees it; dev/vlapic.c provides it. `chip` is its
  * state. */
 struct irq_chip {
@@ -66,6 +74,8 @@ struct irq_chip {
 	void (*init)(void *chip);
 	/* On its own CPU: the guest's TSC jumped, and a TSC deadline is due sooner or later. */
 	void (*tsc_moved)(void *chip);
+	/* The processor has ended an interrupt of irq_page.level. */
+	void (*ended)(void *chip, uint8_t vector);
 	/* On its own CPU: uses this assist from now on; NULL: none. */
 	void (*set_eoi_assist)(void *chip, const struct irq_eoi_assist *assist);
 };

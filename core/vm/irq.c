@@ -3,6 +3,7 @@
 #include "vm/irq.h"
 
 #include "lib/bits.h"
+#include "vcpu/backend.h"
 #include "vm/vm.h"
 
 /* Message address and data, SDM v3 figures 11-14 and 11-15. */
@@ -18,6 +19,16 @@ void irq_attach_chip(struct vcpu *vcpu, const struct irq_chip *ops, void *chip)
 {
 	vcpu->chip = ops;
 	vcpu->chip_state = chip;
+}
+
+struct irq_page *irq_lend(struct vcpu *vcpu)
+{
+	return vcpu->backend->lend_apic(vcpu, true);
+}
+
+void irq_take_back(struct vcpu *vcpu)
+{
+	vcpu->backend->lend_apic(vcpu, false);
 }
 
 void irq_set_eoi_assist(struct vcpu *vcpu, const struct irq_eoi_assist *assist)

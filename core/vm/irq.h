@@ -29,6 +29,11 @@ struct irq_message { /* SDM v3 11.11: message address and data; a requester of I
 /* Called when the chip is created, once a vCPU. */
 void irq_attach_chip(struct vcpu *vcpu, const struct irq_chip *ops, void *chip);
 
+/* The processor takes over the registers of a chip in x2APIC mode, from this page; NULL: it cannot. On the vCPU's own CPU, or while
+ * it is parked. */
+struct irq_page *irq_lend(struct vcpu *vcpu);
+void irq_take_back(struct vcpu *vcpu);
+
 /* Hands an assist to the vCPU's chip, see irq_chip.set_eoi_assist. */
 void irq_set_eoi_assist(struct vcpu *vcpu, const struct irq_eoi_assist *assist);
 

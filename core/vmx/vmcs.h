@@ -20,10 +20,12 @@
 #define VMCS_HOST_GS		   0x0c0a
 #define VMCS_HOST_TR		   0x0c0c
 
+#define VMCS_INTERRUPT_STATUS	   0x0810 /* of the guest: requesting vector 7:0, in service 15:8 */
 #define VMCS_MSR_BITMAP		   0x2004
 #define VMCS_TSC_OFFSET		   0x2010
 #define VMCS_VIRTUAL_APIC	   0x2012
 #define VMCS_EPT_POINTER	   0x201a
+#define VMCS_EOI_EXITS(n)	   (0x201c + 2 * (n)) /* 64 vectors each */
 #define VMCS_XSS_BITMAP		   0x202c
 #define VMCS_GUEST_PHYSICAL	   0x2400
 #define VMCS_LINK		   0x2800
@@ -122,9 +124,11 @@ enum { /* primary processor-based controls */
 enum { /* secondary processor-based controls */
 	SECONDARY_EPT = 1u << 1,
 	SECONDARY_RDTSCP = 1u << 3,
+	SECONDARY_X2APIC = 1u << 4, /* the TPR and EOI of x2APIC mode are the virtual-APIC page's */
 	SECONDARY_VPID = 1u << 5,
 	SECONDARY_WBINVD = 1u << 6,
 	SECONDARY_UNRESTRICTED = 1u << 7,
+	SECONDARY_DELIVERY = 1u << 9, /* of virtual interrupts */
 	SECONDARY_RDRAND = 1u << 11, /* exits */
 	SECONDARY_INVPCID = 1u << 12,
 	SECONDARY_RDSEED = 1u << 16, /* exits */
@@ -216,6 +220,7 @@ enum vmx_exit_reason {
 	VMEXIT_MWAIT = 36,
 	VMEXIT_MONITOR = 39,
 	VMEXIT_TPR = 43,
+	VMEXIT_EOI = 45,
 	VMEXIT_EPT_VIOLATION = 48,
 	VMEXIT_INVEPT = 50,
 	VMEXIT_TIMER = 52,

@@ -36,7 +36,7 @@ static const struct need {
 	{&vmx_machine.secondary, MSR_VMX_SECONDARY, SECONDARY_WBINVD, "WBINVD exits"},
 	{&vmx_machine.secondary, MSR_VMX_SECONDARY,
 	 SECONDARY_VPID | SECONDARY_RDTSCP | SECONDARY_INVPCID | SECONDARY_RDRAND | SECONDARY_RDSEED |
-		 SECONDARY_XSAVES,
+		 SECONDARY_XSAVES | SECONDARY_X2APIC | SECONDARY_DELIVERY,
 	 NULL},
 	{&vmx_machine.exit, MSR_VMX_TRUE_EXIT, EXIT_SAVE_DEBUG | EXIT_HOST_64, "64-bit hosts"},
 	{&vmx_machine.exit, MSR_VMX_TRUE_EXIT, EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_LOAD_EFER,
@@ -124,11 +124,12 @@ static enum status vmx_probe(void)
 	choose_vpid();
 	find_timer();
 	vmx_machine.revision = (uint32_t)field_get(rdmsr(MSR_VMX_BASIC), VMX_BASIC_REVISION);
-	log_info("VT-x: EPT%s%s%s, unrestricted guests%s",
+	log_info("VT-x: EPT%s%s%s, unrestricted guests%s%s",
 		 vmx_machine.ept_caps & VMX_EPT_PAGE_2M ? " 2M" : "",
 		 vmx_machine.ept_caps & VMX_EPT_PAGE_1G ? " 1G" : "",
 		 vmx_machine.ept_caps & VMX_EPT_ACCESSED_DIRTY ? " A/D" : "",
-		 vmx_machine.secondary & SECONDARY_VPID ? ", VPID" : "");
+		 vmx_machine.secondary & SECONDARY_VPID ? ", VPID" : "",
+		 vmx_machine.secondary & SECONDARY_DELIVERY ? ", interrupt delivery" : "");
 	s = pool_alloc(cpu_count * sizeof(struct vmx_cpu), &cpus);
 	vmx_machine.cpus = cpus;
 	return s;
@@ -185,6 +186,7 @@ const struct vcpu_backend vmx_backend = {
 	.nmi_blocked = vmx_nmi_blocked,
 	.windows = vmx_windows,
 	.set_task_priority = vmx_set_task_priority,
+	.lend_apic = vmx_lend_apic,
 	.set_tsc_offset = vmx_set_tsc_offset,
 	.flush = vmx_flush,
 };

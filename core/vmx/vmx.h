@@ -7,6 +7,7 @@
  *	vmx_entry.S  the run loop: in and out of the guest
  *	vmx_exit.c   exit reasons → neutral exit records
  *	vmx_vmcs.c   set-up of the control structure, and the registers in it
+ *	posted.c     interrupts that the processor delivers itself
  *
  * The control structure is reached by VMREAD and VMWRITE, on the CPU where it is current, and only there. So registers are kept
  * in memory beside it: `value` has what is `known` of the fields, `dirty` are those that the next entry has to write. An exit
@@ -52,6 +53,8 @@ enum vmx_field {
 	FIELD_CR4_SHADOW,
 	FIELD_PIN,
 	FIELD_PRIMARY,
+	FIELD_SECONDARY,
+	FIELD_MSR_BITMAP,
 	FIELD_ENTRY_CONTROLS,
 	FIELD_TSC_OFFSET,
 	FIELD_TPR_THRESHOLD,
@@ -95,6 +98,8 @@ struct ALIGNED(4096) vmx_vcpu {
 	uint64_t timer_off; /* RFLAGS_IF; 0: the preemption timer is on */
 	uint64_t dr6; /* while not live */
 
+	struct irq_page page; /* of `apic`, while it is */
+	bool lent;
 	uint64_t known, dirty; /* bits of enum vmx_field */
 	uint64_t value[VMX_FIELDS];
 	struct emul_segment segments[EMUL_SEGMENTS];
@@ -102,6 +107,7 @@ struct ALIGNED(4096) vmx_vcpu {
 
 struct ALIGNED(4096) vmx_guest {
 	uint8_t msr_bitmap[4096];
+	uint8_t lent_bitmap[4096]; /* for vCPUs whose local APIC is lent */
 	uint64_t cr4_mask;   /* bits that are not the guest's own */
 	uint32_t secondary;  /* controls */
 };
@@ -188,9 +194,16 @@ void vmx_inject(struct vcpu *vcpu, const struct vcpu_event *event);
 bool vmx_nmi_blocked(const struct vcpu *vcpu);
 void vmx_windows(struct vcpu *vcpu, bool interrupt, bool nmi);
 void vmx_task_priority_changed(struct vcpu *vcpu, struct vmx_vcpu *vmx); /* by the guest's MOV CR8 */
+void vmx_watch_task_priority(struct vmx_vcpu *vmx, uint8_t cr8); /* it exits when it lowers it */
 void vmx_set_task_priority(struct vcpu *vcpu, uint8_t cr8);
 void vmx_set_tsc_offset(struct vcpu *vcpu, uint64_t offset);
 void vmx_flush(struct vcpu *vcpu);
+
+/* posted.c: lend_apic of the backend; what the guest has directly while its local APIC is lent; before an entry, when the page
+ * has changed. */
+struct irq_page *vmx_lend_apic(struct vcpu *vcpu, bool on);
+void vmx_allow_lent(struct vmx_guest *g);
+void vmx_load_interrupts(struct vmx_vcpu *vmx);
 
 #define VIRTUAL_APIC_TPR 0x80 /* of the virtual-APIC page: bits 7:4 are CR8 */
 

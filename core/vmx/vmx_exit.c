@@ -99,6 +99,15 @@ static bool fill_task_priority(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 	return false;
 }
 
+/* The guest has ended a level-triggered interrupt that the processor delivered. */
+static bool fill_eoi(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	(void)vmx;
+	if (vcpu->chip)
+		vcpu->chip->ended(vcpu->chip_state, (uint8_t)vmread(VMCS_QUALIFICATION));
+	return false;
+}
+
 /* It is armed again when the guest is entered with interrupts off. */
 static bool fill_timer(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
@@ -140,6 +149,7 @@ static const struct exit_row rows[VMEXIT_REASONS] = {
 	[VMEXIT_MWAIT] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_MONITOR] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_TPR] = FILLED(EXIT_INTERRUPT_WINDOW, fill_task_priority),
+	[VMEXIT_EOI] = FILLED(EXIT_INTERRUPT_WINDOW, fill_eoi),
 	[VMEXIT_EPT_VIOLATION] = FILLED(EXIT_MEMORY, fill_memory),
 	[VMEXIT_INVEPT] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_TIMER] = FILLED(EXIT_INTERRUPT, fill_timer),

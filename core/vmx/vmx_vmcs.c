@@ -37,6 +37,8 @@ const uint16_t vmx_encodings[VMX_FIELDS] = {
 	[FIELD_CR4_SHADOW] = VMCS_CR4_SHADOW,
 	[FIELD_PIN] = VMCS_PIN,
 	[FIELD_PRIMARY] = VMCS_PRIMARY,
+	[FIELD_SECONDARY] = VMCS_SECONDARY,
+	[FIELD_MSR_BITMAP] = VMCS_MSR_BITMAP,
 	[FIELD_ENTRY_CONTROLS] = VMCS_ENTRY_CONTROLS,
 	[FIELD_TSC_OFFSET] = VMCS_TSC_OFFSET,
 	[FIELD_TPR_THRESHOLD] = VMCS_TPR_THRESHOLD,
@@ -144,11 +146,15 @@ static uint32_t secondary_controls(const struct guest *guest)
 enum status vmx_guest_create(struct guest *guest)
 {
 	struct vmx_guest *g = guest->arch;
+	enum status s;
 
 	memset(g->msr_bitmap, 0xff, sizeof(g->msr_bitmap));
 	g->cr4_mask = ~(guest->cr4 & VCPU_CR4_OWN);
 	g->secondary = secondary_controls(guest);
-	return msr_allow_passed(guest, is_switched, allow_msr);
+	s = msr_allow_passed(guest, is_switched, allow_msr);
+	memcpy(g->lent_bitmap, g->msr_bitmap, sizeof(g->msr_bitmap));
+	vmx_allow_lent(g);
+	return s;
 }
 
 static uint64_t ept_pointer(const struct guest *guest)
@@ -217,7 +223,6 @@ static void write_controls(const struct vcpu *vcpu)
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 	struct vmx_guest *g = vcpu->guest->arch;
 
-	vmwrite(VMCS_SECONDARY, g->secondary);
 	vmwrite(VMCS_EXCEPTIONS, VCPU_EXCEPTIONS);
 	vmwrite(VMCS_PF_ERROR_MASK, 0);
 	vmwrite(VMCS_PF_ERROR_MATCH, 0);
@@ -227,7 +232,6 @@ static void write_controls(const struct vcpu *vcpu)
 	vmwrite(VMCS_EXIT_MSR_LOADS, 0);
 	vmwrite(VMCS_ENTRY_MSR_LOADS, 0);
 	vmwrite(VMCS_ENTRY_EVENT, 0);
-	vmwrite(VMCS_MSR_BITMAP, virt_to_phys(g->msr_bitmap));
 	vmwrite(VMCS_VIRTUAL_APIC, virt_to_phys(vmx->apic));
 	vmwrite(VMCS_EPT_POINTER, vmx->ept_pointer);
 	vmwrite(VMCS_CR0_MASK, CR0_MASK);
@@ -375,6 +379,8 @@ static COLD void load_rest(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 		load_event(vmx);
 	if (vmx->dirty)
 		load_fields(vcpu, vmx);
+	if (vmx->page.changed)
+		vmx_load_interrupts(vmx);
 }
 
 void vmx_load(struct vcpu *vcpu, struct vmx_vcpu *vmx)
@@ -382,7 +388,7 @@ void vmx_load(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 	uint64_t rflags = vmx->rflags;
 
 	vmwrite(VMCS_GUEST_RIP, vmx->rip);
-	if (unlikely(vmx->dirty | vmx->event | vmx->blocking | vmx->loaded_blocking ||
+	if (unlikely(vmx->dirty | vmx->event | vmx->blocking | vmx->loaded_blocking | vmx->page.changed ||
 		     rflags != vmx->loaded_rflags || ~rflags & vmx->timer_off))
 		load_rest(vcpu, vmx);
 }
@@ -412,8 +418,14 @@ static void reset_segments(struct vmx_vcpu *vmx)
 	vmx->known &= ~BIT(FIELD_SEGMENTS);
 }
 
-static void reset_controls(struct vmx_vcpu *vmx)
+static void reset_controls(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
+	struct vmx_guest *g = vcpu->guest->arch;
+
+	vmx_set(vmx, FIELD_SECONDARY, g->secondary);
+	vmx_set(vmx, FIELD_MSR_BITMAP, virt_to_phys(g->msr_bitmap));
+	vmx->page.changed = 0;
+	vmx->lent = false;
 	vmx_set(vmx, FIELD_PIN, vmx_machine.pin);
 	vmx_set(vmx, FIELD_PRIMARY, vmx_machine.primary & ~(uint32_t)(PRIMARY_INTERRUPT_WINDOW | PRIMARY_NMI_WINDOW));
 	vmx_set(vmx, FIELD_ENTRY_CONTROLS, vmx_machine.entry & ~(uint32_t)ENTRY_GUEST_64);
@@ -436,7 +448,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu, bool init)
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
 	reset_segments(vmx);
-	reset_controls(vmx);
+	reset_controls(vcpu, vmx);
 	vmx_set_cr(vcpu, 0, CR0_CD | CR0_NW | CR0_ET);
 	vmx_set_cr(vcpu, 2, 0);
 	vmx_set_cr(vcpu, 3, 0);
@@ -672,12 +684,13 @@ void vmx_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
 	uint64_t old = vmx_get(vmx, FIELD_PRIMARY);
 	uint64_t new = old & ~(uint64_t)(PRIMARY_INTERRUPT_WINDOW | PRIMARY_NMI_WINDOW);
 
-	new |= (interrupt ? PRIMARY_INTERRUPT_WINDOW : 0) | (nmi ? PRIMARY_NMI_WINDOW : 0);
+	/* The processor needs no window for what it delivers itself. */
+	new |= (interrupt && !vmx->lent ? PRIMARY_INTERRUPT_WINDOW : 0) | (nmi ? PRIMARY_NMI_WINDOW : 0);
 	if (new != old)
 		vmx_set(vmx, FIELD_PRIMARY, new);
 }
 
-static void watch_task_priority(struct vmx_vcpu *vmx, uint8_t cr8)
+void vmx_watch_task_priority(struct vmx_vcpu *vmx, uint8_t cr8)
 {
 	vmx->task_priority = cr8;
 	vmx_set(vmx, FIELD_TPR_THRESHOLD, cr8);
@@ -685,7 +698,11 @@ static void watch_task_priority(struct vmx_vcpu *vmx, uint8_t cr8)
 
 void vmx_task_priority_changed(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
-	watch_task_priority(vmx, vmx->apic[VIRTUAL_APIC_TPR] >> 4);
+	if (vmx->lent) {
+		vmx->task_priority = vmx->apic[VIRTUAL_APIC_TPR] >> 4;
+		return;
+	}
+	vmx_watch_task_priority(vmx, vmx->apic[VIRTUAL_APIC_TPR] >> 4);
 	if (vcpu->chip)
 		vcpu->chip->set_cr8(vcpu->chip_state, vmx->task_priority);
 	vcpu_mark(vcpu, VCPU_REQUEST_EVENT);
@@ -696,8 +713,8 @@ void vmx_set_task_priority(struct vcpu *vcpu, uint8_t cr8)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
-	if (likely(vmx->task_priority == cr8))
+	if (likely(vmx->task_priority == cr8 || vmx->lent))
 		return;
 	vmx->apic[VIRTUAL_APIC_TPR] = (uint8_t)(cr8 << 4);
-	watch_task_priority(vmx, cr8 & 15);
+	vmx_watch_task_priority(vmx, cr8 & 15);
 }

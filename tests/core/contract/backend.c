@@ -396,6 +396,31 @@ static void test_time_and_translations(void **state)
 	assert_false(enter().flushed);
 }
 
+/* A processor that delivers interrupts itself wants no window for them, and no watch on CR8; it is told what has come. */
+static void test_lent_apic(void **state)
+{
+	struct irq_page *page = backend->lend_apic(vcpu, true);
+
+	(void)state;
+	if (!page)
+		return; /* it cannot */
+	memset(page->registers, 0, PAGE_SIZE);
+	page->registers[0x80] = 0x50;
+	page->registers[0x220] = 2; /* IRR: 0x41 */
+	page->level[1] = 2;
+	page->changed = 1;
+	backend->windows(vcpu, true, false);
+	assert_false(enter().interrupt_window);
+	assert_false(enter().cr8_watched);
+	assert_false(page->changed);
+	leave_for(&(struct vcpu_exit){.reason = EXIT_HLT, .length = 1});
+	assert_int_equal(chip->cr8, 0); /* CR8 is in the page, and nobody is told */
+	assert_ptr_equal(backend->lend_apic(vcpu, false), page);
+	assert_true(enter().cr8_watched);
+	backend->windows(vcpu, true, false);
+	assert_true(enter().interrupt_window);
+}
+
 /* Registers as the guest left them, a shadow included, which the core may end. */
 static void test_state_after_exit(void **state)
 {
@@ -530,6 +555,7 @@ static const struct {
 	{"task priority", test_task_priority},
 	{"time and translations", test_time_and_translations},
 	{"state after an exit", test_state_after_exit},
+	{"lent APIC", test_lent_apic},
 	{"exits", test_exits},
 	{"vectoring", test_vectoring},
 };

@@ -69,7 +69,8 @@ static void prepare(struct vcpu *vcpu)
 	vmx_machine = (struct vmx_machine){
 		.pin = 0x16 | PIN_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMI,
 		.primary = 0x4006172 | PRIMARY_SECONDARY | PRIMARY_TPR_SHADOW,
-		.secondary = SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_VPID,
+		.secondary = SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_VPID | SECONDARY_X2APIC |
+			     SECONDARY_DELIVERY,
 		.entry = 0x11fb | ENTRY_LOAD_EFER | ENTRY_LOAD_PAT,
 		.ept_caps = VMX_INVEPT | VMX_INVEPT_SINGLE | VMX_INVVPID | VMX_INVVPID_SINGLE,
 		.has_timer = true,
@@ -126,6 +127,10 @@ static void enter(struct vcpu *vcpu, struct entry *found)
 	if (!(fields[VMCS_GUEST_CR0] & CR0_NE) || !(fields[VMCS_GUEST_CR4] & CR4_VMXE) ||
 	    !(fields[VMCS_ENTRY_CONTROLS] & ENTRY_GUEST_64) == !!(found->efer & EFER_LMA) ||
 	    (fields[VMCS_TPR_THRESHOLD] & 15) > found->cr8)
+		abort();
+	/* SDM v3 30.2.1: what it would deliver is the highest of IRR. */
+	if (fields[VMCS_SECONDARY] & SECONDARY_DELIVERY && vmx->apic[0x220] == 2 &&
+	    (fields[VMCS_INTERRUPT_STATUS] != 0x41 || fields[VMCS_EOI_EXITS(1)] != 2))
 		abort();
 }
 

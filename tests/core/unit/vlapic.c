@@ -6,8 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "dev/dev.h"
 #include "dev/registers.h"
+#include "dev/vlapic.h"
 #include "tests/core/unit/shim/machine.h"
 
 #define PAGE 0xfee00000u
@@ -455,6 +458,85 @@ static void wide_ids(void **state)
 	play(((const struct step[]){ { ACCEPT, 0, 0x50 }, { CPU, 0 }, { PENDING, 0, 0 } }));
 }
 
+/* ---- while the processor delivers */
+
+static struct irq_page page;
+static _Alignas(4096) uint8_t page_registers[4096];
+
+static uint32_t *in_page(unsigned int n)
+{
+	return (uint32_t *)(page_registers + 16 * n);
+}
+
+static int lent(void **state)
+{
+	(void)state;
+	memset(page_registers, 0xff, sizeof(page_registers));
+	page = (struct irq_page){.registers = page_registers};
+	lendable = &page;
+	start(2, 1000000, HV_GUEST_X2APIC);
+	/* The boot processor's 8259 passes through it: not yet. */
+	play(((const struct step[]){ { WRMSR, X_SVR, 0x1ff } }));
+	assert_ptr_equal(machine.vcpu[0].ops, &vlapic_chip);
+	play(((const struct step[]){ { WRMSR, X_TPR, 0x20 }, { WRMSR, X_LINT0, 0x10700 } }));
+	assert_ptr_equal(machine.vcpu[0].ops, &vlapic_lent_chip);
+	return 0;
+}
+
+static int lent_end(void **state)
+{
+	lendable = NULL;
+	return end(state);
+}
+
+/* What comes is moved to where the processor looks; what it is told of are level-triggered ones. */
+static void lent_interrupts(void **state)
+{
+	const struct irq_message level = {.address = 0xfee00000, .data = 0x8052};
+	const struct irq_chip *ops = machine.vcpu[0].ops;
+	void *chip = machine.vcpu[0].chip;
+
+	(void)state;
+	assert_int_equal(*in_page(APIC_TPR), 0x20);
+	assert_int_equal(*in_page(APIC_IRR + 2), 0);
+	page.changed = 0;
+	play(((const struct step[]){ { WRMSR, X_SELF, 0x41 }, { NOTIFIED, 0, 1 }, { RDMSR, X_IRR + 2, 2 } }));
+	assert_int_equal(page.changed, 0);
+	assert_int_equal(ops->accept(chip), -1);
+	assert_int_equal(*in_page(APIC_IRR + 2), 2);
+	assert_true(page.changed);
+	assert_int_equal(page.level[1], 0);
+	play(((const struct step[]){ { RDMSR, X_IRR + 2, 2 }, { PENDING, 0, 1 } }));
+	irq_message(&machine, &level);
+	assert_true(ops->pending(chip));
+	assert_int_equal(*in_page(APIC_IRR + 2), 2 | 1 << 18);
+	assert_int_equal(page.level[1], BIT(0x52 - 64));
+	/* The processor delivers 0x52, and the guest raises its priority. */
+	*in_page(APIC_IRR + 2) = 2;
+	*in_page(APIC_ISR + 2) = 1 << 18;
+	play(((const struct step[]){ { RDMSR, X_ISR + 2, 1 << 18 }, { RDMSR, X_PPR, 0x50 }, { PENDING, 0, 0 } }));
+	*in_page(APIC_TPR) = 0x60;
+	play(((const struct step[]){ { CR8, 0, 6 }, { RDMSR, X_PPR, 0x60 } }));
+	ops->ended(chip, 0x52);
+	assert_int_equal(machine.eois, 1);
+	assert_int_equal(machine.eoi_vector, 0x52);
+}
+
+/* Taken back, the chip is where the processor left it. */
+static void lent_and_back(void **state)
+{
+	(void)state;
+	play(((const struct step[]){ { WRMSR, X_SELF, 0x41 }, { WRMSR, X_SELF, 0xf3 }, { PENDING, 0, 1 } }));
+	*in_page(APIC_IRR + 2) = 0;
+	*in_page(APIC_ISR + 2) = 2;
+	*in_page(APIC_TPR) = 0x30;
+	play(((const struct step[]){ { WRMSR, X_LINT0, 0x700 } }));
+	assert_ptr_equal(machine.vcpu[0].ops, &vlapic_chip);
+	play(((const struct step[]){
+		{ RDMSR, X_TPR, 0x30 }, { RDMSR, X_ISR + 2, 2 }, { ACCEPT, 0, 0xf3 }, { WRMSR, X_EOI, 0 },
+		{ WRMSR, X_EOI, 0 }, { RDMSR, X_ISR + 2, 0 }, { PENDING, 0, 0 } }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +555,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(extint_through_lint0, x2apic, end),
 		cmocka_unit_test_setup_teardown(init_and_software_disable, x2apic, end),
 		cmocka_unit_test_teardown(wide_ids, end),
+		cmocka_unit_test_setup_teardown(lent_interrupts, lent, lent_end),
+		cmocka_unit_test_setup_teardown(lent_and_back, lent, lent_end),
 	};
 
 	return cmocka_run_group_tests_name("vlapic", tests, NULL, NULL);

@@ -140,6 +140,12 @@ static void set_task_priority(struct vcpu *vcpu, uint8_t cr8)
 	arch(vcpu)->cr[8] = cr8;
 }
 
+static struct irq_page *lend_apic(struct vcpu *vcpu, bool on)
+{
+	(void)vcpu, (void)on;
+	return NULL;
+}
+
 static void set_tsc_offset(struct vcpu *vcpu, uint64_t offset)
 {
 	arch(vcpu)->tsc_offset = offset;
@@ -191,6 +197,7 @@ const struct vcpu_backend fake_backend = {
 	.nmi_blocked = nmi_blocked,
 	.windows = windows,
 	.set_task_priority = set_task_priority,
+	.lend_apic = lend_apic,
 	.set_tsc_offset = set_tsc_offset,
 	.flush = flush,
 };

@@ -109,4 +109,7 @@ struct step {
 void play_steps(const char *name, const struct step *steps, unsigned int count);
 #define play(steps) play_steps(#steps, steps, ARRAY_SIZE(steps))
 
+/* What irq_lend() gives; NULL at first: nothing. */
+extern struct irq_page *lendable;
+
 #endif

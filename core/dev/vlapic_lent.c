@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The local APIC while the processor delivers its interrupts and takes their ends itself (SDM v3 30). The registers that this
+ * needs lie in a page of the backend:
+ *
+ *     other CPUs, IOAPIC, MSI ── deliver() ──► irr ── before an entry ──► IRR of the page ── processor ──► ISR ── EOI
+ *                                                                                       (level: chip->ended())
+ *
+ * So a chip is lent in x2APIC mode, where nothing but the TPR, EOI and interrupts leaves it unseen, and while the 8259's interrupts
+ * do not pass through it: for those the core has to acknowledge. The common part of a vCPU sees a chip that never has a vector to
+ * inject.
+ */
+#include "dev/vlapic.h"
+#include "lib/string.h"
+#include "x86/msr.h"
+
+static uint32_t *at(const struct irq_page *page, unsigned int n)
+{
+	return (uint32_t *)(page->registers + 16 * n);
+}
+
+/* The highest vector of eight registers; -1: none. */
+static int highest_of(const struct irq_page *page, unsigned int first)
+{
+	for (int i = 7; i >= 0; i--)
+		if (*at(page, first + (unsigned int)i))
+			return 32 * i + highest_bit(*at(page, first + (unsigned int)i));
+	return -1;
+}
+
+static uint32_t priority_in(const struct irq_page *page)
+{
+	uint32_t tpr = *at(page, APIC_TPR) & 0xff;
+	int serving = highest_of(page, APIC_ISR);
+	uint32_t class = serving < 0 ? 0 : (uint32_t)serving & 0xf0;
+
+	return (tpr & 0xf0) >= class ? tpr : class;
+}
+
+uint32_t vlapic_lent_register(const struct vlapic *apic, unsigned int n)
+{
+	return n == APIC_PPR ? priority_in(apic->lent) : *at(apic->lent, n);
+}
+
+/* What has come since goes where the processor looks. */
+static void move_in(struct vlapic *apic)
+{
+	struct irq_page *page = apic->lent;
+
+	for (unsigned int w = 0; w < APIC_WORDS; w++) {
+		uint64_t bits;
+
+		if (!READ_ONCE(apic->irr[w]))
+			continue;
+		/* Acquire: pairs with atomic_set() of deliver(). */
+		bits = __atomic_exchange_n(&apic->irr[w], 0, __ATOMIC_ACQUIRE);
+		*at(page, APIC_IRR + 2 * w) |= (uint32_t)bits;
+		*at(page, APIC_IRR + 2 * w + 1) |= (uint32_t)(bits >> 32);
+		page->level[w] = READ_ONCE(apic->tmr[w]);
+		page->changed = 1;
+	}
+}
+
+static bool lent_pending(void *chip)
+{
+	struct vlapic *apic = chip;
+	int vector;
+
+	move_in(apic);
+	vector = highest_of(apic->lent, APIC_IRR);
+	return vector >= 0 && ((uint32_t)vector & 0xf0) > (priority_in(apic->lent) & 0xf0);
+}
+
+static int lent_accept(void *chip)
+{
+	move_in(chip);
+	return -1;
+}
+
+static uint8_t lent_get_cr8(const void *chip)
+{
+	return (uint8_t)(*at(((const struct vlapic *)chip)->lent, APIC_TPR) >> 4 & 15);
+}
+
+static void lent_set_cr8(void *chip, uint8_t value)
+{
+	*at(((struct vlapic *)chip)->lent, APIC_TPR) = (uint32_t)value << 4;
+}
+
+static void lent_ended(void *chip, uint8_t vector)
+{
+	struct vlapic *apic = chip;
+
+	if (!(apic->value[APIC_SVR] & APIC_SVR_NO_BROADCAST))
+		irq_end_of_interrupt(apic->vm, vector);
+}
+
+/* There is no EOI to be saved. */
+static void lent_set_eoi_assist(void *chip, const struct irq_eoi_assist *assist)
+{
+	((struct vlapic *)chip)->assist = assist;
+}
+
+const struct irq_chip vlapic_lent_chip = {
+	.matches = vlapic_matches,
+	.deliver = vlapic_deliver,
+	.priority = vlapic_priority,
+	.pending = lent_pending,
+	.accept = lent_accept,
+	.get_cr8 = lent_get_cr8,
+	.set_cr8 = lent_set_cr8,
+	.base = vlapic_base,
+	.init = vlapic_init,
+	.ended = lent_ended,
+	.set_eoi_assist = lent_set_eoi_assist,
+};
+
+static bool may_be_lent(const struct vlapic *apic)
+{
+	const uint64_t x2 = APIC_BASE_ENABLE | APIC_BASE_EXTD;
+
+	return (apic->base & x2) == x2 && apic->value[APIC_SVR] & APIC_SVR_ENABLE &&
+	       !(apic->index == 0 && vlapic_extint_accepted(apic));
+}
+
+void vlapic_lend(struct vlapic *apic)
+{
+	struct irq_page *page;
+
+	if (!may_be_lent(apic)) {
+		vlapic_take_back(apic);
+		return;
+	}
+	page = apic->lent ? NULL : irq_lend(apic->vcpu);
+	if (!page)
+		return;
+	vlapic_collect_eoi(apic);
+	memset(page->registers, 0, PAGE_SIZE);
+	for (unsigned int i = 0; i < 2 * APIC_WORDS; i++)
+		*at(page, APIC_ISR + i) = (uint32_t)(apic->isr[i / 2] >> (i % 2 ? 32 : 0));
+	*at(page, APIC_TPR) = apic->value[APIC_TPR];
+	memcpy(page->level, apic->tmr, sizeof(page->level));
+	page->changed = 1;
+	apic->lent = page;
+	irq_attach_chip(apic->vcpu, &vlapic_lent_chip, apic);
+	irq_notify(apic->vcpu);
+}
+
+void vlapic_take_back(struct vlapic *apic)
+{
+	struct irq_page *page = apic->lent;
+
+	if (!page)
+		return;
+	for (unsigned int i = 0; i < 2 * APIC_WORDS; i++) {
+		unsigned int shift = i % 2 ? 32 : 0;
+
+		apic->isr[i / 2] &= ~(BITS(31, 0) << shift);
+		apic->isr[i / 2] |= (uint64_t)*at(page, APIC_ISR + i) << shift;
+		__atomic_fetch_or(&apic->irr[i / 2], (uint64_t)*at(page, APIC_IRR + i) << shift,
+				  __ATOMIC_RELEASE);
+	}
+	apic->value[APIC_TPR] = *at(page, APIC_TPR) & 0xff;
+	apic->lent = NULL;
+	irq_take_back(apic->vcpu);
+	irq_attach_chip(apic->vcpu, &vlapic_chip, apic);
+	irq_notify(apic->vcpu);
+}
