@@ -118,6 +118,18 @@ static void check_lines(void)
 	check_line("logical destination of somebody else", LOGICAL, 4, 1, 0);
 }
 
+/* Nothing comes from the PIC any more: then a processor may deliver all interrupts itself, and take their ends. */
+static void check_x2(void)
+{
+	apic_use_x2(true);
+	apic_enable();
+	apic_write(APIC_LVT_LINT0, 0x10700);
+	check_line("x2APIC, edge: once", 0, apic_id(), 1, 1);
+	check_line("x2APIC, level: once when it is served at once", LEVEL, apic_id(), 1, 1);
+	check_value("x2APIC, level: Remote IRR is clear in the end", read_register(0x10 + 2 * PIN) >> 14 & 1, 0);
+	check_line("x2APIC, level: again until it is served", LEVEL, apic_id(), 3, 3);
+}
+
 int main(void)
 {
 	apic_use_x2(false);
@@ -130,5 +142,7 @@ int main(void)
 	outb(0x3fc, inb(0x3fc) | 8); /* OUT2: the line's gate */
 	check_registers();
 	check_lines();
+	if (apic_has_x2())
+		check_x2();
 	return 0;
 }
