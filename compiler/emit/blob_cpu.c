@@ -68,6 +68,19 @@ static struct hv_run add_cases(struct blob *blob, const struct cpu_policy_record
 	return run;
 }
 
+static struct hv_run add_msrs(struct blob *blob, const struct cpu_policy_records *records)
+{
+	struct hv_run run = { .first = blob_next(blob, HV_SECTION_MSRS), .count = records->msr_count };
+
+	for (uint32_t i = 0; i < records->msr_count; i++) {
+		struct hv_msr record = records->msrs[i];
+
+		record.position = blob_position(blob, records->msr_positions[i]);
+		blob_add(blob, HV_SECTION_MSRS, &record);
+	}
+	return run;
+}
+
 uint32_t blob_add_policy(struct blob *blob, const struct cpu_policy_records *records)
 {
 	uint32_t first_clear = blob_next(blob, HV_SECTION_CLEARS);
@@ -86,7 +99,7 @@ uint32_t blob_add_policy(struct blob *blob, const struct cpu_policy_records *rec
 	add_clears(blob, records, policy.cpuid.first);
 	policy.features = add_features(blob, records, first_clear);
 	policy.cases = add_cases(blob, records, policy.cpuid.first);
-	policy.msrs = add_run(blob, HV_SECTION_MSRS, records->msrs, records->msr_count);
+	policy.msrs = add_msrs(blob, records);
 	add_run(blob, HV_SECTION_CPUID_INDEX, records->index, records->index_count);
 	for (unsigned int i = 0; i < HV_CPUID_RANGES; i++) {
 		policy.index[i] = records->index_runs[i];

@@ -7,7 +7,13 @@
 #include "diag/diag.h"
 #include "lower/lowered.h"
 #include "lower/pass.h"
+#include "policy/msr.h"
 #include "policy/policy.h"
+
+_Static_assert((int)MSR_UNLISTED_INJECT_GP == CPU_MSR_INJECT_GP &&
+		       (int)MSR_UNLISTED_READ_ZERO_WRITE_IGNORE == CPU_MSR_IGNORE &&
+		       (int)MSR_UNLISTED_LOG == CPU_MSR_IGNORE_AND_LOG,
+	       "the words of the file are those of the request");
 
 /* check/ has seen to it that every vCPU is in one node. */
 static void place_in_nodes(struct cpu_topology *topology, const struct memory *memory)
@@ -90,9 +96,9 @@ void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 		.mtrrs = guest->mtrrs.items,
 		.mtrr_count = guest->mtrrs.count,
 		.pv_kvm = (guest->pv & HV_PV_KVM) != 0,
-		.unlisted = CPU_MSR_INJECT_GP,
 		.position = policy_position(guest->model),
 	};
+	struct msr_decisions msrs;
 
 	if (!policy) {
 		policy_compile(context->arena, context->diags, guest->model);
@@ -101,6 +107,9 @@ void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 	check_x2apic(context, guest, policy);
 	widen_addresses(guest, policy);
 	request.physical_bits = guest->map.physical_bits;
+	request.unlisted = (enum cpu_msr_unlisted)guest->model->cpu.msr.unlisted.value;
+	msrs = policy_msrs(context->arena, silent, guest->model, policy);
+	request.msrs = &msrs;
 	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
 		guest->cpu->runs_on[vendor] = policy->vendors[vendor].possible;
 		request.features = &policy->vendors[vendor];

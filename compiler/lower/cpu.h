@@ -25,6 +25,7 @@
 #include "schema/hvblob.h"
 
 struct cpu_features; /* policy/policy.h: what the policy decided */
+struct msr_decisions; /* policy/msr.h */
 struct lowered;	     /* lower/lowered.h */
 struct lowered_mtrr;
 struct lower_context; /* lower/pass.h */
@@ -103,6 +104,7 @@ struct cpu_request {
 	size_t mtrr_count;
 	bool pv_kvm;			     /* offer the KVM interface */
 	enum cpu_msr_unlisted unlisted;
+	const struct msr_decisions *msrs;    /* what rules say; may be NULL */
 	struct position position; /* of the policy, for struct hv_cpu_policy */
 };
 
@@ -141,6 +143,7 @@ struct cpu_policy_records {
 	struct cpu_case *cases;
 	uint32_t case_count;
 	struct hv_msr *msrs;
+	struct position *msr_positions;
 	uint32_t msr_count;
 	uint16_t *index;
 	uint32_t index_count;

@@ -21,6 +21,7 @@ struct cpu_build {
 	VECTOR(struct hv_cpuid_clear) clears;
 	VECTOR(struct cpu_case) cases;
 	VECTOR(struct hv_msr) msrs;
+	VECTOR(struct position) msr_places;
 	uint32_t msr_slots;
 	struct cpu_policy_records *records;
 };

@@ -6,39 +6,14 @@
  */
 #include "lower/cpu_internal.h"
 #include "lower/lowered.h"
+#include "policy/msr.h"
 
 #include <stdlib.h>
 
-#define MTRR_BASE_0 0x200u
 #define MTRR_VALID  (1ull << 11)
 #define MTRR_TYPE   0x7ull
 
-/* Each of the eight bytes of a fixed-range MTRR is a type of three bits. */
-#define FIXED_TYPES 0x0707070707070707ull
-#define BITS_47_0   0x0000ffffffffffffull
-#define ALL_WB	    0x0606060606060606ull
-#define ALL_WP	    0x0505050505050505ull
-
-struct msr_row {
-	const char *name; /* as the manuals have it */
-	uint32_t first, last;
-	uint8_t vendors; /* enum feature_vendors */
-	uint8_t read, write;
-	uint8_t group; /* enum msr_group */
-	uint64_t reset, write_mask;
-};
-
-#define MSR_RANGE(name, first, last, vendors, read, write, group, reset, mask)                     \
-	{ name, first, last, vendors, HV_MSR_##read, HV_MSR_##write, MSRS_##group, reset, mask },
-#define MSR(name, number, vendors, read, write, group, reset, mask)                                \
-	MSR_RANGE(name, number, number, vendors, read, write, group, reset, mask)
-static const struct msr_row msr_table[] = {
-#include "lower/msrs.def"
-};
-#undef MSR_RANGE
-#undef MSR
-
-static void add_msr(struct cpu_build *build, struct hv_msr record)
+static void add_msr(struct cpu_build *build, struct hv_msr record, struct position at)
 {
 	if (record.read == HV_MSR_STORE || record.write == HV_MSR_STORE) {
 		record.slot = build->msr_slots;
@@ -46,7 +21,10 @@ static void add_msr(struct cpu_build *build, struct hv_msr record)
 	}
 	if (record.group == MSRS_NONE)
 		record.group = 255;
+	/* Until all are in order: the place, by number of the record. */
+	record.position = (uint32_t)build->msr_places.count;
 	vector_push(build->arena, &build->msrs, record);
+	vector_push(build->arena, &build->msr_places, at);
 }
 
 /*
@@ -55,18 +33,38 @@ static void add_msr(struct cpu_build *build, struct hv_msr record)
  */
 static bool group_present(const struct cpu_build *build, enum msr_group group)
 {
+	bool kvm = group >= MSRS_KVM_CLOCK_OLD && group <= MSRS_KVM_EOI;
+
 	if (group == MSRS_NONE)
 		return true;
 	if (group == MSRS_PMU_IDLE)
 		return !cpu_has(build, FEATURE_HYPERVISOR);
-	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
-		bool kvm = features[id].leaf == 0x40000001;
+	return msr_group_present(build->features, group) && (!kvm || build->records->kvm_base);
+}
 
-		if (features[id].msrs == group && cpu_has(build, id) &&
-		    (!kvm || build->records->kvm_base))
-			return true;
+/* The rule for an MSR, if any. */
+static const struct msr_decision *rule_for(const struct cpu_build *build, uint32_t msr)
+{
+	const struct msr_decisions *rules = build->request->msrs;
+
+	for (size_t i = 0; rules && i < rules->list.count; i++) {
+		const struct msr_decision *rule = &rules->list.items[i];
+
+		if ((rule->vendors & build->vendor_mask) && msr >= rule->record.first &&
+		    msr <= rule->record.last)
+			return rule;
 	}
-	return false;
+	return NULL;
+}
+
+static void add_rules(struct cpu_build *build)
+{
+	const struct msr_decisions *rules = build->request->msrs;
+
+	for (size_t i = 0; rules && i < rules->list.count; i++) {
+		if (rules->list.items[i].vendors & build->vendor_mask)
+			add_msr(build, rules->list.items[i].record, rules->list.items[i].at);
+	}
 }
 
 /* A guest that believes in another vendor reads its MSRs, too; only the machine's own can be passed. */
@@ -76,7 +74,7 @@ static bool row_present(const struct cpu_build *build, const struct msr_row *row
 
 	if (!build->features->identity.foreign || own)
 		return own;
-	for (size_t i = 0; i < sizeof(msr_table) / sizeof(msr_table[0]); i++) {
+	for (size_t i = 0; i < msr_table_size; i++) {
 		if (msr_table[i].first == row->first && (msr_table[i].vendors & build->vendor_mask))
 			return false;
 	}
@@ -85,16 +83,17 @@ static bool row_present(const struct cpu_build *build, const struct msr_row *row
 
 static void add_table(struct cpu_build *build)
 {
-	for (size_t i = 0; i < sizeof(msr_table) / sizeof(msr_table[0]); i++) {
+	for (size_t i = 0; i < msr_table_size; i++) {
 		const struct msr_row *row = &msr_table[i];
 
-		if (!row_present(build, row) || !group_present(build, row->group))
+		if (!row_present(build, row) || !group_present(build, row->group) ||
+		    rule_for(build, row->first))
 			continue;
 		add_msr(build, (struct hv_msr){
 			.first = row->first, .last = row->last,
 			.read = row->read, .write = row->write, .group = row->group,
 			.reset = row->reset, .write_mask = row->write_mask,
-		});
+		}, (struct position){ 0 });
 	}
 }
 
@@ -118,8 +117,8 @@ static void add_variable_mtrrs(struct cpu_build *build)
 			base.reset = request->mtrrs[i].base | request->mtrrs[i].type;
 			mask.reset = (~(request->mtrrs[i].size - 1) & address) | MTRR_VALID;
 		}
-		add_msr(build, base);
-		add_msr(build, mask);
+		add_msr(build, base, (struct position){ 0 });
+		add_msr(build, mask, (struct position){ 0 });
 	}
 }
 
@@ -140,7 +139,15 @@ void cpu_msr_build(struct cpu_build *build)
 
 	add_table(build);
 	add_variable_mtrrs(build);
+	add_rules(build);
 	qsort(build->msrs.items, build->msrs.count, sizeof(struct hv_msr), by_number);
+	build->records->msr_positions =
+		arena_array(build->arena, build->msrs.count + 1, sizeof(struct position));
+	for (size_t i = 0; i < build->msrs.count; i++) {
+		build->records->msr_positions[i] =
+			build->msr_places.items[build->msrs.items[i].position];
+		build->msrs.items[i].position = 0;
+	}
 	build->records->flags |= flags[build->request->unlisted];
 	build->records->msrs = build->msrs.items;
 	build->records->msr_count = (uint32_t)build->msrs.count;
@@ -148,11 +155,5 @@ void cpu_msr_build(struct cpu_build *build)
 
 const char *cpu_msr_name(uint32_t number)
 {
-	for (size_t i = 0; i < sizeof(msr_table) / sizeof(msr_table[0]); i++) {
-		if (number >= msr_table[i].first && number <= msr_table[i].last)
-			return msr_table[i].name;
-	}
-	if (number >= MTRR_BASE_0 && number < MTRR_BASE_0 + 2 * CPU_MTRRS)
-		return number & 1 ? "IA32_MTRR_PHYSMASK" : "IA32_MTRR_PHYSBASE";
-	return NULL;
+	return msr_name(number);
 }

@@ -87,11 +87,25 @@ struct cpu_pt { /* Intel Processor Trace */
 	FIELD(enum pt_mode) mode; /* absent: none */
 };
 
+struct msr_rule {
+	struct where where; /* the whole entry */
+	FIELD(const char *) msr; /* a name, a number, or "0x300-0x307" */
+	FIELD(enum msr_access) access, read, write; /* absent: nothing is said */
+	FIELD(const char *) value, reset; /* may be absent */
+};
+
+struct cpu_msr {
+	struct where where;
+	FIELD(enum msr_unlisted) unlisted;
+	VECTOR(struct msr_rule) rules;
+};
+
 struct cpu {
 	struct where where;
 	FIELD(const char *) model; /* "x86-64-v3", a named model, "host", "none"; a `base` in the
 				    * policy wins over the default */
 	struct located_text policy; /* the policy language; text NULL when absent */
+	struct cpu_msr msr;
 	struct cpu_pt pt;
 	FIELD(bool) nested;
 };

@@ -71,7 +71,18 @@ PUBLIC(part_memory, memory,
 	LIST(memory, sgx_epc, "sgx-epc", part_sgx_epc));
 
 PART(part_pt, cpu_pt, NUMBER(cpu_pt, mode, "mode"));
+PART(part_msr_rule, msr_rule,
+	TEXT(msr_rule, msr, "msr"),
+	NUMBER(msr_rule, access, "access"),
+	NUMBER(msr_rule, read, "read"),
+	NUMBER(msr_rule, write, "write"),
+	TEXT(msr_rule, value, "value"),
+	TEXT(msr_rule, reset, "reset"));
+PART(part_msr, cpu_msr,
+	NUMBER(cpu_msr, unlisted, "unlisted"),
+	LIST(cpu_msr, rules, "rules", part_msr_rule));
 PUBLIC(part_cpu, cpu,
+	MAP(cpu, msr, "msr", part_msr),
 	MAP(cpu, pt, "pt", part_pt),
 	NUMBER(cpu, nested, "nested"));
 

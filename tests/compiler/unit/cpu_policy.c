@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "lower/cpu.h"
+#include "policy/msr.h"
 #include "policy/policy.h"
 
 struct session {
@@ -687,6 +688,107 @@ static void variants_of_bits(void **state)
 	arena_free(&s.arena);
 }
 
+/* A feature that is turned off leaves nothing behind that no other feature brings along. */
+static void removed_features_leave_nothing(void **state)
+{
+	size_t tried = 0;
+
+	(void)state;
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+		const struct feature *f = &features[id];
+		bool stateful = f->cr4 || f->efer || f->xcr0 || f->msrs != MSRS_NONE;
+		char text[64];
+
+		if (!stateful || f->support == FEATURE_NEVER || f->support == FEATURE_DYNAMIC)
+			continue;
+		tried++;
+		snprintf(text, sizeof(text), "disable %s;", f->name);
+		for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
+			struct cpu_policy_records records;
+			struct machine machine = { .vendor = vendor == HV_VENDOR_INTEL ? INTEL : AMD };
+			struct resolved r;
+			struct session s;
+
+			compile(&s, text, NULL, "");
+			assert_non_null(s.policy);
+			build_records(&s, vendor, &records);
+			resolve(&records, &machine, &r);
+			assert_false(guest_has(&records, &r, id));
+			check_machine(&records, &machine);
+			arena_free(&s.arena);
+		}
+	}
+	assert_true(tried > 35);
+}
+
+static const struct hv_msr *find_msr(const struct cpu_policy_records *records, uint32_t msr)
+{
+	for (uint32_t i = 0; i < records->msr_count; i++) {
+		if (msr >= records->msrs[i].first && msr <= records->msrs[i].last)
+			return &records->msrs[i];
+	}
+	return NULL;
+}
+
+static void add_rule(struct session *s, const char *msr, enum msr_access read, enum msr_access write,
+		     const char *value, const char *reset)
+{
+	struct msr_rule *rule = vector_add(&s->arena, &s->guest.cpu.msr.rules);
+
+	rule->msr.value = msr;
+	rule->read.value = read;
+	rule->write.value = write;
+	rule->read.where.origin = rule->write.where.origin = ORIGIN_SET;
+	rule->value.value = value;
+	rule->value.where.origin = value ? ORIGIN_SET : ORIGIN_ABSENT;
+	rule->reset.value = reset;
+	rule->reset.where.origin = reset ? ORIGIN_SET : ORIGIN_ABSENT;
+}
+
+/* Rules become records in their order by number, each MSR once, with slots apart. */
+static void rules_become_records(void **state)
+{
+	static const struct cpu_shape shape = { 1, 1, 1, 1 };
+	struct cpu_topology topology;
+	struct cpu_policy_records records;
+	struct msr_decisions rules;
+	struct session s;
+	const struct hv_msr *msr;
+
+	(void)state;
+	compile(&s, "", NULL, "");
+	add_rule(&s, "IA32_MISC_ENABLE", MSR_ACCESS_EMULATE, MSR_ACCESS_EMULATE, "0bxxxx_xxx1", "0x1801");
+	add_rule(&s, "0xce", MSR_ACCESS_EMULATE, MSR_ACCESS_INJECT_GP, "0x80000000", NULL);
+	add_rule(&s, "0x300-0x307", MSR_ACCESS_READ_ZERO_WRITE_IGNORE, MSR_ACCESS_INJECT_GP, NULL, NULL);
+	add_rule(&s, "0x3b0", MSR_ACCESS_EMULATE, MSR_ACCESS_EMULATE, NULL, "7");
+	add_rule(&s, "IA32_SPEC_CTRL", MSR_ACCESS_PASS_THROUGH, MSR_ACCESS_PASS_THROUGH, NULL, NULL);
+	rules = policy_msrs(&s.arena, s.diags, &s.guest, s.policy);
+	assert_int_equal(s.diags->list.count, 0);
+	assert_true(cpu_topology_build(&s.arena, shape, NULL, &topology));
+	cpu_policy_build(&s.arena, &(struct cpu_request){ .topology = &topology, .physical_bits = 39,
+				.features = &s.policy->vendors[HV_VENDOR_INTEL], .msrs = &rules,
+				.unlisted = CPU_MSR_IGNORE_AND_LOG }, HV_VENDOR_INTEL, &records);
+	assert_int_equal(records.flags & (HV_POLICY_MSR_IGNORE | HV_POLICY_MSR_LOG),
+			 HV_POLICY_MSR_IGNORE | HV_POLICY_MSR_LOG);
+	for (uint32_t i = 1; i < records.msr_count; i++)
+		assert_true(records.msrs[i].first > records.msrs[i - 1].last);
+	msr = find_msr(&records, 0x1a0);
+	assert_int_equal(msr->read, HV_MSR_STORE);
+	assert_int_equal(msr->reset, 0x1801);
+	assert_true(msr->write_mask == ~1ull);
+	msr = find_msr(&records, 0xce);
+	assert_int_equal(msr->read, HV_MSR_FIXED);
+	assert_int_equal(msr->write, HV_MSR_GP);
+	assert_true(msr->reset == 0x80000000 && msr->group == 255);
+	msr = find_msr(&records, 0x305);
+	assert_true(msr->first == 0x300 && msr->read == HV_MSR_FIXED && msr->reset == 0);
+	msr = find_msr(&records, 0x3b0);
+	assert_true(msr->reset == 7 && msr->write_mask == ~0ull);
+	assert_true(find_msr(&records, 0x1a0)->slot != msr->slot);
+	assert_int_equal(find_msr(&records, 0x48)->group, MSRS_SPEC_CTRL);
+	arena_free(&s.arena);
+}
+
 static void machines_are_refused(void **state)
 {
 	struct cpu_policy_records records;
@@ -792,6 +894,8 @@ int main(void)
 		cmocka_unit_test(origins_are_told),   cmocka_unit_test(never_by_halves),
 		cmocka_unit_test(variants),
 		cmocka_unit_test(variants_of_bits),
+		cmocka_unit_test(removed_features_leave_nothing),
+		cmocka_unit_test(rules_become_records),
 		cmocka_unit_test(machines_are_refused), cmocka_unit_test(assigned_bits),
 		cmocka_unit_test(identities),	      cmocka_unit_test(msrs_are_sorted_and_fit),
 	};
