@@ -68,7 +68,7 @@ compiler_check    += iommu.o nvdimm.o pci.o sched.o sgx.o share.o spp.o system.o
 # Documents of several files.
 compiler_yaml     += merge.o parameters.o
 compiler_model    += compose.o
-compiler_kernel   := bzimage.o config.o elf.o lint.o multiboot.o unpack.o
+compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
 compiler_lower    := bios.o cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o
@@ -247,6 +247,8 @@ libs_cpu_policy   := -ljansson
 back_sources := $(front_sources) $(foreach f,kernel lower acpi emit,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f))))
 kernel_sources := $(unit_base) $(patsubst %.o,compiler/kernel/%.c,$(compiler_kernel))
 unit_kernels := $(kernel_sources)
+unit_symbols := $(kernel_sources)
+libs_symbols := -ljansson -llz4 -lzstd -llzma -lz
 libs_kernels := -ljansson -llz4 -lzstd -llzma -lz
 unit_aml := $(unit_base) compiler/acpi/aml.c
 libs_aml := -ljansson
@@ -254,7 +256,7 @@ unit_lowering := $(back_sources)
 libs_lowering := $(hvcc_libs)
 unit_cpu_graph := $(back_sources)
 libs_cpu_graph := $(hvcc_libs)
-units_compiler := base front cpu_features cpu_graph cpu_policy cpu_topology kernels aml lowering
+units_compiler := base front cpu_features cpu_graph cpu_policy cpu_topology kernels symbols aml lowering
 units_compiler += expression
 
 $(B)/asan/core/%.o: core/%.c

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Symbols from tables that are made for readers: .symtab of an ELF file, and System.map. */
+#include "kernel/symbols.h"
+
+#include <elf.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernel/elf.h"
+
+const char *symbol_settle(const struct symbol_search *search, struct kernel_symbol *symbol)
+{
+	if (!search->found)
+		return "has no such symbol";
+	if (search->found > 1)
+		return "has several symbols of this name";
+	symbol->address = search->address;
+	symbol->size = search->next == UINT64_MAX ? 1 : search->next - search->address;
+	return NULL;
+}
+
+/* The text at offset in a table of strings, NULL when no zero byte ends it inside. */
+static const char *string_at(struct bytes strings, uint64_t offset)
+{
+	if (offset >= strings.size || !memchr(strings.data + offset, 0, strings.size - offset))
+		return NULL;
+	return (const char *)strings.data + offset;
+}
+
+const char *symbol_in_elf(struct bytes vmlinux, const char *name, struct kernel_symbol *symbol)
+{
+	struct bytes table = elf_section(vmlinux, ".symtab"),
+	             strings = elf_section(vmlinux, ".strtab");
+	struct symbol_search search = {.next = UINT64_MAX};
+	uint64_t size = 0;
+
+	for (uint64_t at = 0; bytes_hold(table, at, sizeof(Elf64_Sym)); at += sizeof(Elf64_Sym)) {
+		const char *text =
+		        string_at(strings, bytes_u32(table, at + offsetof(Elf64_Sym, st_name)));
+
+		if (!text || strcmp(text, name) ||
+		    !bytes_u16(table, at + offsetof(Elf64_Sym, st_shndx)))
+			continue;
+		search.found++;
+		search.address = bytes_u64(table, at + offsetof(Elf64_Sym, st_value));
+		size = bytes_u64(table, at + offsetof(Elf64_Sym, st_size));
+	}
+	if (size)
+		search.next = search.address + size;
+	return symbol_settle(&search, symbol);
+}
+
+/* ------------------------------------------------------------------------------- System.map */
+struct map_line {
+	uint64_t address;
+	const char *name;
+	size_t length;
+};
+
+/* `ffffffff82000280 D sys_call_table`; false: the line has another form. */
+static bool read_line(const char *text, size_t length, struct map_line *line)
+{
+	size_t at = 0;
+
+	line->address = 0;
+	for (; at < length && strchr("0123456789abcdef", text[at]) && text[at]; at++)
+		line->address = line->address << 4 |
+		                (uint64_t)(text[at] > '9' ? text[at] - 'a' + 10 : text[at] - '0');
+	if (!at || at > 16 || length - at < 4 || text[at] != ' ' || text[at + 2] != ' ')
+		return false;
+	line->name = text + at + 3;
+	line->length = length - at - 3;
+	return true;
+}
+
+/* Calls visit for each line that names a symbol. */
+static void each_line(struct bytes map,
+                      void (*visit)(const struct map_line *line, const char *name,
+                                    struct symbol_search *search),
+                      const char *name, struct symbol_search *search)
+{
+	uint64_t at = 0;
+
+	while (at < map.size) {
+		const char *text = (const char *)map.data + at;
+		const char *end = memchr(text, '\n', map.size - at);
+		size_t length = end ? (size_t)(end - text) : map.size - at;
+		struct map_line line;
+
+		if (read_line(text, length, &line))
+			visit(&line, name, search);
+		at += length + 1;
+	}
+}
+
+static void find_name(const struct map_line *line, const char *name, struct symbol_search *search)
+{
+	if (strlen(name) != line->length || memcmp(name, line->name, line->length))
+		return;
+	search->found++;
+	search->address = line->address;
+}
+
+static void find_next(const struct map_line *line, const char *name, struct symbol_search *search)
+{
+	(void)name;
+	if (line->address > search->address && line->address < search->next)
+		search->next = line->address;
+}
+
+const char *symbol_in_map(struct bytes system_map, const char *name, struct kernel_symbol *symbol)
+{
+	struct symbol_search search = {.next = UINT64_MAX};
+
+	each_line(system_map, find_name, name, &search);
+	each_line(system_map, find_next, name, &search);
+	return symbol_settle(&search, symbol);
+}
+
+const char *symbol_find(struct bytes vmlinux, const char *name, struct kernel_symbol *symbol)
+{
+	if (elf_section(vmlinux, ".symtab").size)
+		return symbol_in_elf(vmlinux, name, symbol);
+	return symbol_in_kallsyms(vmlinux, name, symbol);
+}
