@@ -35,7 +35,7 @@ core_cpu      := cpu.o errata.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o
 core_emul     := decode.o operand.o arithmetic.o execute.o string.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
-	msr.o policy.o request.o state.o vector.o vcpu.o
+	msr.o policy.o refused_write.o request.o state.o vector.o vcpu.o
 core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
 core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o posted.o
 core_vm       := irq.o vm.o
@@ -69,7 +69,7 @@ compiler_check    += iommu.o nvdimm.o pci.o sched.o sgx.o share.o spp.o system.o
 compiler_yaml     += merge.o parameters.o
 compiler_model    += compose.o
 compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
-compiler_lower    := bios.o cpu.o cpuid.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
+compiler_lower    := bios.o cpu.o cpuid.o guards.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
@@ -315,7 +315,7 @@ endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
-guests := bench boot cpuid exceptions flags halt hpet ioapic kvm lapic mmio modes msr pci pic power rtc smp spin triple uart xsave
+guests := bench boot cpuid exceptions flags halt hpet ioapic kvm lapic mmio modes msr pci pic power rtc smp spin spp triple uart xsave
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
 guest_lib := start.o trap_entry.o trap.o console.o test.o apic.o acpi.o smp.o paging.o

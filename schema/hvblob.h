@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HV_ABI 2u
+#define HV_ABI 3u
 #define HV_NONE 0xffffffffu
 #define HV_HEADER_MAGIC 0x3130424f4c425648ull /* "HVBLOB01" */
 #define HV_IMAGE_MAGIC 0x313047414d495648ull  /* "HVIMAG01" */
@@ -68,6 +68,7 @@ enum hv_section_id {
 	HV_SECTION_CASES,     /* struct hv_policy_case */
 	HV_SECTION_TESTS,     /* struct hv_host_test */
 	HV_SECTION_PATCHES,   /* struct hv_cpuid_patch */
+	HV_SECTION_GUARDS,    /* struct hv_guard */
 	HV_SECTION_USED,      /* how many are in use; the table has room for more */
 	HV_SECTION_SLOTS = 32,
 };
@@ -161,6 +162,7 @@ struct hv_guest {
 	struct hv_run loads;   /* done in order at each start */
 	struct hv_run devices;
 	struct hv_run pci;
+	struct hv_run guards;  /* sorted by gpa, disjoint; each inside one region that can be written */
 	uint32_t policy[HV_VENDORS]; /* struct hv_cpu_policy; HV_NONE: this guest cannot run on that vendor */
 	uint32_t physical_bits;	     /* guest physical width; a host with less is refused */
 	uint32_t reserve_frames;     /* 4 KiB frames for tables made while it runs */
@@ -168,7 +170,7 @@ struct hv_guest {
 	struct hv_event on_reboot;
 	struct hv_event on_crash;
 };
-HV_CHECK(hv_guest, 120);
+HV_CHECK(hv_guest, 128);
 
 struct hv_vcpu {
 	uint32_t guest;
@@ -233,6 +235,25 @@ struct hv_region {
 	uint32_t reserved;
 };
 HV_CHECK(hv_region, 48);
+
+/* What becomes of a write to a sub-page (128 bytes) that is closed for writing. */
+enum hv_guard_action {
+	HV_GUARD_LOG,	    /* it has no effect */
+	HV_GUARD_INJECT_PF, /* the guest gets #PF, present and write */
+	HV_GUARD_INJECT_GP, /* the guest gets #GP(0) */
+	HV_GUARD_STOP,	    /* the guest crashes; its on-crash says what then */
+	HV_GUARD_ACTIONS,
+};
+
+struct hv_guard { /* pages that are written in part only; each refused write is logged */
+	uint64_t gpa;  /* 4 KiB aligned */
+	uint64_t size; /* 4 KiB multiple */
+	uint32_t writable; /* in each page: bit n opens bytes [128 n, 128 n + 128) */
+	uint32_t action;   /* enum hv_guard_action */
+	uint32_t name;
+	uint32_t position;
+};
+HV_CHECK(hv_guard, 32);
 
 enum hv_load_source { HV_LOAD_ZERO, HV_LOAD_BYTES, HV_LOAD_PAYLOAD };
 

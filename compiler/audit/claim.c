@@ -59,7 +59,7 @@ static void claim_records(struct gathering *g, const struct hv_guest *guest)
 	} runs[] = {
 		{ HV_SECTION_VCPUS, guest->vcpus },	{ HV_SECTION_REGIONS, guest->regions },
 		{ HV_SECTION_LOADS, guest->loads },	{ HV_SECTION_DEVICES, guest->devices },
-		{ HV_SECTION_PCI, guest->pci },
+		{ HV_SECTION_PCI, guest->pci },		{ HV_SECTION_GUARDS, guest->guards },
 	};
 
 	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++)

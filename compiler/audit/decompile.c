@@ -175,7 +175,21 @@ static void put_numa(struct yaml *yaml, const struct hv_guest *guest)
 	}
 }
 
-static void put_memory(struct yaml *yaml, const struct hv_guest *guest)
+static void put_guards(struct yaml *yaml, const struct hv_guest *guest)
+{
+	static const char *const actions[] = { "log", "inject, inject: pf", "inject, inject: gp", "stop" };
+
+	for (uint32_t i = 0; i < guest->guards.count; i++) {
+		const struct hv_guard *guard = &yaml->image->guards[guest->guards.first + i];
+
+		put(yaml, "%s    - { name: %s, gpa: 0x%llx, pages: %llu, writable: 0x%08x, action: %s }\n",
+		    i ? "" : "  spp:\n", quoted(yaml, image_text(yaml->image, guard->name)),
+		    (unsigned long long)guard->gpa, (unsigned long long)(guard->size >> 12),
+		    guard->writable, actions[guard->action % 4]);
+	}
+}
+
+static void put_size_or_regions(struct yaml *yaml, const struct hv_guest *guest)
 {
 	const struct image *image = yaml->image;
 	uint64_t size = 0;
@@ -184,7 +198,6 @@ static void put_memory(struct yaml *yaml, const struct hv_guest *guest)
 		size += image->regions[guest->regions.first + i].size;
 	if (is_plain_memory(image, guest)) {
 		put(yaml, "memory:\n  size: %s\n", size_text(yaml, size));
-		put_numa(yaml, guest);
 		return;
 	}
 	put(yaml, "memory:\n  regions:\n");
@@ -199,7 +212,13 @@ static void put_memory(struct yaml *yaml, const struct hv_guest *guest)
 			put(yaml, ", name: %s", quoted(yaml, name));
 		put(yaml, " }\n");
 	}
+}
+
+static void put_memory(struct yaml *yaml, const struct hv_guest *guest)
+{
+	put_size_or_regions(yaml, guest);
 	put_numa(yaml, guest);
+	put_guards(yaml, guest);
 }
 
 static void put_modules(struct yaml *yaml, const struct recovered_guest *guest)

@@ -262,6 +262,20 @@ static void tell_regions(struct telling *t, const struct hv_guest *guest)
 	}
 }
 
+static void tell_guards(struct telling *t, const struct hv_guest *guest)
+{
+	static const char *const actions[] = { "no effect", "#PF", "#GP", "stop" };
+
+	for (uint32_t i = 0; i < guest->guards.count; i++) {
+		const struct hv_guard *guard = &t->image->guards[guest->guards.first + i];
+
+		t->position = guard->position;
+		tell(t, FACT_MEMORY, text(t, "0x%012llx, sub-pages", (unsigned long long)guard->gpa),
+		     text(t, "%s of which 0x%08x may be written, else %s", size_of(t, guard->size),
+			  guard->writable, guard->action < 4 ? actions[guard->action] : "unknown"));
+	}
+}
+
 static void tell_ports(struct telling *t, const struct claims *claims, uint32_t guest)
 {
 	for (size_t i = 0; i < claims->list.count; i++) {
@@ -348,6 +362,7 @@ static void tell_guest(struct telling *t, const struct claims *claims, uint32_t 
 	tell_vcpus(t, guest);
 	tell_nodes(t, guest);
 	tell_regions(t, guest);
+	tell_guards(t, guest);
 	tell_ports(t, claims, index);
 	tell_devices(t, guest);
 	tell_boot(t, guest);

@@ -42,6 +42,7 @@ static void take_sections(struct image *image)
 	image->cases = section(image, HV_SECTION_CASES);
 	image->tests = section(image, HV_SECTION_TESTS);
 	image->patches = section(image, HV_SECTION_PATCHES);
+	image->guards = section(image, HV_SECTION_GUARDS);
 	image->counts[HV_SECTION_CPUID_INDEX] = image->header.sections[HV_SECTION_CPUID_INDEX].count;
 	image->counts[HV_SECTION_CLEARS] = image->header.sections[HV_SECTION_CLEARS].count;
 }

@@ -43,6 +43,7 @@ struct image {
 	const struct hv_policy_case *cases;
 	const struct hv_host_test *tests;
 	const struct hv_cpuid_patch *patches;
+	const struct hv_guard *guards;
 };
 
 /*

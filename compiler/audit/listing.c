@@ -146,6 +146,21 @@ static void list_regions(struct listing *l, const struct hv_guest *guest)
 	}
 }
 
+static void list_guards(struct listing *l, const struct hv_guest *guest)
+{
+	static const char *const actions[] = { "without effect", "#PF", "#GP", "the guest stops" };
+
+	for (uint32_t i = 0; i < guest->guards.count; i++) {
+		const struct hv_guard *guard = &l->image->guards[guest->guards.first + i];
+
+		line(l, HV_SECTION_GUARDS, guest->guards.first + i, guard->position,
+		     "guard     0x%012llx %llu page%s \"%s\", may be written 0x%08x; other writes: %s",
+		     (unsigned long long)guard->gpa, (unsigned long long)(guard->size >> 12),
+		     guard->size > 4096 ? "s" : "", image_text(l->image, guard->name), guard->writable,
+		     WORD(guard->action, actions));
+	}
+}
+
 static void list_loads(struct listing *l, const struct hv_guest *guest)
 {
 	static const char *const sources[] = { "zeros", "bytes", "payload" };
@@ -342,6 +357,7 @@ static void list_guest(struct listing *l, uint32_t index)
 	list_vcpus(l, guest);
 	list_start(l, guest);
 	list_regions(l, guest);
+	list_guards(l, guest);
 	list_loads(l, guest);
 	list_devices(l, guest);
 	for (uint32_t v = 0; v < HV_VENDORS; v++)

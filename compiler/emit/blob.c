@@ -36,6 +36,7 @@ static const uint32_t record_sizes[HV_SECTION_USED] = {
 	[HV_SECTION_CASES] = sizeof(struct hv_policy_case),
 	[HV_SECTION_TESTS] = sizeof(struct hv_host_test),
 	[HV_SECTION_PATCHES] = sizeof(struct hv_cpuid_patch),
+	[HV_SECTION_GUARDS] = sizeof(struct hv_guard),
 };
 
 uint32_t blob_record_size(enum hv_section_id section)

@@ -70,10 +70,25 @@ static void add_loads(struct blob *blob, const struct lowered *guest, struct hv_
 	}
 }
 
+static void add_guards(struct blob *blob, const struct lowered *guest, struct hv_guest *record)
+{
+	record->guards.first = blob_next(blob, HV_SECTION_GUARDS);
+	record->guards.count = (uint32_t)guest->guards.count;
+	for (size_t i = 0; i < guest->guards.count; i++) {
+		const struct lowered_guard *from = &guest->guards.items[i];
+		struct hv_guard guard = from->record;
+
+		guard.name = blob_string(blob, from->name);
+		guard.position = blob_position(blob, from->position);
+		blob_add(blob, HV_SECTION_GUARDS, &guard);
+	}
+}
+
 void blob_add_memory(struct blob *blob, const struct lowered *guest, struct hv_guest *record)
 {
 	add_regions(blob, guest, record);
 	add_loads(blob, guest, record);
+	add_guards(blob, guest, record);
 }
 
 static void add_functions(struct blob *blob, const struct lowered *guest, struct hv_guest *record)

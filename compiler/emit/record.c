@@ -33,6 +33,7 @@ static words region_kinds = { "ram", "pmem", "rom", "shared", "mmio", "epc", "re
 static words backings = { "none", "any", "fixed", "payload", 0 };
 static words rights = { "read", "write", "execute", 0 };
 static words cache_types = { "uc", "wc", "2", "3", "wt", "wp", "wb", 0 };
+static words guard_actions = { "log", "inject-pf", "inject-gp", "stop", 0 };
 static words load_sources = { "zero", "bytes", "payload", 0 };
 static words device_kinds = { "lapic", "ioapic", "pic",	     "pit",	   "hpet", "rtc",
 			      "uart",  "acpi-pm", "pci-host", "debug-exit", "kvm",  0 };
@@ -65,6 +66,7 @@ static const struct record_field guest_fields[] = {
 	RUN(hv_guest, loads, HV_SECTION_LOADS),
 	RUN(hv_guest, devices, HV_SECTION_DEVICES),
 	RUN(hv_guest, pci, HV_SECTION_PCI),
+	RUN(hv_guest, guards, HV_SECTION_GUARDS),
 	SOME(hv_guest, policy, FIELD_NUMBER, 0),
 	NUMBER(hv_guest, physical_bits),
 	NUMBER(hv_guest, reserve_frames),
@@ -109,6 +111,11 @@ static const struct record_field region_fields[] = {
 	NUMBER(hv_region, host_node),
 	NUMBER(hv_region, payload),
 	END,
+};
+
+static const struct record_field guard_fields[] = {
+	HEX(hv_guard, gpa),	  HEX(hv_guard, size),	    HEX(hv_guard, writable),
+	WORD(hv_guard, action, guard_actions), STRING(hv_guard, name), POSITION(hv_guard, position), END,
 };
 
 static const struct record_field load_fields[] = {
@@ -254,4 +261,5 @@ const struct record_type record_types[HV_SECTION_USED] = {
 	[HV_SECTION_CASES] = { "cases", sizeof(struct hv_policy_case), case_fields },
 	[HV_SECTION_TESTS] = { "tests", sizeof(struct hv_host_test), test_fields },
 	[HV_SECTION_PATCHES] = { "patches", sizeof(struct hv_cpuid_patch), patch_fields },
+	[HV_SECTION_GUARDS] = { "guards", sizeof(struct hv_guard), guard_fields },
 };

@@ -22,6 +22,7 @@
 #include "schema/hvblob.h"
 
 struct guest; /* model/model.h */
+struct boot_image;
 
 /* Memory of the guest, sorted by address and disjoint after layout_guest. */
 struct lowered_region {
@@ -37,6 +38,13 @@ struct lowered_load {
 	struct position position;
 	const uint8_t *bytes; /* HV_LOAD_BYTES: record.file_size bytes; source_offset is emit's */
 	struct hv_load record; /* HV_LOAD_PAYLOAD: record.payload indexes lowered_system.payloads */
+};
+
+/* Pages that are written in part only, sorted and disjoint after the pass `guards`. */
+struct lowered_guard {
+	const char *name;
+	struct position position;
+	struct hv_guard record;
 };
 
 /* A file, or what was unpacked from one, that travels behind the blob. */
@@ -133,6 +141,8 @@ struct lowered {
 	VECTOR(struct lowered_pci_function) pci;
 	VECTOR(struct lowered_table) tables; /* tables.items[0] is the RSDP */
 	struct hv_start start;
+	const struct boot_image *kernel; /* lower/start.h; NULL where it is not known what is inside */
+	VECTOR(struct lowered_guard) guards;
 };
 
 struct lowered_system {

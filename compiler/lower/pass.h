@@ -44,6 +44,8 @@ void pass_irq(struct lower_context *context, struct lowered *guest);
 void pass_bios(struct lower_context *context, struct lowered *guest);
 void pass_acpi(struct lower_context *context, struct lowered *guest);
 void pass_start(struct lower_context *context, struct lowered *guest);
+void pass_guards(struct lower_context *context, struct lowered *guest);
+bool check_guards(const struct lowered *guest);
 bool check_layout_guest(const struct lowered *guest);
 bool check_loads(const struct lowered *guest);
 

@@ -18,6 +18,7 @@ static const struct pass passes[] = {
 	{ "bios", pass_bios, NULL, true },
 	{ "acpi", pass_acpi, acpi_verify, true },
 	{ "start", pass_start, check_loads, true },
+	{ "guards", pass_guards, check_guards, true },
 };
 
 enum { PASSES = sizeof(passes) / sizeof(*passes) };

@@ -252,6 +252,7 @@ void pass_start(struct lower_context *context, struct lowered *guest)
 	/* What is inside, and so how it is entered and what room it takes, is not known. */
 	if (context->only_files && guest->model->boot.unpack.value)
 		return;
+	guest->kernel = image;
 	if (protocol == BOOT_PROTOCOL_AUTO)
 		protocol = protocol_of(image);
 	if (protocol == BOOT_PROTOCOL_AUTO) {

@@ -90,6 +90,16 @@ static bool good_regions(const struct blob *b, struct hv_run run)
 	return true;
 }
 
+static bool good_guards(const struct blob *b, struct hv_run run)
+{
+	const struct hv_guard *g = b->guards + run.first;
+
+	for (uint32_t i = 1; i < run.count; i++)
+		if (g[i].gpa < g[i - 1].gpa || g[i].gpa - g[i - 1].gpa < g[i - 1].size)
+			return false;
+	return true;
+}
+
 static bool own_vcpus(const struct blob *b, uint32_t guest)
 {
 	struct hv_run run = b->guests[guest].vcpus;
@@ -113,6 +123,8 @@ static const char *check_guest(const struct blob *b, uint32_t i)
 	REQUIRE(good_run(b, HV_SECTION_LOADS, g->loads), "loads");
 	REQUIRE(good_run(b, HV_SECTION_DEVICES, g->devices), "devices");
 	REQUIRE(good_run(b, HV_SECTION_PCI, g->pci), "PCI functions");
+	REQUIRE(good_run(b, HV_SECTION_GUARDS, g->guards), "guards");
+	REQUIRE(good_guards(b, g->guards), "guards overlap or are not sorted");
 	for (uint32_t v = 0; v < HV_VENDORS; v++) {
 		REQUIRE(good_or_none(b, HV_SECTION_POLICIES, g->policy[v]), "policy");
 		REQUIRE(g->policy[v] == HV_NONE || b->policies[g->policy[v]].vendor == v,
@@ -158,6 +170,17 @@ static const char *check_region(const struct blob *b, uint32_t i)
 		"host address");
 	REQUIRE(r->backing != HV_BACKING_PAYLOAD || good_index(b, HV_SECTION_PAYLOADS, r->payload),
 		"payload");
+	return NULL;
+}
+
+static const char *check_guard(const struct blob *b, uint32_t i)
+{
+	const struct hv_guard *g = &b->guards[i];
+
+	REQUIRE(good_name(b, g->name, g->position), "name");
+	REQUIRE(is_aligned(g->gpa | g->size, PAGE_SIZE) && g->size, "not whole pages");
+	REQUIRE(range_fits(g->gpa, g->size, BIT(52)), "beyond 52 bits");
+	REQUIRE(g->action < HV_GUARD_ACTIONS, "action");
 	return NULL;
 }
 
@@ -361,6 +384,7 @@ static const struct kind {
 	[HV_SECTION_TESTS] = {sizeof(struct hv_host_test), check_test, offsetof(struct blob, tests)},
 	[HV_SECTION_PATCHES] = {sizeof(struct hv_cpuid_patch), check_patch,
 				offsetof(struct blob, patches)},
+	[HV_SECTION_GUARDS] = {sizeof(struct hv_guard), check_guard, offsetof(struct blob, guards)},
 };
 
 /* ---- the three rounds */

@@ -35,6 +35,7 @@ struct blob {
 	const struct hv_policy_case *cases;
 	const struct hv_host_test *tests;
 	const struct hv_cpuid_patch *patches;
+	const struct hv_guard *guards;
 };
 
 /* What is wrong with a blob: one sentence, and the section and record where (HV_NONE: none). */

@@ -31,6 +31,37 @@ static_assert((int)HV_READ == (int)PTAB_READ && (int)HV_WRITE == (int)PTAB_WRITE
 		      (int)HV_EXECUTE == (int)PTAB_EXECUTE,
 	      "one encoding of rights");
 
+/* The pages of a guard become read-only, whatever becomes of writes to them. */
+static enum status close_pages(struct memory *memory, const struct hv_guard *guard)
+{
+	uint64_t gpa = guard->gpa, end = guard->gpa + guard->size;
+	enum status s = STATUS_OK;
+
+	while (gpa < end && s == STATUS_OK) {
+		const struct memory_extent *e = memory_find(memory, gpa);
+		struct ptab_attributes a;
+		uint64_t size;
+
+		if (!e || !e->host)
+			return trace_error(STATUS_INVALID);
+		a = extent_attributes(e);
+		a.rights &= (uint8_t)~PTAB_WRITE;
+		size = min_of(end, e->gpa + e->size) - gpa;
+		s = ptab_protect(&memory->nested, gpa, size, a);
+		gpa += size;
+	}
+	return s;
+}
+
+static enum status close_all(struct memory *memory)
+{
+	enum status s = STATUS_OK;
+
+	for (uint32_t i = 0; i < memory->guard.count && s == STATUS_OK; i++)
+		s = close_pages(memory, &memory->guard.guards[i]);
+	return s;
+}
+
 MUST_USE enum status memory_map_all(struct memory *memory)
 {
 	for (uint32_t i = 0; i < memory->count; i++) {
@@ -43,7 +74,7 @@ MUST_USE enum status memory_map_all(struct memory *memory)
 		if (s != STATUS_OK)
 			return s;
 	}
-	return STATUS_OK;
+	return close_all(memory);
 }
 
 static bool extent_holds(const struct memory_extent *e, uint64_t gpa)
@@ -104,7 +135,7 @@ static bool memory_allows(struct memory *memory, uint64_t gpa, uint64_t size, en
 {
 	if (gpa + size < gpa)
 		return false;
-	if (use == USE_WRITE && size && !guard_allows(&memory->guard, gpa, size))
+	if (use == USE_WRITE && size && guard_refuses(&memory->guard, gpa, size))
 		return false;
 	while (size) {
 		uint64_t piece = size;
@@ -187,7 +218,7 @@ MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa
 
 	if (size > 8 || !is_power_of_two(size) || (gpa & (PAGE_SIZE - 1)) + size > PAGE_SIZE)
 		return STATUS_INVALID;
-	if (!guard_allows(&memory->guard, gpa, size))
+	if (guard_refuses(&memory->guard, gpa, size))
 		return STATUS_FAULT;
 	p = memory_piece(memory, gpa, USE_WRITE, &piece);
 	if (!p)

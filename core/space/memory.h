@@ -38,7 +38,8 @@ struct memory {
 /* Appends a piece behind all others. STATUS_NO_MEMORY: `extents` is full. */
 MUST_USE enum status memory_append(struct memory *memory, const struct memory_extent *extent);
 
-/* Maps all that is backed into the nested tables, with the largest pages that fit. */
+/* Maps all that is backed into the nested tables, with the largest pages that fit; the pages of
+ * guards read-only. STATUS_INVALID: a guard lies outside RAM. */
 MUST_USE enum status memory_map_all(struct memory *memory);
 
 /* The piece that holds gpa, or NULL. */

@@ -198,14 +198,55 @@ static enum emul_outcome piece(struct emulation *e, uint64_t gpa, uint8_t *data,
 	return EMUL_DONE;
 }
 
-/* The access of the exit itself: mostly a register of the range that exit_memory() found. */
-static enum emul_outcome exit_piece(struct emulation *e, uint8_t *data, uint32_t size, bool write)
+/* Asks the write guard for both parts of a write before either is done. EMUL_DONE: it may be done;
+ * *refused: it may not, and that was the end of it. */
+static COLD enum emul_outcome ask_guard(struct emul_cpu *cpu, uint64_t linear, const uint64_t gpa[2],
+					const uint32_t size[2], bool *refused)
 {
+	struct emulation *e = emulation_of(cpu);
+	enum emul_outcome outcome;
+
+	for (uint32_t i = 0; i < 2 && size[i]; i++) {
+		const struct hv_guard *guard =
+			guard_refuses(&e->vcpu->guest->memory->guard, gpa[i], size[i]);
+
+		if (!guard)
+			continue;
+		*refused = true;
+		outcome = refused_write(e->vcpu, guard, gpa[i], size[i], linear, &cpu->fault);
+		if (outcome == EMUL_UNHANDLED) {
+			vcpu_crash(e->vcpu, "stopped by its guard of 0x%llx",
+				   (unsigned long long)gpa[i]);
+			e->stop = true;
+		}
+		return outcome;
+	}
+	return EMUL_DONE;
+}
+
+static bool is_guarded(const struct emulation *e)
+{
+	return e->vcpu->guest->memory->guard.count;
+}
+
+/* The access of the exit itself: mostly a register of the range that exit_memory() found. */
+static enum emul_outcome exit_piece(struct emul_cpu *cpu, uint64_t linear, uint8_t *data,
+				    uint32_t size, bool write)
+{
+	struct emulation *e = emulation_of(cpu);
 	uint64_t gpa = e->vcpu->exit.memory.gpa;
 
 	if (likely(e->range && size <= 8 && !(gpa & (size - 1)) &&
 		   size - 1 <= e->range->last - gpa))
 		return bus_call(e, e->range, gpa, data, size, write);
+	if (unlikely(write && is_guarded(e))) {
+		bool refused = false;
+		enum emul_outcome outcome = ask_guard(cpu, linear, (uint64_t[2]){gpa}, (uint32_t[2]){size},
+						      &refused);
+
+		if (refused)
+			return outcome;
+	}
 	return piece(e, gpa, data, size, write);
 }
 
@@ -221,12 +262,20 @@ static enum emul_outcome access_memory(struct emul_cpu *cpu, uint64_t linear, ui
 	uint64_t gpa, gpa2 = 0;
 
 	if (likely(is_exit_access(e, linear, size, access)))
-		return exit_piece(e, data, size, write);
+		return exit_piece(cpu, linear, data, size, write);
 	outcome = translate(cpu, linear, as_write, &gpa);
 	if (outcome == EMUL_DONE && first < size)
 		outcome = translate(cpu, linear + first, as_write, &gpa2);
 	if (access & EMUL_ACCESS_PROBE)
 		return outcome;
+	if (unlikely(outcome == EMUL_DONE && write && is_guarded(e))) {
+		bool refused = false;
+
+		outcome = ask_guard(cpu, linear, (uint64_t[2]){gpa, gpa2},
+				    (uint32_t[2]){first, size - first}, &refused);
+		if (refused)
+			return outcome;
+	}
 	if (outcome == EMUL_DONE)
 		outcome = piece(e, gpa, data, first, write);
 	if (outcome == EMUL_DONE && first < size)
@@ -279,6 +328,8 @@ static enum emul_outcome op_exchange(struct emul_cpu *cpu, uint64_t linear, cons
 	extent = memory_find(memory, gpa);
 	if (!extent || !extent->host || extent->region->kind == HV_REGION_ROM ||
 	    (linear & (PAGE_SIZE - 1)) + size > PAGE_SIZE)
+		return op_write(cpu, linear, desired, size, access);
+	if (unlikely(guard_refuses(&memory->guard, gpa, size)))
 		return op_write(cpu, linear, desired, size, access);
 	if (size > 8)
 		return exchange_16(memory, gpa, expected, desired);
@@ -477,17 +528,45 @@ enum verdict exit_emulate(struct vcpu *vcpu)
 	return emulate(&e);
 }
 
+/* The CPU wants to mark an entry of the guest's page tables as accessed, or as dirty when it is that
+ * already, on a page that is closed in part. */
+static COLD enum verdict mark_entry(struct vcpu *vcpu, const struct hv_guard *guard)
+{
+	struct memory *memory = vcpu->guest->memory;
+	uint64_t gpa = vcpu->exit.memory.gpa & ~3ULL;
+	struct emul_fault ignored;
+	uint32_t entry, found;
+
+	if (guard_refuses(&memory->guard, gpa, sizeof(entry))) {
+		refused_write(vcpu, guard, gpa, sizeof(entry), 0, &ignored);
+		return vcpu_crash(vcpu, "its page-table entry at 0x%llx cannot be marked as used",
+				  (unsigned long long)gpa);
+	}
+	if (memory_read(memory, gpa, &entry, sizeof(entry)) == STATUS_OK &&
+	    memory_compare_exchange32(memory, gpa, entry,
+				      entry | (entry & PTE_ACCESSED ? PTE_DIRTY : PTE_ACCESSED),
+				      &found) == STATUS_OK)
+		return VERDICT_RESUME;
+	return vcpu_crash(vcpu, "page tables at 0x%llx, which is no writable RAM",
+			  (unsigned long long)gpa);
+}
+
 static COLD enum verdict not_a_register(struct vcpu *vcpu)
 {
 	const struct memory_extent *extent;
+	const struct hv_guard *guard =
+		guard_of_page(&vcpu->guest->memory->guard, vcpu->exit.memory.gpa);
 
 	/* The CPU itself was delivering an event, or walking the guest's tables, where the guest
 	 * has no memory to write. */
 	if (unlikely(vcpu->vectoring.valid))
 		return vcpu_crash(vcpu,
 				  "an event could not be delivered: its tables or stack are at "
-				  "0x%llx, which is no RAM",
-				  (unsigned long long)vcpu->exit.memory.gpa);
+				  "0x%llx, which %s",
+				  (unsigned long long)vcpu->exit.memory.gpa,
+				  guard ? "is guarded" : "is no RAM");
+	if (unlikely(vcpu->exit.memory.table_walk && guard))
+		return mark_entry(vcpu, guard);
 	if (unlikely(vcpu->exit.memory.table_walk))
 		return vcpu_crash(vcpu, "page tables at 0x%llx, which is no writable RAM",
 				  (unsigned long long)vcpu->exit.memory.gpa);
@@ -499,6 +578,8 @@ static COLD enum verdict not_a_register(struct vcpu *vcpu)
 		vcpu_raise(vcpu, VECTOR_UD);
 		return VERDICT_RESUME;
 	}
+	if (guard && vcpu->exit.memory.write)
+		return exit_emulate(vcpu);
 	extent = memory_find(vcpu->guest->memory, vcpu->exit.memory.gpa);
 	if (unlikely(extent && extent->host && extent->region->rights & HV_WRITE &&
 		     extent->region->kind != HV_REGION_ROM)) {

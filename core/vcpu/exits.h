@@ -15,6 +15,11 @@ enum verdict exit_emulate(struct vcpu *vcpu);
  * be cleared. False: #GP(0). */
 bool exit_lmsw(struct vcpu *vcpu, uint16_t value);
 
+/* What becomes of a write that a guard refuses: EMUL_DONE without effect, EMUL_FAULT with *fault
+ * filled in, or EMUL_UNHANDLED: the guest is to be stopped. */
+enum emul_outcome refused_write(struct vcpu *vcpu, const struct hv_guard *guard, uint64_t gpa,
+				uint32_t size, uint64_t linear, struct emul_fault *fault);
+
 /* An access to a port outside string instructions; also the emulator's way to ports. */
 enum access_result port_access(struct vcpu *vcpu, uint16_t port, uint32_t size, bool write,
 			       uint64_t *value);

@@ -205,6 +205,7 @@ struct guest {
 	uint32_t logged;     /* enum guest_logged: said once */
 	uint32_t unanswered; /* accesses where nothing is, logged so far */
 	uint32_t unlisted;   /* MSRs outside its policy, logged so far */
+	uint32_t refused_writes; /* atomic: by the write guard */
 	/* The VM's part of what its vCPUs' CPUs find (vm/vm.c): a vCPU has left its guest and stays
 	 * out; a vCPU crashed. */
 	void (*parked)(struct vcpu *vcpu);

@@ -42,6 +42,7 @@ GUESTS = {
     "power": dict(emulator=QEMUS, cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "rtc": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["kvm"]),
     "smp": dict(emulator=ALL, cpus=[2, 4], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
+    "spp": dict(emulator=ALL, cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "uart": dict(emulator=ALL, cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "xsave": dict(emulator=CPUS, cpus=[1, 2], apic=["x2apic"], pv=["kvm"]),
 }

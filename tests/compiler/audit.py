@@ -105,7 +105,7 @@ def host_ports(blob):  # the core's console over its debug-exit port
 
 
 def beyond(blob):
-    blob.put("guests", 0, 64, 20)
+    blob.put("guests", 0, 72, 20)
 
 
 CASES = [

@@ -63,7 +63,11 @@ static void test_all_or_nothing(void **state)
 
 static void test_guard(void **state)
 {
-	static const struct guard_range closed[] = {{0x1000, 0x107f}, {0x2080, 0x217f}};
+	/* Closed: 0x1000 to 0x107f, and 0x2080 to 0x217f. */
+	static const struct hv_guard closed[] = {
+		{.gpa = 0x1000, .size = 0x1000, .writable = ~1u},
+		{.gpa = 0x2000, .size = 0x1000, .writable = ~6u},
+	};
 	const struct guest_write {
 		uint64_t gpa, size;
 		enum status status;

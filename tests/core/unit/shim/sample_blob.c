@@ -41,6 +41,7 @@ static void make_header(struct sample_blob *s)
 	SECTION(s, HV_SECTION_CASES, cases);
 	SECTION(s, HV_SECTION_TESTS, tests);
 	SECTION(s, HV_SECTION_PATCHES, patches);
+	SECTION(s, HV_SECTION_GUARDS, guards);
 }
 
 static void make_guest(struct sample_blob *s)
@@ -53,6 +54,7 @@ static void make_guest(struct sample_blob *s)
 		.loads = {0, SAMPLE_COUNT},
 		.devices = {0, SAMPLE_COUNT},
 		.pci = {0, 1},
+		.guards = {0, SAMPLE_COUNT},
 		.policy = {HV_NONE, 0},
 		.physical_bits = 39,
 	};
@@ -63,6 +65,8 @@ static void make_guest(struct sample_blob *s)
 					   .backing = HV_BACKING_ANY, .rights = 7, .cache = 6};
 	s->regions[1] = (struct hv_region){.gpa = 0x100000, .size = 0x1000, .kind = HV_REGION_ROM,
 					   .backing = HV_BACKING_PAYLOAD, .rights = 5, .cache = 6};
+	s->guards[0] = (struct hv_guard){.gpa = 0x1000, .size = 0x1000, .writable = 0xff};
+	s->guards[1] = (struct hv_guard){.gpa = 0x2000, .size = 0x2000, .action = HV_GUARD_STOP};
 	s->loads[0] = (struct hv_load){.gpa = 0x1000, .memory_size = 512, .file_size = 512,
 				       .source = HV_LOAD_BYTES};
 	s->loads[1] = (struct hv_load){.gpa = 0x2000, .memory_size = 0x3000, .file_size = 0x1000,

@@ -30,6 +30,7 @@ struct sample_blob {
 	struct hv_policy_case cases[1];
 	struct hv_host_test tests[1];
 	struct hv_cpuid_patch patches[1];
+	struct hv_guard guards[SAMPLE_COUNT];
 	/* The payload begins here, on the next page. */
 	uint8_t payload[4096 * 2] __attribute__((aligned(4096)));
 };

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Write protection of 128-byte sub-pages (SDM v3 28.3.4). Two pages let some of their sub-pages be written; what is
+ * written to the others has no effect, or gives a fault, as guest.yaml says of each range:
+ *
+ *     0x3000000  drop     two pages, in each the sub-pages 8 to 19 and 24 to 27 are open
+ *     0x3002000  free
+ *     0x3003000  fault    sub-page 4 is closed: #PF
+ *     0x3004000  general  sub-pages 0, 1 and 31 are open: #GP elsewhere
+ *
+ * Rule: an instruction's write takes place as a whole, and only if every sub-page it touches is open; a string instruction
+ * writes element by element. Every store is tried at every place of the first three pages, and what memory then holds is
+ * compared with a copy that obeys the rule. Reads are never refused.
+ */
+#include "guest.h"
+
+#define DROP 0x3000000ul
+#define SPAN 0x3000ul /* compared: `drop` and the free page behind it */
+#define FAULT 0x3003000ul
+#define GENERAL 0x3004000ul
+#define OPEN 0x0f0fff00u
+
+static uint8_t shadow[SPAN];
+
+static bool is_open(uint64_t address, uint32_t size)
+{
+	for (uint64_t a = address; a < address + size; a++)
+		if (a < DROP + 0x2000 && !(OPEN >> (a / 128 % 32) & 1))
+			return false;
+	return true;
+}
+
+/* The rule, on the copy. */
+static void model(uint64_t address, const void *bytes, uint32_t size)
+{
+	const uint8_t *from = bytes;
+
+	for (uint32_t i = 0; i < size && is_open(address, size); i++)
+		shadow[address - DROP + i] = from[i];
+}
+
+/* Bytes in which memory and the copy differ. */
+static uint64_t differences(void)
+{
+	const volatile uint8_t *memory = (const volatile uint8_t *)DROP;
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i < SPAN; i++)
+		count += memory[i] != shadow[i];
+	return count;
+}
+
+/* ------------------------------------------------------------------------------------ plain stores */
+static void store8(uint64_t at, uint64_t value)
+{
+	__asm__ volatile("movb %b0, (%1)" : : "q"(value), "r"(at) : "memory");
+}
+static void store16(uint64_t at, uint64_t value)
+{
+	__asm__ volatile("movw %w0, (%1)" : : "r"(value), "r"(at) : "memory");
+}
+static void store32(uint64_t at, uint64_t value)
+{
+	__asm__ volatile("movl %k0, (%1)" : : "r"(value), "r"(at) : "memory");
+}
+static void store64(uint64_t at, uint64_t value)
+{
+	__asm__ volatile("movq %0, (%1)" : : "r"(value), "r"(at) : "memory");
+}
+static void store_immediate(uint64_t at, uint64_t value)
+{
+	(void)value;
+	__asm__ volatile("movl $0x5a5a5a5a, (%0)" : : "r"(at) : "memory");
+}
+static void store_nontemporal(uint64_t at, uint64_t value)
+{
+	__asm__ volatile("movnti %0, (%1)" : : "r"(value), "r"(at) : "memory");
+}
+static void store_push(uint64_t at, uint64_t value)
+{
+	uint64_t stack;
+
+	__asm__ volatile("mov %%rsp, %0; lea 8(%1), %%rsp; push %2; mov %0, %%rsp" : "=&r"(stack) : "r"(at), "r"(value) : "memory");
+}
+static void store_sse(uint64_t at, uint64_t value)
+{
+	uint64_t pair[2] = { value, ~value };
+
+	__asm__ volatile("movups (%0), %%xmm5; movups %%xmm5, (%1)" : : "r"(pair), "r"(at) : "memory");
+}
+static void store_locked(uint64_t at, uint64_t value)
+{
+	uint64_t old = *(volatile uint64_t *)at;
+
+	__asm__ volatile("lock cmpxchgq %1, (%2)" : "+a"(old) : "r"(value), "r"(at) : "memory", "cc");
+}
+static void store_exchange(uint64_t at, uint64_t value)
+{
+	__asm__ volatile("xchgq %0, (%1)" : "+r"(value) : "r"(at) : "memory");
+}
+
+static const struct form {
+	const char *name;
+	void (*store)(uint64_t at, uint64_t value);
+	uint32_t size, step; /* bytes written; distance of the places */
+	bool immediate;
+} forms[] = {
+	{ "mov m8, r8 at every byte", store8, 1, 1 },
+	{ "mov m16, r16 at every byte", store16, 2, 1 },
+	{ "mov m32, r32 at every third byte", store32, 4, 3 },
+	{ "mov m64, r64 at every third byte", store64, 8, 3 },
+	{ "mov m32, imm32 at every fifth byte", store_immediate, 4, 5, true },
+	{ "movnti at every seventh byte", store_nontemporal, 8, 7 },
+	{ "push at every fifth byte", store_push, 8, 5 },
+	{ "movups at every third byte", store_sse, 16, 3 },
+	{ "lock cmpxchg at every eighth byte", store_locked, 8, 8 },
+	{ "xchg at every eighth byte", store_exchange, 8, 8 },
+};
+
+static void check_form(const struct form *form)
+{
+	for (uint64_t at = DROP; at + form->size <= DROP + SPAN; at += form->step) {
+		uint64_t value = form->immediate ? 0x5a5a5a5a5a5a5a5a : (at + form->size) * 0x9e3779b97f4a7c15ull;
+		uint64_t pair[2] = { value, ~value };
+
+		form->store(at, value);
+		model(at, pair, form->size);
+	}
+	check_value(form->name, differences(), 0);
+}
+
+/* ---------------------------------------------------------------------------------------- strings */
+static void check_strings(void)
+{
+	static uint8_t source[SPAN];
+	void *to = (void *)DROP;
+	const void *from = source;
+	uint64_t count = SPAN;
+
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(count) : "a"(0x77) : "memory");
+	for (uint64_t i = 0; i < SPAN; i++)
+		model(DROP + i, "\x77", 1);
+	check_value("rep stosb over all of it", differences(), 0);
+	check_value("... goes to the end", (uint64_t)to + count, DROP + SPAN);
+	for (uint64_t i = 0; i < SPAN; i++)
+		source[i] = (uint8_t)(i * 11);
+	to = (void *)(DROP + 4);
+	count = SPAN / 8 - 1;
+	__asm__ volatile("rep movsq" : "+S"(from), "+D"(to), "+c"(count) : : "memory");
+	for (uint64_t i = 0; i < SPAN / 8 - 1; i++)
+		model(DROP + 4 + 8 * i, source + 8 * i, 8);
+	check_value("rep movsq across the borders of sub-pages", differences(), 0);
+}
+
+/* ------------------------------------------------------------------------- updates, and their flags */
+static void check_updates(void)
+{
+	volatile uint32_t *open = (volatile uint32_t *)(DROP + 8 * 128), *closed = (volatile uint32_t *)DROP;
+	uint32_t was = *closed, sum = 5;
+	uint8_t carry;
+
+	*open = 7;
+	__asm__ volatile("lock xaddl %0, (%1)" : "+r"(sum) : "r"(open) : "memory", "cc");
+	check_value("lock xadd where it may", (uint64_t)*open << 32 | sum, 12ull << 32 | 7);
+	__asm__ volatile("addl $1, (%0)" : : "r"(closed) : "memory", "cc");
+	check_value("add where it may not leaves memory", *closed, was);
+	__asm__ volatile("lock btsl $31, (%1); setc %0" : "=q"(carry) : "r"(closed) : "memory", "cc");
+	check_value("lock bts there leaves memory", *closed, was);
+	check_value("... and its flag is that of memory", carry, was >> 31);
+	sum = 1;
+	__asm__ volatile("xchgl %0, (%1)" : "+r"(sum) : "r"(closed) : "memory");
+	check_value("xchg there reads", sum, was);
+	memory_copy(shadow, (const void *)DROP, SPAN);
+}
+
+/* ----------------------------------------------------------------------------------------- faults */
+static uint64_t write_fault_closed(void)
+{
+	*(volatile uint32_t *)(FAULT + 4 * 128 + 8) = 1;
+	return 0;
+}
+static uint64_t write_fault_open(void)
+{
+	*(volatile uint32_t *)(FAULT + 3 * 128 + 8) = 0x1234;
+	return *(volatile uint32_t *)(FAULT + 3 * 128 + 8);
+}
+static uint64_t write_fault_across(void)
+{
+	*(volatile uint64_t *)(FAULT + 4 * 128 - 4) = ~0ull;
+	return 0;
+}
+static uint64_t read_fault_closed(void)
+{
+	return *(volatile uint32_t *)(FAULT + 4 * 128 + 8);
+}
+static uint64_t write_general_closed(void)
+{
+	*(volatile uint8_t *)(GENERAL + 2 * 128) = 1;
+	return 0;
+}
+static uint64_t write_general_open(void)
+{
+	*(volatile uint8_t *)(GENERAL + 31 * 128) = 0x42;
+	return *(volatile uint8_t *)(GENERAL + 31 * 128);
+}
+
+static const struct row faults[] = {
+	{ "a closed sub-page: #PF", write_fault_closed, 14, 3 },
+	{ "an open one beside it", write_fault_open, NO_TRAP, 0x1234 },
+	{ "into a closed one from the open one before it: #PF", write_fault_across, 14, 3 },
+	{ "... and nothing was written", read_fault_closed, NO_TRAP, 0 },
+	{ "another range, closed: #GP", write_general_closed, 13, 0 },
+	{ "there, an open sub-page", write_general_open, NO_TRAP, 0x42 },
+};
+
+int main(void)
+{
+	struct trap trap;
+
+	if (on_bare()) {
+		skip("sub-page protection", "there is nobody to protect");
+		return 0;
+	}
+	write_cr4(read_cr4() | 3u << 9); /* OSFXSR, OSXMMEXCPT */
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		check_form(&forms[i]);
+	check_strings();
+	check_updates();
+	CHECK_ROWS(faults);
+	try(write_fault_closed, &trap);
+	check_value("CR2 is the address", trap.cr2, FAULT + 4 * 128 + 8);
+	return 0;
+}
