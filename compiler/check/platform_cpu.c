@@ -45,6 +45,13 @@ static struct position leaf_place(const struct platform *platform, uint32_t leaf
 	return entry ? entry->where.at : platform->processor.cpuid.items[0].where.at;
 }
 
+/* A place where a list begins says little by itself. */
+static void label_absence(const struct check_context *c, struct diag *d, uint32_t leaf)
+{
+	if (!find_leaf(&c->system->platform, leaf, 0))
+		diag_label(d, "no leaf 0x%x in this list: it reads zero", leaf);
+}
+
 static bool msr_of(const struct platform *platform, uint32_t msr, uint64_t *value)
 {
 	for (size_t i = 0; i < platform->processor.msrs.count; i++) {
@@ -64,6 +71,7 @@ static void report_lacking(const struct check_context *c, uint32_t leaf, const c
 	struct diag *d = diag_report(c->diags, PLATFORM_NO_VIRTUALIZATION, leaf_place(platform, leaf, 0),
 				     platform->name.value, what);
 
+	label_absence(c, d, leaf);
 	if (host_register(c, 1, 0, CPUID_ECX) >> 31)
 		diag_help(d, "it is a virtual machine itself: nested virtualization has to be turned on for it");
 }
@@ -262,8 +270,8 @@ void check_platform_tsc(const struct check_context *c)
 {
 	if (!knows_cpuid(c) || host_register(c, 0x80000007, 0, CPUID_EDX) & 1u << 8)
 		return;
-	diag_report(c->diags, PLATFORM_TSC, leaf_place(&c->system->platform, 0x80000007, 0),
-		    c->system->platform.name.value);
+	label_absence(c, diag_report(c->diags, PLATFORM_TSC, leaf_place(&c->system->platform, 0x80000007, 0),
+				     c->system->platform.name.value), 0x80000007);
 }
 
 /* CPUs with ids that xAPIC cannot address need x2APIC (CPUID 1 ECX bit 21) to be started. */

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "HV0651": "builds_that_fail",
     "HV0824": "large_policy",
     "HV1101": "probe.py",
+    "HV1102": "probe.py: still_true",
 } | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0611", "HV0612", "HV0613", "HV0614", "HV0615")}
 
 # These only add to others. HV1210 says what the core lacks, once nothing is wrong: a warning's case has it, too.

@@ -390,9 +390,29 @@ def this_machine_without_root():
 
 
 @test
+def still_true():
+    """--compare: facts count, not names, kernels and comments; the first difference is shown where it is."""
+    with open(os.path.join(CAPTURES, "qemu-vtd.yaml"), "rb") as file:
+        text = file.read()
+    for old, new, where in [(b"", b"", None), (b"name: qemu-vtd", b"name: other", None), (b"schema:", b"# by hand\nschema:", None),
+                            (b"6.1.0", b"6.2.0", None), (b"core: 1 }\n", b"core: 2 }\n", b"core: 2"),
+                            (b"s5-type: 0", b"s5-type: 5", b"s5-type: 5"), (b"epc: []\n", b"", b"s5-type"),
+                            (b"hash:", b"extra: 1\nhash:", b"extra: 1")]:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(text.replace(old, new, 1) if old else text)
+            file.flush()
+            run = hvcc("probe", "--from-tar", capture("qemu-vtd"), "--compare", file.name)
+        equal((run.returncode, run.stdout), (1 if where else 0, b""), (old, run.stderr))
+        shown = re.search(rb"error\[HV1102\].*\n.*\n *\d+ \xe2\x94\x82 (.*)", run.stderr)
+        assert not shown if where is None else where in shown[1], run.stderr
+    equal(hvcc("probe", "--from-tar", capture("this"), "--compare", os.path.join(CAPTURES, "qemu-vtd.yaml")).returncode, 1)
+
+
+@test
 def command_line():
     with tempfile.TemporaryDirectory() as folder:
-        for want, arguments in [(2, ["--root", "/", "--from-tar", capture("this")]), (2, ["--name", "1x"]), (2, ["--name", ""]),
+        for want, arguments in [(2, ["--root", "/", "--from-tar", capture("this")]), (2, ["--name", "1x"]), (2, ["--name", ""]), (2, ["--compare", "a", "-o", "b"]),
+                                (3, ["--root", folder, "--compare", "/no/such"]),
                                 (2, ["extra"]), (3, ["--root", "/no/such"]), (3, ["--from-tar", "/no/such"]),
                                 (3, ["--root", folder, "-o", "/no/such/file"]), (3, ["--root", folder, "--collect", "/no/such/file"])]:
             run = hvcc("probe", *arguments)
