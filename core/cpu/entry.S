@@ -120,21 +120,6 @@ rdmsr_safe:
 	MAY_FAULT 1b, 2b
 	.size	rdmsr_safe, . - rdmsr_safe
 
-	.globl	wrmsr_safe
-	.type	wrmsr_safe, @function
-wrmsr_safe:
-	mov	%edi, %ecx
-	mov	%esi, %eax
-	mov	%rsi, %rdx
-	shr	$32, %rdx
-1:	wrmsr
-	mov	$1, %eax
-	ret
-2:	xor	%eax, %eax
-	ret
-	MAY_FAULT 1b, 2b
-	.size	wrmsr_safe, . - wrmsr_safe
-
 	.globl	xsetbv_safe
 	.type	xsetbv_safe, @function
 xsetbv_safe:

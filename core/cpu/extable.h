@@ -7,7 +7,6 @@
 
 /* Return false when the machine answered with a fault; *value is then 0. */
 MUST_USE bool rdmsr_safe(uint32_t msr, uint64_t *value);
-MUST_USE bool wrmsr_safe(uint32_t msr, uint64_t value);
 MUST_USE bool xsetbv_safe(uint32_t index, uint64_t value);
 
 /* Where execution goes on after a fault at `rip`; 0: nowhere. */

@@ -61,11 +61,6 @@ uint64_t time_from_ns(uint64_t nanoseconds)
 	return apply(ns_to_tsc, nanoseconds);
 }
 
-uint64_t lapic_timer_khz(void)
-{
-	return lapic_khz_value;
-}
-
 uint64_t lapic_ticks_from_tsc(uint64_t ticks)
 {
 	return apply(tsc_to_lapic, ticks);

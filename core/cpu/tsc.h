@@ -26,9 +26,7 @@ uint64_t time_khz(void);
 uint64_t time_to_ns(uint64_t ticks);
 uint64_t time_from_ns(uint64_t nanoseconds);
 
-/* Ticks a millisecond of the LAPIC timer at divide-by-1; and the ticks of it that pass in so
- * many of the TSC. */
-uint64_t lapic_timer_khz(void);
+/* Ticks of the LAPIC timer at divide-by-1 that pass in so many of the TSC. */
 uint64_t lapic_ticks_from_tsc(uint64_t ticks);
 
 #endif

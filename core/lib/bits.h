@@ -117,9 +117,4 @@ static inline void bitmap_set(uint64_t *map, unsigned int n)
 	map[n / 64] |= BIT(n % 64);
 }
 
-static inline void bitmap_clear(uint64_t *map, unsigned int n)
-{
-	map[n / 64] &= ~BIT(n % 64);
-}
-
 #endif

@@ -268,15 +268,6 @@ uint64_t frames_free_bytes(const struct frames *f)
 	return sum;
 }
 
-uint64_t frames_largest(const struct frames *f)
-{
-	uint64_t best = 0;
-
-	for (uint32_t i = 0; i < f->free_count; i++)
-		best = max_of(best, f->free[i].size);
-	return best;
-}
-
 /* ------------------------------------------------------------------ reserves */
 
 void reserve_init(struct frame_reserve *r, void *(*to_virt)(uint64_t phys))

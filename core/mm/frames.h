@@ -78,7 +78,6 @@ MUST_USE enum status frames_place(struct frames *f, uint64_t size, uint32_t node
 MUST_USE enum status frames_claim(struct frames *f, uint64_t base, uint64_t size);
 
 uint64_t frames_free_bytes(const struct frames *f);
-uint64_t frames_largest(const struct frames *f);
 
 /* A stock of single frames, linked through their own first words. Any CPU. */
 struct frame_reserve {

@@ -28,11 +28,6 @@ MUST_USE enum status sched_assign(struct vcpu *vcpu, uint32_t cpu)
 	return STATUS_OK;
 }
 
-uint32_t sched_load(uint32_t cpu)
-{
-	return cpu < MAX_CPUS ? cpus[cpu].load : 0;
-}
-
 /* Makes the vCPU's live state that of this CPU. */
 static void switch_to(struct percpu *cpu, struct vcpu *vcpu)
 {

@@ -17,9 +17,6 @@ struct vcpu;
  * such CPU. */
 MUST_USE enum status sched_assign(struct vcpu *vcpu, uint32_t cpu);
 
-/* How many vCPUs a host CPU has been given. */
-uint32_t sched_load(uint32_t cpu);
-
 /* Runs this CPU's vCPUs for ever; interrupts off on entry. All CPUs come here at the end of their
  * start. */
 _Noreturn void sched_run(void);
