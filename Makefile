@@ -68,6 +68,7 @@ compiler_check    += iommu.o nvdimm.o pci.o sched.o sgx.o share.o spp.o system.o
 # Documents of several files.
 compiler_yaml     += merge.o parameters.o
 compiler_model    += compose.o
+compiler_yaml     += migrate.o
 compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
 compiler_lower    := bios.o cpu.o cpuid.o guards.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
@@ -84,6 +85,7 @@ compiler_audit    := audit.o boot.o claim.o compare.o decompile.o facts.o image.
 compiler_probe    := acpi.o cpu.o iommu.o memory.o pci.o probe.o tar.o tree.o write.o
 compiler_picture  := devices.o dot.o links.o memory_map.o outline.o scene.o svg.o topology.o
 compiler_cmd      += open.o audit.o decompile.o diff.o graph.o probe.o
+compiler_cmd      += migrate.o provenance.o
 
 compiler_folders := base diag yaml validate rule policy model check kernel lower acpi emit audit picture probe cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cmd/provenance.h"
 #include "model/effective.h"
 #include "policy/policy.h"
 
@@ -23,6 +24,8 @@
 
 static const struct option_row options[] = {
 	{ 0, "json", NULL, "as JSON: `config`, and `sources` by path" },
+	{ 0, "provenance", NULL, "a line for each value: file, line and column where it was set, and by what way; with --json "
+				 "an array" },
 	{ 0, "features", NULL, "the CPU features of each guest instead, and where each is from" },
 	{ 0 },
 };
@@ -234,7 +237,9 @@ static int run(struct invocation *in)
 	system = load_system(in, in->arguments[0]);
 	if (!system)
 		return invocation_verdict(in);
-	if (invocation_option(in, "json"))
+	if (invocation_option(in, "provenance"))
+		provenance_print(in, effective_system(system), invocation_option(in, "json"));
+	else if (invocation_option(in, "json"))
 		print_json(in, effective_system(system));
 	else if (invocation_option(in, "features"))
 		print_features(in, system);
@@ -248,7 +253,8 @@ const struct command command_config = {
 	.arguments = "FILE",
 	.summary = "show the configuration in force, with the source of each value",
 	.description = "Every value with where it was set, or that it is a default. The output is a "
-		       "document that means the same.",
+		       "document that means the same. --provenance tells more of where: the column, the parameter that a "
+		       "value was given for, what extends or includes the file, and `bind`.",
 	.options = options,
 	.least = 1,
 	.most = 1,
