@@ -259,6 +259,10 @@ libs_lowering := $(hvcc_libs)
 unit_cpu_graph := $(back_sources)
 libs_cpu_graph := $(hvcc_libs)
 units_compiler := base front cpu_features cpu_graph cpu_policy cpu_topology kernels symbols aml lowering
+# Trees from several documents.
+unit_forms := $(unit_base) $(addprefix compiler/,diag/diag.c model/model.c $(patsubst %.o,yaml/%.c,$(compiler_yaml)))
+libs_forms := -lyaml -ljansson
+units_compiler += forms
 units_compiler += expression
 
 $(B)/asan/core/%.o: core/%.c
@@ -289,6 +293,9 @@ libs_fuzz_policy := -ljansson
 fuzz_expression := $(front_sources)
 libs_fuzz_expression := $(libs_fuzz_yaml)
 fuzzers := yaml policy expression
+fuzzers += forms
+fuzz_forms := $(front_sources)
+libs_fuzz_forms := $(libs_fuzz_yaml)
 fuzzers += blob
 fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c
 fuzzers += devices
@@ -363,6 +370,7 @@ check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz
 check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/package.sh tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
 check_always += tests/compiler/probe.py
+check_always += tests/compiler/forms.py
 check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py tests/compiler/generated.py
 
 jobs := $(shell nproc)

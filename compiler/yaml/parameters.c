@@ -232,7 +232,8 @@ static const struct node *compose(const struct substitution *s, const struct nod
 	made->holds &= (uint8_t)~HOLDS_PARAMETER;
 	made->missing = c.failed;
 	if (!c.failed && make_room(s, node, c.text.size)) {
-		made->text = arena_strndup(s->arena, (const char *)c.text.data, c.text.size);
+		made->text = c.text.size ? arena_strndup(s->arena, (const char *)c.text.data, c.text.size)
+					 : "";
 		made->size = c.text.size;
 		made->pieces = c.pieces;
 		if (node->style != SCALAR_FILE)
