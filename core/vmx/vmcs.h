@@ -26,6 +26,8 @@
 #define VMCS_VIRTUAL_APIC	   0x2012
 #define VMCS_EPT_POINTER	   0x201a
 #define VMCS_EOI_EXITS(n)	   (0x201c + 2 * (n)) /* 64 vectors each */
+#define VMCS_ENCLS_BITMAP	   0x202e
+#define VMCS_ENCLV_BITMAP	   0x2036
 #define VMCS_XSS_BITMAP		   0x202c
 #define VMCS_GUEST_PHYSICAL	   0x2400
 #define VMCS_LINK		   0x2800
@@ -131,8 +133,10 @@ enum { /* secondary processor-based controls */
 	SECONDARY_DELIVERY = 1u << 9, /* of virtual interrupts */
 	SECONDARY_RDRAND = 1u << 11, /* exits */
 	SECONDARY_INVPCID = 1u << 12,
+	SECONDARY_ENCLS = 1u << 15,  /* exits, by a bitmap; ENCLV the same */
 	SECONDARY_RDSEED = 1u << 16, /* exits */
 	SECONDARY_XSAVES = 1u << 20,
+	SECONDARY_ENCLV = 1u << 28,
 };
 
 enum { /* exit controls */
@@ -229,8 +233,12 @@ enum vmx_exit_reason {
 	VMEXIT_XSETBV = 55,
 	VMEXIT_RDRAND = 57,
 	VMEXIT_VMFUNC = 59,
+	VMEXIT_ENCLS = 60,
 	VMEXIT_RDSEED = 61,
-	VMEXIT_REASONS = 70, /* below: a table */
+	VMEXIT_ENCLV = 70,
+	VMEXIT_SEAMCALL = 76,
+	VMEXIT_TDCALL = 77,
+	VMEXIT_REASONS = 78, /* below: a table */
 };
 #endif
 #endif

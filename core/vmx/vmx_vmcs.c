@@ -135,7 +135,7 @@ static bool guest_has(const struct guest *guest, uint32_t i)
 static uint32_t secondary_controls(const struct guest *guest)
 {
 	uint32_t controls = SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_WBINVD |
-			    (vmx_machine.secondary & SECONDARY_VPID);
+			    (vmx_machine.secondary & (SECONDARY_VPID | SECONDARY_ENCLS | SECONDARY_ENCLV));
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(instructions); i++)
 		if (guest_has(guest, i) != instructions[i].exits)
@@ -241,6 +241,11 @@ static void write_controls(const struct vcpu *vcpu)
 	vmwrite(VMCS_GUEST_ACTIVITY, 0);
 	if (g->secondary & SECONDARY_VPID)
 		vmwrite(VMCS_VPID, vmx->vpid);
+	/* No guest has SGX, whatever firmware lets the machine have. */
+	if (g->secondary & SECONDARY_ENCLS)
+		vmwrite(VMCS_ENCLS_BITMAP, ~0ULL);
+	if (g->secondary & SECONDARY_ENCLV)
+		vmwrite(VMCS_ENCLV_BITMAP, ~0ULL);
 	if (g->secondary & SECONDARY_XSAVES)
 		vmwrite(VMCS_XSS_BITMAP, 0);
 	if (vmx_machine.has_timer)
@@ -587,7 +592,7 @@ static void read_segment(struct vmx_vcpu *vmx, uint32_t i)
 	};
 }
 
-/* In 64-bit code of what is no more than a selector nothing else counts. All that a field can be is in the structure. */
+/* What an instruction of 64-bit code can tell of them. No field of theirs is dirty. */
 static inline void read_segments_64(struct vmx_vcpu *vmx, uint32_t code)
 {
 	struct emul_segment *s = vmx->segments;
@@ -602,12 +607,13 @@ static inline void read_segments_64(struct vmx_vcpu *vmx, uint32_t code)
 const struct emul_segment *vmx_segments(const struct vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
+	bool emulated = vcpu->exit.reason == EXIT_MEMORY || vcpu->exit.reason == EXIT_PORT;
 	uint32_t code;
 
 	if (vmx->known & BIT(FIELD_SEGMENTS))
 		return vmx->segments;
 	code = (uint32_t)vmx_get(vmx, segment_field(HV_CS, FIELD_RIGHTS));
-	if (likely(code & SEGMENT_LONG && vmx->value[FIELD_EFER] & EFER_LMA && !(vmx->dirty & FIELDS_OF_SEGMENTS)))
+	if (likely(emulated && code & SEGMENT_LONG && vmx->value[FIELD_EFER] & EFER_LMA && !(vmx->dirty & FIELDS_OF_SEGMENTS)))
 		read_segments_64(vmx, code);
 	else
 		for (uint32_t i = 0; i < EMUL_SEGMENTS; i++)
