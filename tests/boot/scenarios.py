@@ -222,6 +222,33 @@ def one_image_two_vendors():
         require("hello from " in on_bochs(cpu), "no hello on " + cpu)
 
 
+def _vtx(name, documents, cpus):
+    """A system of these guests on Bochs's VT-x, to its end; the console."""
+    place = directory(name)
+    image, iso = os.path.join(place, "image.elf"), os.path.join(place, "image.iso")
+    machine.hvcc_build(guests.write_system(place, documents), image)
+    machine.grub_iso(iso, image, "multiboot2")
+    return machine.run_bochs(iso, os.path.join(place, "console.log"), cpus=cpus, cpu=machine.BOCHS["bochs-icelake"])
+
+
+def vtx_crash_restarts():
+    """on VT-x a guest that crashes is started again too, as often as its file allows"""
+    event = {"action": "restart", "max-restarts": 2, "within": "10min", "then": "destroy"}
+    text = _vtx("vtx-crash-restart", [power_guest("triple", events={"on-crash": event})], 1)
+    starts = text.count("guest: end=triple")
+    require(starts == 3, "started %d times, want 3" % starts)
+    require("the last guest has stopped" in text, "it did not end")
+
+
+def vtx_neighbours():
+    """on VT-x a guest goes on beside one that triple-faults and one that spins with interrupts off"""
+    victims = [quiet(guests.document(name, PLAIN)) for name in ("triple", "spin")]
+    text = _vtx("vtx-neighbours", [*victims, guests.document("halt", PLAIN)], 3)
+    problems, _ = guests.judge(text, None)
+    require(not problems, "\n".join(problems))
+    require(re.search(r"(?i)triple fault", text), "the log does not say that the first one died")
+
+
 def vtx_too_old():
     """VT-x without extended page tables, or without unrestricted guests, is refused with that reason"""
     for cpu, reason in ("core2_penryn_t9600", "extended page tables"), ("corei5_lynnfield_750", "unrestricted guests"):
@@ -233,7 +260,8 @@ def vtx_too_old():
 
 SCENARIOS = [s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
              neighbour_of_the_deaf, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
-             too_little_memory, hello, one_image_two_vendors, vtx_too_old]
+             too_little_memory, hello, one_image_two_vendors,
+             vtx_crash_restarts, vtx_neighbours, vtx_too_old]
 
 
 def one(scenario):
