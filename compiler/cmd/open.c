@@ -75,6 +75,10 @@ int open_compiled(struct invocation *in, const char *path, struct image *image)
 	if (!in->sources->files.count)
 		return compile_and_open(in, path, image);
 	other.sources = &sources;
+	other.composer = NULL;
+	other.rules = arena_array(in->arena, in->rules_count, sizeof(*in->rules));
+	for (size_t i = 0; i < in->rules_count; i++)
+		other.rules[i].path = in->rules[i].path;
 	other.diags = diags_new(in->arena, &sources);
 	result = compile_and_open(&other, path, image);
 	diag_print_text(other.diags, stderr, false);
