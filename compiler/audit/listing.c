@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "audit/boot.h"
+#include "audit/numa.h"
 #include "audit/shape.h"
 #include "base/bytes.h"
 #include "base/units.h"
@@ -95,9 +96,32 @@ static void list_vcpus(struct listing *l, const struct hv_guest *guest)
 		if (vcpu->host_cpu != HV_NONE)
 			host = arena_printf(l->image->arena, "host CPU %u", vcpu->host_cpu);
 		line(l, HV_SECTION_VCPUS, guest->vcpus.first + i, vcpu->position,
-		     "vcpu      %u: APIC id %u, core %u, node %u, %s, %s", i, vcpu->apic_id,
-		     vcpu->core_id, vcpu->node_id, host,
+		     "vcpu      %u: APIC id %u, core %u, die %u, NUMA node %u, %s, %s", i,
+		     vcpu->apic_id, vcpu->core_id, vcpu->node_id, vcpu->proximity, host,
 		     vcpu->start == HV_NONE ? "waits for INIT" : "starts");
+	}
+}
+
+/* From SRAT and SLIT: no records of their own. */
+static void list_nodes(struct listing *l, const struct hv_guest *guest)
+{
+	struct recovered_numa numa = numa_of(l->image, guest);
+	char size[32];
+
+	if (numa.nodes.count)
+		title(l, "NUMA nodes");
+	for (uint32_t i = 0; i < numa.nodes.count; i++) {
+		const struct recovered_node *node = &numa.nodes.items[i];
+
+		fprintf(l->stream, "          node %u: %s, vCPUs %s, ", i,
+			unit_text(size_units, node->size, size, sizeof(size)),
+			*node->cpus ? node->cpus : "none");
+		fprintf(l->stream, node->host_node == HV_NONE ? "any host node" : "host node %u",
+			node->host_node);
+		for (uint32_t to = 0; to < numa.nodes.count; to++)
+			fprintf(l->stream, "%s%u", to ? " " : ", distances ",
+				numa_distance(&numa, i, to));
+		fputc('\n', l->stream);
 	}
 }
 
@@ -355,6 +379,7 @@ static void list_guest(struct listing *l, uint32_t index)
 	     guest->flags & HV_GUEST_X2APIC ? "x2APIC" : "xAPIC",
 	     guest->pv & HV_PV_KVM ? "pv kvm" : "no pv");
 	list_vcpus(l, guest);
+	list_nodes(l, guest);
 	list_start(l, guest);
 	list_regions(l, guest);
 	list_guards(l, guest);

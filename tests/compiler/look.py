@@ -138,11 +138,13 @@ def nodes():
     ok(any("node 1" in t for t in have if t.startswith("APIC")), "graph: a vCPU says its node where sockets have several", str(have))
     run("build", "--format", "blob", "-o", "numa.blob", "numa.yaml")
     ok(run("audit", "numa.blob").returncode == 0, "audit: an image with nodes")
+    listing = run("inspect", "--listing", "numa.blob").stdout
+    ok("node 1: 2MiB, vCPUs 4-7, host node 1, distances 21 10 20" in listing, "listing: nodes", listing[:3000])
 
 
 def listing():
     result = run("inspect", "--listing", "a.blob")
-    for words in ("vcpu      0: APIC id 0, core 0, node 0, host CPU 4, starts", "# a.yaml:3:", "aes?", "cs:rip 0800:0x0",
+    for words in ("vcpu      0: APIC id 0, core 0, die 0, NUMA node 0, host CPU 4, starts", "# a.yaml:3:", "aes?", "cs:rip 0800:0x0",
                   "4MiB ram", "device    uart \"com1\" at 0x3f8", "msr       c0000080 IA32_EFER: read core", "; CPU policy on AMD",
                   "feature   fpu:", "go; required"):
         ok(words in result.stdout, f"listing: {words}", result.stderr + result.stdout[:3000])
