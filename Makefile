@@ -212,7 +212,7 @@ unit_guest_walk := core/space/guest_walk.c $(space_sources)
 # The common half of a vCPU against a backend without a processor.
 units_contract := events exits irq_routing policy backend
 vcpu_sources := $(addprefix core/vcpu/,vcpu.c inject.c exit.c exit_cpuid.c exit_cr.c exit_halt.c exit_hypercall.c exit_mmio.c \
-	exit_msr.c exit_pio.c cpuid.c msr.c) core/space/bus.c core/space/guest_walk.c core/lib/format.c \
+	exit_msr.c exit_pio.c refused_write.c cpuid.c msr.c) core/space/bus.c core/space/guest_walk.c core/lib/format.c \
 	$(emul_sources) $(space_sources) $(addprefix tests/core/unit/shim/,fake_backend.c quiet_log.c)
 unit_events := $(vcpu_sources)
 unit_exits := $(vcpu_sources)
