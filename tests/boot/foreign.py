@@ -25,12 +25,12 @@ TASK = os.path.join(machine.BUILD, "guest/mach_task.elf")
 MACH = {"kernel": "gnumach-i386", "protocol": "multiboot1", "cmdline": "gnumach console=com0", "modules": [
     {"path": TASK, "args": "first one $(task-create) $(task-resume)"},
     {"path": TASK, "args": "second two $(task-create) $(task-resume)"}]}
-MACH_SAYS = [r"^GNU Mach 1\.8", r"^biosmem: .*100000:.*, available", r"^RTC time is 20\d\d-", r"^module 1: second two ",
-             r"^2 multiboot modules", r"hello from first", r"hello from second"]
+MACH_SAYS = [r"^GNU Mach 1\.8", r"^biosmem: .*100000:.*, available", r"^RTC time is 20\d\d-", r"^module 1: .* two ",
+             r"^2 multiboot modules", r"hello from (first|.*mach_task)", r"hello from (second|.*mach_task)"]
 MEMTEST_SAYS = [r"Memtest86\+ v6", r"Testing", r"#0  \[Address test", r"#[2-9]  \[[^#]*Errors: 0 "]  # the screen, now and then
 # One console for the hypervisor and its dom0. What calls itself another loader than GRUB gives the file's name first.
 XEN = {"kernel": "xen", "cmdline": "xen com1=115200,8n1 console=com1 noreboot dom0_mem=200M smap=off"}
-XEN_SAYS = [r"Xen version 4\.17", r"Multiboot-e820 RAM map", r"ACPI: RSDP ", r"Brought up 2 CPUs", r"Dom0 alloc\."]
+XEN_SAYS = [r"Xen version 4\.17", r"e820 RAM map", r"ACPI: RSDP ", r"Brought up 2 CPUs", r"Dom0 alloc\."]
 DOM0 = [{"path": "linux-6.1", "args": "linux console=hvc0 quiet panic=-1 hvcc.report"}, {"path": "initrd", "args": ""}]
 LINUX_32 = {"initrd": "initrd-i386", "cmdline": "console=ttyS0 panic=-1 quiet hvcc.report"}
 
