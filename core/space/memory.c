@@ -4,6 +4,7 @@
 
 #include "lib/bits.h"
 #include "lib/string.h"
+#include "x86/insn.h"
 
 enum memory_use { USE_READ, USE_WRITE, USE_LOAD };
 
@@ -237,6 +238,23 @@ MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa
 		EXCHANGE(uint64_t);
 		break;
 	}
+	return STATUS_OK;
+}
+
+MUST_USE enum status memory_compare_exchange_16(struct memory *memory, uint64_t gpa,
+						uint64_t expected[2], const uint64_t desired[2])
+{
+	uint64_t piece = 16;
+	uint8_t *p;
+
+	if (!is_aligned(gpa, 16))
+		return STATUS_INVALID;
+	if (guard_refuses(&memory->guard, gpa, 16))
+		return STATUS_FAULT;
+	p = memory_piece(memory, gpa, USE_WRITE, &piece);
+	if (!p)
+		return STATUS_FAULT;
+	compare_exchange_16(p, expected, desired);
 	return STATUS_OK;
 }
 

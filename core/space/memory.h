@@ -57,6 +57,9 @@ MUST_USE enum status memory_write(struct memory *memory, uint64_t gpa, const voi
  * as above, STATUS_INVALID for another size or two pages. */
 MUST_USE enum status memory_compare_exchange(struct memory *memory, uint64_t gpa, uint32_t size,
 					     uint64_t *expected, uint64_t desired);
+/* The same for 16 bytes, aligned as CMPXCHG16B wants them. */
+MUST_USE enum status memory_compare_exchange_16(struct memory *memory, uint64_t gpa,
+						uint64_t expected[2], const uint64_t desired[2]);
 /* The same for 32 bits: *found is what was there. */
 MUST_USE enum status memory_compare_exchange32(struct memory *memory, uint64_t gpa,
 					       uint32_t expected, uint32_t desired,

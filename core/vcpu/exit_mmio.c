@@ -296,19 +296,16 @@ static enum emul_outcome op_write(struct emul_cpu *cpu, uint64_t linear, const v
 	return access_memory(cpu, linear, (uint8_t *)(uintptr_t)data, size, access, true);
 }
 
-/* 16 bytes of RAM: the emulator is there because the guest changed its code, or its page is guarded.
- * Not every host has a sound CMPXCHG16B. */
 static enum emul_outcome exchange_16(struct memory *memory, uint64_t gpa, const void *expected,
 				     const void *desired)
 {
-	uint8_t found[16];
+	uint64_t found[2], new[2];
 
-	if (memory_read(memory, gpa, found, sizeof(found)) != STATUS_OK)
+	memcpy(found, expected, sizeof(found));
+	memcpy(new, desired, sizeof(new));
+	if (memory_compare_exchange_16(memory, gpa, found, new) != STATUS_OK)
 		return EMUL_UNHANDLED;
-	if (memcmp(found, expected, sizeof(found)))
-		return EMUL_RETRY;
-	return memory_write(memory, gpa, desired, sizeof(found)) == STATUS_OK ? EMUL_DONE
-									      : EMUL_UNHANDLED;
+	return memcmp(found, expected, sizeof(found)) ? EMUL_RETRY : EMUL_DONE;
 }
 
 /* RAM: atomic. Elsewhere a bus has no locked cycle that anyone could observe: a plain write; so is

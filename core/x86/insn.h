@@ -388,6 +388,18 @@ static inline uint64_t cmpxchg16b_flags(uint64_t operand)
 	return flags;
 }
 
+/* LOCK CMPXCHG16B of the aligned 16 bytes at p; *expected becomes what was there. QEMU 7.2 leaves rubbish
+ * in RFLAGS: they are put back at once. Interrupts are off. */
+static inline void compare_exchange_16(void *p, uint64_t expected[2], const uint64_t desired[2])
+{
+	__asm__ volatile("lea -128(%%rsp), %%rsp; pushfq\n\t" /* host tests have a red zone */
+			 "lock cmpxchg16b (%2)\n\t"
+			 "popfq; lea 128(%%rsp), %%rsp"
+			 : "+a"(expected[0]), "+d"(expected[1])
+			 : "r"(p), "b"(desired[0]), "c"(desired[1])
+			 : "cc", "memory");
+}
+
 /* PKRU, which lives on in the CPU; the instruction wants CR4.PKE. */
 static inline uint32_t read_pkru(void)
 {

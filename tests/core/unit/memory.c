@@ -92,7 +92,7 @@ static void test_guard(void **state)
 
 static void test_exchange(void **state)
 {
-	uint64_t value;
+	uint64_t value, pair[2] = {0, 0};
 
 	(void)state;
 	for (uint32_t size = 1; size <= 8; size *= 2) {
@@ -115,6 +115,16 @@ static void test_exchange(void **state)
 	assert_int_equal(*(uint64_t *)guest_ram_at(0x100), 0x1122000000027788ull);
 	assert_int_equal(memory_compare_exchange(&guest_ram, 0xffe, 4, &value, 2), STATUS_INVALID);
 	assert_int_equal(memory_compare_exchange(&guest_ram, 0x100, 16, &value, 2), STATUS_INVALID);
+	*(uint64_t *)guest_ram_at(0x110) = 1;
+	*(uint64_t *)guest_ram_at(0x118) = 2;
+	assert_int_equal(memory_compare_exchange_16(&guest_ram, 0x110, (uint64_t[2]){1, 2}, (uint64_t[2]){3, 4}), STATUS_OK);
+	assert_int_equal(*(uint64_t *)guest_ram_at(0x118), 4);
+	pair[0] = 3;
+	assert_int_equal(memory_compare_exchange_16(&guest_ram, 0x110, pair, (uint64_t[2]){5, 6}), STATUS_OK);
+	assert_int_equal(pair[1], 4);
+	assert_int_equal(*(uint64_t *)guest_ram_at(0x110), 3);
+	assert_int_equal(memory_compare_exchange_16(&guest_ram, 0x118, pair, pair), STATUS_INVALID);
+	assert_int_equal(memory_compare_exchange_16(&guest_ram, ROM_BASE, pair, pair), STATUS_FAULT);
 	assert_int_equal(memory_compare_exchange(&guest_ram, ROM_BASE, 4, &value, 2), STATUS_FAULT);
 	assert_int_equal(memory_compare_exchange(&guest_ram, HOLE_BASE, 4, &value, 2),
 			 STATUS_FAULT);
