@@ -47,7 +47,7 @@ const struct option_row global_options[] = {
 	[GLOBAL_FORMAT] = { 0, "format", formats + 1, "how findings are printed" },
 	[GLOBAL_REPORT] = { 0, "report", "FILE", "findings in that format go to FILE; text to stderr" },
 	[GLOBAL_COLOR] = { 0, "color", "auto|always|never", "colour on a terminal, ever, never" },
-	[GLOBAL_WARN] = { 'W', "warn", "[no-][error=]CODE|error",
+	[GLOBAL_WARN] = { 'W', "warn", "CODE|no-CODE|error[=CODE]",
 			  "a warning on, off or an error, or all warnings as errors" },
 	[GLOBAL_FOLDER] = { 'C', "directory", "DIR", "go to DIR first" },
 	[GLOBAL_PLATFORM] = { 0, "platform", "FILE", "the machine it is for" },
