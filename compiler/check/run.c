@@ -19,13 +19,35 @@ const struct check checks[CHECK_COUNT] = {
 #undef CHECK
 };
 
+#define EVERYTHING UINT32_MAX
+
+/* The parts of guests' documents that a check reads, where it is not all of them. */
+static const uint32_t reads[CHECK_COUNT] = {
+#define READS(name, parts) [CHECK_##name] = (parts),
+#define PART(name) + (1u << GUEST_PART_##name)
+#include "check/reads.def"
+#undef PART
+#undef READS
+};
+
 enum outcome { NOT_RUN, GOOD, FAILED };
 
 struct runner {
 	struct check_context context;
 	uint8_t outcomes[CHECK_COUNT]; /* of this guest, or of the whole */
 	uint8_t anywhere[CHECK_COUNT]; /* FAILED: for some guest */
+	uint32_t invalid; /* parts with wrong values, of any guest */
 };
+
+/* Whether what the check reads is as documents should be. */
+static bool can_read(const struct runner *r, enum check_id id)
+{
+	uint32_t parts = reads[id] ? reads[id] : EVERYTHING;
+
+	if (checks[id].scope == CHECK_GUEST)
+		return !(r->context.guest->invalid & parts);
+	return !(r->invalid & parts) && !r->context.system->incomplete;
+}
 
 static enum outcome run_check(struct runner *r, enum check_id id)
 {
@@ -43,6 +65,8 @@ static enum outcome run_check(struct runner *r, enum check_id id)
 		if (outcome == FAILED)
 			return r->outcomes[id] = r->anywhere[id] = FAILED;
 	}
+	if (!can_read(r, id))
+		return r->outcomes[id] = r->anywhere[id] = FAILED;
 	check->run(&r->context);
 	r->outcomes[id] = diag_errors(r->context.diags) > before ? FAILED : GOOD;
 	if (r->outcomes[id] == FAILED)
@@ -65,6 +89,8 @@ void check_system(struct diags *diags, const struct system *system)
 	size_t before = diag_errors(diags);
 	struct map guests = { 0 };
 
+	for (size_t i = 0; i < system->guests.count; i++)
+		r.invalid |= system->guests.items[i]->invalid;
 	for (size_t i = 0; i < system->guests.count; i++)
 		map_put(system->arena, &guests, system->guests.items[i]->name.value,
 			system->guests.items[i]);

@@ -13,6 +13,7 @@
 struct loading {
 	struct invocation *invocation;
 	bool sound; /* the document that was read last has the form it says */
+	bool usable; /* or enough of it */
 	bool template; /* and is none that a system can be made of */
 };
 
@@ -43,6 +44,7 @@ static const struct node *load_document(struct loading *loading, const char *pat
 	in->unreadable |= document.unreadable && !position_known(named_at);
 	*form = document.form;
 	loading->sound = document.sound && !document.template;
+	loading->usable = document.usable;
 	loading->template = document.template;
 	return document.root;
 }
@@ -65,7 +67,7 @@ static const struct node *open_document(void *context, struct file_name name,
 	if (root && loading->template)
 		diag_report(loading->invocation->diags, TEMPLATE_BUILT, name.where.at, name.value);
 	if (!root || form->schema == wanted)
-		return loading->sound ? root : NULL;
+		return loading->sound || (loading->usable && wanted == &schema_guest) ? root : NULL;
 	diag_report(loading->invocation->diags, WRONG_FORM, name.where.at, name.value, form->form,
 		    form_of(wanted));
 	return NULL;
@@ -123,7 +125,7 @@ static struct system *load(struct invocation *in, const char *path, const char *
 	*template = loading.template;
 	*other = root && (form->schema == &schema_platform || form->schema == &schema_policy)
 			 ? form->form : NULL;
-	if (root && loading.sound)
+	if (root && (loading.sound || (loading.usable && !*other)))
 		system = system_from_tree(
 			(struct cursor){
 				.arena = in->arena,

@@ -450,6 +450,23 @@ static const struct node *finish(struct composer *c, const struct chain *chain, 
 	return root;
 }
 
+static void hold_against_schema(struct composer *c, struct composed *composed)
+{
+	const struct schema *schema = composed->form->schema;
+	const struct node *left;
+	bool valid;
+
+	if (composed->template) {
+		composed->sound &= validate_base(c->arena, c->diags, schema, composed->root);
+		return;
+	}
+	left = validate_usable(c->arena, c->diags, schema, composed->root, &valid);
+	composed->usable = composed->sound && left;
+	composed->sound &= valid;
+	if (composed->usable)
+		composed->root = left;
+}
+
 static struct composed compose_part(struct composer *c, struct part *part, struct position at)
 {
 	struct chain chain = { NULL, part, at, "is", 1 };
@@ -472,8 +489,7 @@ static struct composed compose_part(struct composer *c, struct part *part, struc
 	}
 	lint_begin(c->diags, composed.form->schema, composed.root, !position_known(at));
 	findings = c->diags->list.count;
-	composed.sound &= (composed.template ? validate_base : validate)(
-		c->arena, c->diags, composed.form->schema, composed.root);
+	hold_against_schema(c, &composed);
 	diags_drop_repeats(c->diags, findings);
 	return composed;
 }

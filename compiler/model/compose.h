@@ -53,7 +53,8 @@ struct composer {
 struct composed {
 	const struct node *root; /* NULL when there is no tree (reported) */
 	const struct schema_document *form; /* NULL with it */
-	bool sound; /* a model can be built from it */
+	bool sound; /* it is as its form says */
+	bool usable; /* a model can be built from what is left of it, where that was reported */
 	bool template; /* it says so: keys may be missing, parameters stand as they are */
 	bool unreadable; /* the file itself could not be read */
 };

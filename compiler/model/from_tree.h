@@ -68,8 +68,8 @@ struct opener {
 
 /*
  * The system from a document of any form; a guest document makes a system of one guest, a
- * platform document one without guests. The machine is that of `platform` (NULL: the one that a system's document names, if any). Returns NULL when a
- * document that it names could not be had.
+ * platform document one without guests. The machine is that of `platform` (NULL: the one that a system's document names, if any). Where a document that it names
+ * could not be had, it is incomplete.
  */
 struct system *system_from_tree(struct cursor cursor, const struct opener *opener,
 				const char *platform);

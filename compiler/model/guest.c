@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One guest from its tree: a reader a part. */
 #include "model/from_tree.h"
+
+#include <string.h>
 #include "model/part.h"
 
 #include <stdlib.h>
@@ -238,13 +240,50 @@ static void read_timers(struct timers *timers, struct cursor c, bool with_pv)
 	}
 }
 
+static uint32_t part_of_key(const char *key)
+{
+	static const char *const names[] = {
+#define PART(name) #name,
+		GUEST_PARTS(PART)
+#undef PART
+	};
+	uint32_t part = 0;
+
+	while (part < GUEST_PART_other && strcmp(names[part], key))
+		part++;
+	return 1u << part;
+}
+
+/* Parts with a wrong value, or that are missing. */
+static uint32_t invalid_parts(struct cursor c)
+{
+	const struct schema *schema = schema_alternative(c.schema, NODE_MAP);
+	uint32_t parts = 0;
+
+	if (!c.node || !c.node->unsound)
+		return 0;
+	for (size_t i = 0; i < c.node->pairs.count + c.node->lost; i++) {
+		const struct node_pair *pair = &c.node->pairs.items[i];
+
+		if (i >= c.node->pairs.count || pair->value->unsound)
+			parts |= part_of_key(pair->key->text);
+	}
+	for (size_t i = 0; i < schema->key_count; i++)
+		if (schema->keys[i].required && !node_get(c.node, schema->keys[i].name))
+			parts |= part_of_key(schema->keys[i].name);
+	return parts;
+}
+
 struct guest *guest_from_tree(struct cursor c)
 {
 	struct guest *guest = arena_new(c.arena, struct guest);
 
 	guest->where = cursor_where(c);
 	guest->file = c.file;
+	guest->invalid = invalid_parts(c);
 	READ_TEXT(guest->name, c, "name");
+	if (!guest->name.value)
+		guest->name.value = "";
 	read_part(&part_guest, c, guest);
 	read_vcpus(&guest->vcpus, cursor_key(c, "vcpus"));
 	read_cpu(&guest->cpu, cursor_key(c, "cpu"));

@@ -265,6 +265,22 @@ struct lint {
 struct lowered; /* lower/lowered.h */
 struct schema;	/* validate/schema.h */
 
+/*
+ * The keys of a guest's document, as bits of what is wrong in it. Where a part has a wrong value, the model has
+ * what is left of it, or defaults: only checks that read other parts are run.
+ */
+#define GUEST_PARTS(PART)                                                                          \
+	PART(name) PART(uuid) PART(vcpus) PART(scheduling) PART(cpu) PART(memory) PART(iommu)      \
+	PART(boot) PART(devices) PART(acpi) PART(timers) PART(events) PART(pv) PART(assert)        \
+	PART(lint)
+
+enum {
+#define PART(name) GUEST_PART_##name,
+	GUEST_PARTS(PART)
+#undef PART
+	GUEST_PART_other,
+};
+
 struct guest {
 	struct where where; /* the whole document or entry */
 	FIELD(const char *) name;
@@ -283,6 +299,7 @@ struct guest {
 	struct pv_list pv;
 	struct assertions assertions;
 	struct lint lint;
+	uint32_t invalid; /* 1 << GUEST_PART_x: its document has a wrong value there (reported) */
 	struct lowered *lowered; /* NULL until lower/ has run */
 };
 
@@ -485,6 +502,7 @@ struct system {
 	struct assertions assertions; /* of the system document */
 	struct lint lint;
 	struct assertions rules; /* of the site (--policy) */
+	bool incomplete; /* a wrong value outside of the guests, or one that could not be had */
 };
 
 #endif

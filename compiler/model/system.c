@@ -172,6 +172,19 @@ static struct system *system_of_rules(struct cursor c)
 	return system;
 }
 
+/* Whether all but the guests themselves is as the form says. */
+static bool is_complete(const struct node *root)
+{
+	const struct node *guests = node_get(root, "guests");
+
+	if (root->lost || !guests || guests->lost)
+		return false;
+	for (size_t i = 0; i < root->pairs.count; i++)
+		if (root->pairs.items[i].value->unsound && root->pairs.items[i].value != guests)
+			return false;
+	return true;
+}
+
 struct system *system_from_tree(struct cursor c, const struct opener *opener,
 				const char *platform)
 {
@@ -186,16 +199,19 @@ struct system *system_from_tree(struct cursor c, const struct opener *opener,
 		return system_of_rules(c);
 	if (c.schema == &schema_guest) {
 		system = system_of_one(c);
-		return read_platform(system, c, machine, opener) ? system : NULL;
+		system->incomplete = !read_platform(system, c, machine, opener);
+		return system;
 	}
 	system = new_system(&c);
 	guests = cursor_key(c, "guests");
 	if (!platform)
 		machine = cursor_path(cursor_key(c, "platform"));
-	complete = read_platform(system, c, machine, opener);
+	complete = is_complete(c.node);
+	complete &= read_platform(system, c, machine, opener);
 	read_machine(system, c);
 	for (size_t i = 0; i < cursor_count(guests); i++)
 		complete &= read_guest(system, cursor_item(guests, i), opener);
 	read_binds(system, cursor_key(c, "bind"));
-	return complete ? system : NULL;
+	system->incomplete = !complete;
+	return system;
 }

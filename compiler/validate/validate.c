@@ -18,6 +18,8 @@ struct walk {
 	const struct schema *root; /* of the document */
 	bool sound;
 	bool base; /* incomplete by intent */
+	VECTOR(const struct node *) useless; /* values of the wrong kind or out of range */
+	VECTOR(const struct node *) strained; /* maps and lists that lack something, or have too much */
 };
 
 /* Where in the document: links of keys and item numbers, up to the root. */
@@ -61,9 +63,28 @@ static const char *shown(struct walk *w, const struct node *node)
 	return arena_printf(w->arena, "%.*s...", (int)length, node->text);
 }
 
-static void unsound(struct walk *w)
+/* More than so many mistakes: nothing is made of the document. */
+#define MOST_USELESS 64
+
+/* A value that no model can hold. */
+static void useless(struct walk *w, const struct node *node)
 {
 	w->sound = false;
+	if (w->useless.count <= MOST_USELESS)
+		vector_push(w->arena, &w->useless, node);
+}
+
+/* A collection whose entries are good, but not as a whole. */
+static void strain(struct walk *w, const struct node *node)
+{
+	if (w->strained.count <= MOST_USELESS)
+		vector_push(w->arena, &w->strained, node);
+}
+
+static void unsound(struct walk *w, const struct node *node)
+{
+	w->sound = false;
+	strain(w, node);
 }
 
 /* ----------------------------------------------------------------------------------- scalars */
@@ -144,7 +165,7 @@ static void report_fault(struct walk *w, const struct schema *schema, const stru
 {
 	char type[256];
 
-	unsound(w);
+	useless(w, node);
 	switch (fault) {
 	case SCALAR_NO_WORD:
 		report_word(w, schema, node, path);
@@ -181,7 +202,7 @@ static void check_range(struct walk *w, const struct schema *schema, const struc
 		diag_help(d, "the range is %s to %s",
 			  schema_number(schema, schema->minimum, low, sizeof(low)),
 			  schema_number(schema, schema->maximum, high, sizeof(high)));
-		unsound(w);
+		useless(w, node);
 	} else if (value % schema->multiple) {
 		d = diag_report(w->diags, NOT_MULTIPLE, node->at, path_text(w, path),
 				shown(w, node),
@@ -191,7 +212,7 @@ static void check_range(struct walk *w, const struct schema *schema, const struc
 					sizeof(low)),
 			  schema_number(schema, value - value % schema->multiple + schema->multiple,
 					high, sizeof(high)));
-		unsound(w);
+		useless(w, node);
 	}
 }
 
@@ -203,13 +224,13 @@ static void check_text(struct walk *w, const struct schema *schema, const struct
 	if (node->size < schema->least) {
 		d = diag_report(w->diags, NO_VALUE, node->at, path_text(w, path));
 		diag_help(d, "leave the key out if there is nothing to say");
-		unsound(w);
+		useless(w, node);
 	} else if (schema->pattern && !pattern_matches(schema->pattern, node->text)) {
 		d = diag_report(w->diags, BAD_PATTERN, node->at, shown(w, node),
 				path_text(w, path));
 		if (schema->pattern_help)
 			diag_help(d, "it must be %s", schema->pattern_help);
-		unsound(w);
+		useless(w, node);
 	}
 }
 
@@ -235,7 +256,7 @@ static void report_quoted(struct walk *w, const struct schema *schema, const str
 
 	diag_help(d, "remove the quotes");
 	fix(w, d, node, node->text);
-	unsound(w);
+	useless(w, node);
 }
 
 static void check_scalar(struct walk *w, const struct schema *schema, const struct node *node,
@@ -248,7 +269,7 @@ static void check_scalar(struct walk *w, const struct schema *schema, const stru
 		diag_help(diag_report(w->diags, NO_VALUE, node->at, path_text(w, path)),
 			  is_text(schema) ? "write `\"\"` for empty text, or leave the key out"
 					  : "give a value, or leave the key out");
-		unsound(w);
+		useless(w, node);
 		return;
 	}
 	if (node->tag == TAG_POLICY && schema->kind != SCHEMA_POLICY)
@@ -287,7 +308,7 @@ static void check_repeats(struct walk *w, const struct node *node, const struct 
 			d = diag_report(w->diags, REPEATED_ITEM, later->at, shown(w, later),
 					path_text(w, path));
 			diag_note(d, first->at, "first here");
-			unsound(w);
+			unsound(w, node);
 			break;
 		}
 	}
@@ -301,7 +322,7 @@ static void check_list(struct walk *w, const struct schema *schema, const struct
 	if (!w->base && (count < schema->least || count > schema->most)) {
 		diag_report(w->diags, LIST_LENGTH, node->at, path_text(w, path), count,
 			    schema->least, schema->most);
-		unsound(w);
+		unsound(w, node);
 	}
 	for (size_t i = 0; i < count; i++)
 		check_node(w, schema->items, node->items.items[i],
@@ -321,7 +342,7 @@ static void check_map(struct walk *w, const struct schema *schema, const struct 
 						     path_text(w, path));
 
 			diag_help(d, "it must be %s", schema->pattern_help);
-			unsound(w);
+			useless(w, node->pairs.items[i].value);
 			continue;
 		}
 		check_node(w, schema->items, node->pairs.items[i].value,
@@ -351,6 +372,7 @@ static void report_unknown(struct walk *w, const struct schema *schema, const st
 				     path_text(w, path));
 	char elsewhere[128];
 
+	strain(w, map);
 	if (d->mute)
 		return;
 	meant = name_meant(schema, key->text);
@@ -385,7 +407,7 @@ static void check_required(struct walk *w, const struct schema *schema, const st
 		d = diag_report(w->diags, MISSING_KEY, at, path_text(w, path), key->name);
 		if (key->schema->examples)
 			diag_help(d, "for example `%s: %s`", key->name, key->schema->examples[0]);
-		unsound(w);
+		unsound(w, node);
 	}
 }
 
@@ -416,7 +438,7 @@ static void check_node(struct walk *w, const struct schema *schema, const struct
 	char type[256];
 
 	if (node->missing) {
-		unsound(w);
+		useless(w, node);
 		return;
 	}
 	if (w->base && (node_is_null(node) ||
@@ -426,13 +448,13 @@ static void check_node(struct walk *w, const struct schema *schema, const struct
 	    (!fitting || kinds[fitting->kind] != NODE_SCALAR)) {
 		diag_help(diag_report(w->diags, NO_VALUE, node->at, path_text(w, path)),
 			  "give a value, or leave the key out");
-		unsound(w);
+		useless(w, node);
 		return;
 	}
 	if (!fitting || kinds[fitting->kind] != node->kind) {
 		diag_report(w->diags, WRONG_TYPE, node->at, path_text(w, path),
 			    schema_type_name(schema, type, sizeof(type)), node_kind_name(node));
-		unsound(w);
+		useless(w, node);
 		return;
 	}
 	if (fitting->kind == SCHEMA_OBJECT)
@@ -443,6 +465,89 @@ static void check_node(struct walk *w, const struct schema *schema, const struct
 		check_list(w, fitting, node, path);
 	else
 		check_scalar(w, fitting, node, path);
+}
+
+/* ------------------------------------------------------------------------- what is left of it */
+
+static bool among(const struct node *const *nodes, size_t count, const struct node *node)
+{
+	for (size_t i = 0; i < count; i++)
+		if (nodes[i] == node)
+			return true;
+	return false;
+}
+
+static const struct node *without(struct walk *w, const struct node *node);
+
+/* Copies of the entries that are any use, then those that are none. */
+static void keep_pairs(struct walk *w, const struct node *from, struct node *to)
+{
+	struct node_pair *pairs = arena_array(w->arena, from->pairs.count, sizeof(*pairs));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < from->pairs.count; i++) {
+		const struct node_pair *pair = &from->pairs.items[i];
+		const struct node *value = without(w, pair->value);
+
+		to->unsound |= !value || value->unsound;
+		if (value)
+			pairs[kept++] = (struct node_pair){ pair->key, (struct node *)value };
+		else
+			pairs[from->pairs.count - ++to->lost] = *pair;
+	}
+	to->pairs.items = pairs;
+	to->pairs.count = kept;
+}
+
+static void keep_items(struct walk *w, const struct node *from, struct node *to)
+{
+	struct node **items = arena_array(w->arena, from->items.count, sizeof(*items));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < from->items.count; i++) {
+		const struct node *item = without(w, from->items.items[i]);
+
+		to->unsound |= !item || item->unsound;
+		to->lost += !item;
+		if (item)
+			items[kept++] = (struct node *)item;
+	}
+	to->items.items = items;
+	to->items.count = kept;
+}
+
+/* The node without what is useless in it; itself when all is good; NULL when it is useless as a whole. */
+static const struct node *without(struct walk *w, const struct node *node)
+{
+	struct node *copy;
+
+	if (among(w->useless.items, w->useless.count, node))
+		return NULL;
+	if (node->kind == NODE_SCALAR)
+		return node;
+	copy = arena_new(w->arena, struct node);
+	*copy = *node;
+	copy->unsound = among(w->strained.items, w->strained.count, node);
+	if (node->kind == NODE_MAP)
+		keep_pairs(w, node, copy);
+	else
+		keep_items(w, node, copy);
+	return copy->unsound ? copy : node;
+}
+
+const struct node *validate_usable(struct arena *arena, struct diags *diags,
+				   const struct schema *schema, const struct node *node,
+				   bool *sound)
+{
+	struct walk w = { .arena = arena, .diags = diags, .root = schema, .sound = true };
+
+	check_node(&w, schema, node, &(struct path){ 0 });
+	*sound = w.sound;
+	if (!w.useless.count && !w.strained.count)
+		return node;
+	if (w.useless.count > MOST_USELESS || w.strained.count > MOST_USELESS)
+		return w.sound ? node : NULL;
+	return without(&w, node);
 }
 
 bool validate(struct arena *arena, struct diags *diags, const struct schema *schema,

@@ -15,6 +15,14 @@ bool validate(struct arena *arena, struct diags *diags, const struct schema *sch
 	      const struct node *node);
 
 /*
+ * The same; returns the tree without the values that are wrong, for a model of what is left: maps and lists
+ * that lost something say so (node->unsound, node->lost). NULL when there is too little left.
+ */
+const struct node *validate_usable(struct arena *arena, struct diags *diags,
+				   const struct schema *schema, const struct node *node,
+				   bool *sound);
+
+/*
  * The same for a document that others extend: keys may be missing or `~`, and what parameters stand
  * for is not known.
  */

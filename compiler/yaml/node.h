@@ -70,6 +70,8 @@ struct node {
 	size_t weight; /* nodes below, aliases expanded, with itself */
 	VECTOR(struct node_pair) pairs;
 	VECTOR(struct node *) items;
+	bool unsound; /* something in it is wrong, and was left out or is missing (validate_usable()) */
+	uint32_t lost; /* so many pairs behind the last one (or items) were left out */
 	bool missing; /* it could not be had (reported): nothing more is to be said of it */
 	const struct pieces *pieces; /* scalar made of others; or NULL */
 	const struct node *inherited; /* list of a base that this one meets and does not settle; or NULL */

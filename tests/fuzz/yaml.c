@@ -60,11 +60,17 @@ static void compile(struct arena *arena, struct diags *diags, uint32_t file)
 	struct opener opener = { open_nothing, diags };
 	struct node *root = yaml_read(arena, diags, file);
 	const struct schema_document *form = root ? validate_form(diags, root) : NULL;
+	const struct node *left = NULL;
 	struct system *system = NULL;
+	bool sound;
 
-	if (form && validate(arena, diags, form->schema, root) && form->schema != &schema_platform)
-		system = system_from_tree((struct cursor){ arena, diags->sources, "fuzz.yaml",
-							   form->schema, root },
+	/* What is left of a document with wrong values is a model, too. */
+	if (form)
+		left = validate_usable(arena, diags, form->schema, root, &sound);
+	if (left && form->schema != &schema_platform)
+		system = system_from_tree((struct cursor){ .arena = arena, .sources = diags->sources,
+							   .file = "fuzz.yaml",
+							   .schema = form->schema, .node = left },
 					  &opener, NULL);
 	if (!system)
 		return;
