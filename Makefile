@@ -70,7 +70,7 @@ compiler_yaml     += merge.o parameters.o
 compiler_model    += compose.o
 compiler_yaml     += migrate.o
 compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
-compiler_lower    := bios.o cpu.o cpuid.o guards.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
+compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
@@ -86,6 +86,7 @@ compiler_probe    := acpi.o cpu.o iommu.o memory.o pci.o probe.o tar.o tree.o wr
 compiler_picture  := devices.o dot.o links.o memory_map.o outline.o scene.o svg.o topology.o
 compiler_cmd      += open.o audit.o decompile.o diff.o graph.o probe.o
 compiler_cmd      += migrate.o provenance.o
+compiler_cmd      += cpuid.o
 
 compiler_folders := base diag yaml validate rule policy model check kernel lower acpi emit audit picture probe cmd
 compiler_sources := $(foreach f,$(compiler_folders),$(addprefix compiler/$(f)/,$(compiler_$(f))))
@@ -371,6 +372,7 @@ check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/p
 	$(wildcard tests/compiler/cases)
 check_always += tests/compiler/probe.py
 check_always += tests/compiler/forms.py
+check_always += tests/compiler/cpuid.py
 check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py tests/compiler/generated.py
 
 jobs := $(shell nproc)
