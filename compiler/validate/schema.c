@@ -24,12 +24,13 @@ const struct schema *schema_key_find(const struct schema *object, const char *na
 	return NULL;
 }
 
+/* "on_reboot", "onReboot" and "on-reboot" are one word. */
 static bool same_word(const char *a, const char *b)
 {
 	for (;; a++, b++) {
-		bool dash = (*a == '-' || *a == '_') && (*b == '-' || *b == '_');
-
-		if (!dash && tolower((unsigned char)*a) != tolower((unsigned char)*b))
+		a += strspn(a, "-_");
+		b += strspn(b, "-_");
+		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
 			return false;
 		if (!*a)
 			return true;

@@ -15,7 +15,6 @@
 struct walk {
 	struct arena *arena;
 	struct diags *diags;
-	const struct schema *root; /* of the document */
 	bool sound;
 	bool base; /* incomplete by intent */
 	VECTOR(const struct node *) useless; /* values of the wrong kind or out of range */
@@ -27,6 +26,7 @@ struct path {
 	const struct path *parent;
 	const char *key; /* NULL: an item */
 	size_t item;
+	const struct schema *within; /* the object that has the key */
 };
 
 static const char *path_text(struct walk *w, const struct path *path)
@@ -364,6 +364,19 @@ static const char *name_meant(const struct schema *schema, const char *name)
 	return diag_closest(name, names, count);
 }
 
+/* Where a key belongs: the one place of its name in this object, else in one around it. */
+static bool find_place(const struct schema *schema, const struct path *path, const char *name,
+		       char *place, size_t size)
+{
+	for (;; path = path->parent) {
+		if (schema && schema_key_elsewhere(schema, name, place, size))
+			return true;
+		if (!path)
+			return false;
+		schema = path->within;
+	}
+}
+
 static void report_unknown(struct walk *w, const struct schema *schema, const struct node *map,
 			   const struct node *key, const struct path *path)
 {
@@ -383,7 +396,7 @@ static void report_unknown(struct walk *w, const struct schema *schema, const st
 			fix(w, d, key, meant);
 		return;
 	}
-	if (schema_key_elsewhere(w->root, key->text, elsewhere, sizeof(elsewhere))) {
+	if (find_place(schema, path, key->text, elsewhere, sizeof(elsewhere))) {
 		diag_help(d, "did you mean `%s`?", elsewhere);
 		return;
 	}
@@ -420,11 +433,24 @@ static void check_object(struct walk *w, const struct schema *schema, const stru
 
 		if (known)
 			check_node(w, known, pair->value,
-				   &(struct path){ .parent = path, .key = pair->key->text });
+				   &(struct path){ .parent = path,
+						   .key = pair->key->text,
+						   .within = schema });
 		else
 			report_unknown(w, schema, node, pair->key, path);
 	}
 	check_required(w, schema, node, path);
+}
+
+/* What a value of this kind looks like, by the schema's example or that of its items. */
+static void suggest_example(struct diag *d, const struct schema *schema, const struct path *path)
+{
+	const char *key = path->key ? path->key : "-", *colon = path->key ? ":" : "";
+
+	if (schema->examples)
+		diag_help(d, "for example `%s%s %s`", key, colon, schema->examples[0]);
+	else if (schema->kind == SCHEMA_LIST && schema->items->examples)
+		diag_help(d, "for example `%s%s [ %s ]`", key, colon, schema->items->examples[0]);
 }
 
 static void check_node(struct walk *w, const struct schema *schema, const struct node *node,
@@ -452,8 +478,10 @@ static void check_node(struct walk *w, const struct schema *schema, const struct
 		return;
 	}
 	if (!fitting || kinds[fitting->kind] != node->kind) {
-		diag_report(w->diags, WRONG_TYPE, node->at, path_text(w, path),
-			    schema_type_name(schema, type, sizeof(type)), node_kind_name(node));
+		suggest_example(diag_report(w->diags, WRONG_TYPE, node->at, path_text(w, path),
+					    schema_type_name(schema, type, sizeof(type)),
+					    node_kind_name(node)),
+				schema, path);
 		useless(w, node);
 		return;
 	}
@@ -539,7 +567,7 @@ const struct node *validate_usable(struct arena *arena, struct diags *diags,
 				   const struct schema *schema, const struct node *node,
 				   bool *sound)
 {
-	struct walk w = { .arena = arena, .diags = diags, .root = schema, .sound = true };
+	struct walk w = { .arena = arena, .diags = diags, .sound = true };
 
 	check_node(&w, schema, node, &(struct path){ 0 });
 	*sound = w.sound;
@@ -553,7 +581,7 @@ const struct node *validate_usable(struct arena *arena, struct diags *diags,
 bool validate(struct arena *arena, struct diags *diags, const struct schema *schema,
 	      const struct node *node)
 {
-	struct walk w = { .arena = arena, .diags = diags, .root = schema, .sound = true };
+	struct walk w = { .arena = arena, .diags = diags, .sound = true };
 
 	check_node(&w, schema, node, &(struct path){ 0 });
 	return w.sound;
