@@ -37,7 +37,7 @@ core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
 	msr.o policy.o refused_write.o request.o state.o vector.o vcpu.o
 core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
-core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o posted.o
+core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o posted.o spp.o
 core_vm       := irq.o vm.o
 core_sched    := sched.o
 core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vlapic_lent.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
@@ -220,7 +220,7 @@ unit_exits := $(vcpu_sources)
 unit_irq_routing := core/vm/irq.c $(vcpu_sources)
 unit_policy := core/vcpu/policy.c $(vcpu_sources)
 # The contract itself, with both backends on processors of the test.
-unit_backend := $(addprefix core/svm/,svm.c svm_exit.c svm_vmcb.c) $(addprefix core/vmx/,vmx.c vmx_exit.c vmx_vmcs.c posted.c) \
+unit_backend := $(addprefix core/svm/,svm.c svm_exit.c svm_vmcb.c) $(addprefix core/vmx/,vmx.c vmx_exit.c vmx_vmcs.c posted.c spp.c) \
 	core/mm/ptab_npt.c core/mm/ptab_ept.c core/vcpu/inject.c core/vcpu/cpuid.c core/vcpu/msr.c core/space/bus.c \
 	core/space/guest_walk.c core/lib/format.c $(space_sources) \
 	$(addprefix tests/core/contract/,subject_fake.c subject_svm.c subject_vmx.c) \

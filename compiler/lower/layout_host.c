@@ -17,10 +17,21 @@ enum {
 	LEAST_TABLE_FRAMES = 16,    /* roots, upper levels, ends that need small pages */
 };
 
+/* Around each guard, pages of 4 KiB instead of larger ones, and the processor's own tables of sub-pages. */
+static uint64_t guard_frames(const struct lowered *guest)
+{
+	enum { UPPER = 8 };
+	uint64_t frames = 0;
+
+	for (size_t i = 0; i < guest->guards.count; i++)
+		frames += UPPER + 2 * (guest->guards.items[i].record.size >> 21);
+	return frames;
+}
+
 /* Frames of nested tables if every large page is 2 MiB: one a GiB, two for each region's ends. */
 static uint64_t table_frames(const struct lowered *guest)
 {
-	uint64_t frames = LEAST_TABLE_FRAMES;
+	uint64_t frames = LEAST_TABLE_FRAMES + guard_frames(guest);
 
 	for (size_t i = 0; i < guest->regions.count; i++) {
 		const struct hv_region *r = &guest->regions.items[i].record;

@@ -29,6 +29,7 @@
 #define VMCS_ENCLS_BITMAP	   0x202e
 #define VMCS_ENCLV_BITMAP	   0x2036
 #define VMCS_XSS_BITMAP		   0x202c
+#define VMCS_SPP_TABLE		   0x2030
 #define VMCS_GUEST_PHYSICAL	   0x2400
 #define VMCS_LINK		   0x2800
 #define VMCS_GUEST_DEBUG_CTL	   0x2802
@@ -136,6 +137,7 @@ enum { /* secondary processor-based controls */
 	SECONDARY_ENCLS = 1u << 15,  /* exits, by a bitmap; ENCLV the same */
 	SECONDARY_RDSEED = 1u << 16, /* exits */
 	SECONDARY_XSAVES = 1u << 20,
+	SECONDARY_SPP = 1u << 23, /* sub-page write permissions */
 	SECONDARY_ENCLV = 1u << 28,
 };
 

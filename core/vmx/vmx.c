@@ -36,7 +36,8 @@ static const struct need {
 	{&vmx_machine.secondary, MSR_VMX_SECONDARY, SECONDARY_WBINVD, "WBINVD exits"},
 	{&vmx_machine.secondary, MSR_VMX_SECONDARY,
 	 SECONDARY_VPID | SECONDARY_RDTSCP | SECONDARY_INVPCID | SECONDARY_RDRAND | SECONDARY_RDSEED |
-		 SECONDARY_XSAVES | SECONDARY_X2APIC | SECONDARY_DELIVERY | SECONDARY_ENCLS | SECONDARY_ENCLV,
+		 SECONDARY_XSAVES | SECONDARY_X2APIC | SECONDARY_DELIVERY | SECONDARY_ENCLS |
+		 SECONDARY_ENCLV | SECONDARY_SPP,
 	 NULL},
 	{&vmx_machine.exit, MSR_VMX_TRUE_EXIT, EXIT_SAVE_DEBUG | EXIT_HOST_64, "64-bit hosts"},
 	{&vmx_machine.exit, MSR_VMX_TRUE_EXIT, EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_LOAD_EFER,
@@ -124,12 +125,13 @@ static enum status vmx_probe(void)
 	choose_vpid();
 	find_timer();
 	vmx_machine.revision = (uint32_t)field_get(rdmsr(MSR_VMX_BASIC), VMX_BASIC_REVISION);
-	log_info("VT-x: EPT%s%s%s, unrestricted guests%s%s",
+	log_info("VT-x: EPT%s%s%s, unrestricted guests%s%s%s",
 		 vmx_machine.ept_caps & VMX_EPT_PAGE_2M ? " 2M" : "",
 		 vmx_machine.ept_caps & VMX_EPT_PAGE_1G ? " 1G" : "",
 		 vmx_machine.ept_caps & VMX_EPT_ACCESSED_DIRTY ? " A/D" : "",
 		 vmx_machine.secondary & SECONDARY_VPID ? ", VPID" : "",
-		 vmx_machine.secondary & SECONDARY_DELIVERY ? ", interrupt delivery" : "");
+		 vmx_machine.secondary & SECONDARY_DELIVERY ? ", interrupt delivery" : "",
+		 vmx_machine.secondary & SECONDARY_SPP ? ", SPP" : "");
 	s = pool_alloc(cpu_count * sizeof(struct vmx_cpu), &cpus);
 	vmx_machine.cpus = cpus;
 	return s;

@@ -8,6 +8,7 @@
  *	vmx_exit.c   exit reasons → neutral exit records
  *	vmx_vmcs.c   set-up of the control structure, and the registers in it
  *	posted.c     interrupts that the processor delivers itself
+ *	spp.c        write permissions of 128 bytes
  *
  * The control structure is reached by VMREAD and VMWRITE, on the CPU where it is current, and only there. So registers are kept
  * in memory beside it: `value` has what is `known` of the fields, `dirty` are those that the next entry has to write. An exit
@@ -110,6 +111,7 @@ struct ALIGNED(4096) vmx_guest {
 	uint8_t lent_bitmap[4096]; /* for vCPUs whose local APIC is lent */
 	uint64_t cr4_mask;   /* bits that are not the guest's own */
 	uint32_t secondary;  /* controls */
+	uint64_t spp_root;   /* physical; with SECONDARY_SPP */
 };
 
 struct vmx_machine {
@@ -198,6 +200,9 @@ void vmx_watch_task_priority(struct vmx_vcpu *vmx, uint8_t cr8); /* it exits whe
 void vmx_set_task_priority(struct vcpu *vcpu, uint8_t cr8);
 void vmx_set_tsc_offset(struct vcpu *vcpu, uint64_t offset);
 void vmx_flush(struct vcpu *vcpu);
+
+/* spp.c: once the guest's memory is mapped; does nothing without guards, or where the processor has no SPP. */
+enum status vmx_build_spp(struct guest *guest);
 
 /* posted.c: lend_apic of the backend; what the guest has directly while its local APIC is lent; before an entry, when the page
  * has changed. */

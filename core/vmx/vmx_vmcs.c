@@ -154,7 +154,7 @@ enum status vmx_guest_create(struct guest *guest)
 	s = msr_allow_passed(guest, is_switched, allow_msr);
 	memcpy(g->lent_bitmap, g->msr_bitmap, sizeof(g->msr_bitmap));
 	vmx_allow_lent(g);
-	return s;
+	return s == STATUS_OK ? vmx_build_spp(guest) : s;
 }
 
 static uint64_t ept_pointer(const struct guest *guest)
@@ -248,6 +248,8 @@ static void write_controls(const struct vcpu *vcpu)
 		vmwrite(VMCS_ENCLV_BITMAP, ~0ULL);
 	if (g->secondary & SECONDARY_XSAVES)
 		vmwrite(VMCS_XSS_BITMAP, 0);
+	if (g->secondary & SECONDARY_SPP)
+		vmwrite(VMCS_SPP_TABLE, g->spp_root);
 	if (vmx_machine.has_timer)
 		vmwrite(VMCS_TIMER, time_khz() >> vmx_machine.timer_shift); /* a millisecond */
 }

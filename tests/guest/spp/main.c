@@ -10,7 +10,8 @@
  *
  * Rule: an instruction's write takes place as a whole, and only if every sub-page it touches is open; a string instruction
  * writes element by element. Every store is tried at every place of the first three pages, and what memory then holds is
- * compared with a copy that obeys the rule. Reads are never refused.
+ * compared with a copy that obeys the rule. Reads are never refused. (`first-part` on the command line: this processor looks
+ * only at the first sub-page that a write touches, so writes across two are left out.)
  */
 #include "guest.h"
 
@@ -117,12 +118,19 @@ static const struct form {
 	{ "xchg at every eighth byte", store_exchange, 8, 8 },
 };
 
+static bool left_out(uint64_t at, uint32_t size)
+{
+	return has_argument("first-part") && at / 128 != (at + size - 1) / 128;
+}
+
 static void check_form(const struct form *form)
 {
 	for (uint64_t at = DROP; at + form->size <= DROP + SPAN; at += form->step) {
 		uint64_t value = form->immediate ? 0x5a5a5a5a5a5a5a5a : (at + form->size) * 0x9e3779b97f4a7c15ull;
 		uint64_t pair[2] = { value, ~value };
 
+		if (left_out(at, form->size))
+			continue;
 		form->store(at, value);
 		model(at, pair, form->size);
 	}
@@ -144,6 +152,10 @@ static void check_strings(void)
 	check_value("... goes to the end", (uint64_t)to + count, DROP + SPAN);
 	for (uint64_t i = 0; i < SPAN; i++)
 		source[i] = (uint8_t)(i * 11);
+	if (has_argument("first-part")) {
+		skip("rep movsq across the borders of sub-pages", "this processor looks at the first one");
+		return;
+	}
 	to = (void *)(DROP + 4);
 	count = SPAN / 8 - 1;
 	__asm__ volatile("rep movsq" : "+S"(from), "+D"(to), "+c"(count) : : "memory");
@@ -204,14 +216,26 @@ static uint64_t write_general_open(void)
 	return *(volatile uint8_t *)(GENERAL + 31 * 128);
 }
 
+static const struct row across[] = {
+	{ "into a closed one from the open one before it: #PF", write_fault_across, 14, 3 },
+	{ "... and nothing was written", read_fault_closed, NO_TRAP, 0 },
+};
+
 static const struct row faults[] = {
 	{ "a closed sub-page: #PF", write_fault_closed, 14, 3 },
 	{ "an open one beside it", write_fault_open, NO_TRAP, 0x1234 },
-	{ "into a closed one from the open one before it: #PF", write_fault_across, 14, 3 },
-	{ "... and nothing was written", read_fault_closed, NO_TRAP, 0 },
 	{ "another range, closed: #GP", write_general_closed, 13, 0 },
 	{ "there, an open sub-page", write_general_open, NO_TRAP, 0x42 },
 };
+
+/* Writes across two sub-pages. */
+static void check_across(void)
+{
+	if (has_argument("first-part"))
+		skip("a write into a closed sub-page from the open one before it", "this processor looks at the first one");
+	else
+		CHECK_ROWS(across);
+}
 
 int main(void)
 {
@@ -227,7 +251,11 @@ int main(void)
 	check_strings();
 	check_updates();
 	CHECK_ROWS(faults);
+	check_across();
 	try(write_fault_closed, &trap);
-	check_value("CR2 is the address", trap.cr2, FAULT + 4 * 128 + 8);
+	if (has_argument("deaf"))
+		skip("CR2 is the address", "VMRUN of this processor leaves CR2 as it is (Bochs)");
+	else
+		check_value("CR2 is the address", trap.cr2, FAULT + 4 * 128 + 8);
 	return 0;
 }
