@@ -200,6 +200,19 @@ static bool tests_hold(const struct check_context *c, const struct host_test *te
 	return true;
 }
 
+/* What a variant requires is refused as a combination, too; check_choices() says it better. */
+static bool is_requirement(const struct cpu_features *cpu, const struct cpu_refusal *refusal)
+{
+	for (size_t i = 0; i < cpu->variants.count; i++)
+		for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+			const struct feature_choice *choice = &cpu->variants.items[i].features->choices[id];
+
+			if (choice->required && choice->at.file == refusal->at.file && choice->at.offset == refusal->at.offset)
+				return true;
+		}
+	return false;
+}
+
 /* What the policy comes to here: the whole, or the variants that hold on this machine. */
 static void check_decisions(const struct check_context *c, const struct cpu_features *cpu)
 {
@@ -211,8 +224,8 @@ static void check_decisions(const struct check_context *c, const struct cpu_feat
 	for (size_t i = 0; i < cpu->refusals.count; i++) {
 		const struct cpu_refusal *refusal = &cpu->refusals.items[i];
 
-		if (tests_hold(c, refusal->tests, refusal->test_count))
-			diag_report(c->diags, PLATFORM_FEATURE, refusal->at, c->system->platform.name.value, refusal->name);
+		if (tests_hold(c, refusal->tests, refusal->test_count) && !is_requirement(cpu, refusal))
+			diag_report(c->diags, PLATFORM_ASSERTION, refusal->at, c->system->platform.name.value, refusal->name);
 	}
 }
 
