@@ -172,6 +172,8 @@ struct hv_guest {
 };
 HV_CHECK(hv_guest, 128);
 
+#define HV_HOST_CPUS 512u /* how many CPUs of a machine the core starts; it leaves others alone */
+
 struct hv_vcpu {
 	uint32_t guest;
 	uint32_t position;

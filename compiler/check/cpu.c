@@ -3,6 +3,7 @@
 #include "check/check.h"
 
 #include "base/map.h"
+#include "schema/hvblob.h"
 
 #define EXTENDED_ID   32767u /* what 15 bits of an interrupt message reach */
 #define CACHE_ID_BITS 12u    /* CPUID 4 and 0x8000001D, EAX 25:14 */
@@ -130,6 +131,19 @@ void check_cache_ids(const struct check_context *c)
 		return;
 	d = diag_report(c->diags, CACHE_IDS, size_place(vcpus), 1u << die, 1u << CACHE_ID_BITS);
 	diag_help(d, "divide the vCPUs into several `sockets` or `dies`");
+}
+
+void check_many_vcpus(const struct check_context *c)
+{
+	const struct guest *guest = c->guest;
+	struct diag *d;
+
+	if (guest->vcpus.count.value <= HV_HOST_CPUS ||
+	    guest->scheduling.scheduler.value != SCHEDULER_EXCLUSIVE)
+		return;
+	d = diag_report(c->diags, MANY_VCPUS, size_place(&guest->vcpus), guest->vcpus.count.value,
+			HV_HOST_CPUS);
+	diag_note(d, guest->scheduling.scheduler.where.at, "each vCPU has a CPU for itself");
 }
 
 void check_x2apic_without_pv(const struct check_context *c)

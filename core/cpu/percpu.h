@@ -10,12 +10,13 @@
 #ifndef CORE_CPU_PERCPU_H
 #define CORE_CPU_PERCPU_H
 
+#include "schema/hvblob.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
 #include "x86/insn.h"
 #include "x86/segment.h"
 
-#define MAX_CPUS 512 /* entries of the MADT beyond this are reported and left alone */
+#define MAX_CPUS HV_HOST_CPUS /* entries of the MADT beyond this are reported and left alone */
 
 struct vcpu;
 struct sched_cpu;

@@ -7,10 +7,11 @@
 #ifndef CORE_PLATFORM_ACPI_HOST_H
 #define CORE_PLATFORM_ACPI_HOST_H
 
+#include "schema/hvblob.h"
 #include "lib/status.h"
 #include "lib/types.h"
 
-#define ACPI_CPUS      512
+#define ACPI_CPUS      HV_HOST_CPUS
 #define ACPI_IOAPICS   16
 #define ACPI_OVERRIDES 16
 #define ACPI_SEGMENTS  8
