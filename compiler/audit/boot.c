@@ -61,8 +61,7 @@ static bool read_linux(const struct reading *r)
 {
 	struct bytes page = at(r, r->start->gpr[GPR_RSI]);
 
-	if (!(r->start->efer & EFER_LMA) || page.size != ZERO_PAGE ||
-	    bytes_u32(page, SETUP_MAGIC) != SETUP_MAGIC_VALUE)
+	if (page.size != ZERO_PAGE || bytes_u32(page, SETUP_MAGIC) != SETUP_MAGIC_VALUE)
 		return false;
 	r->booted->protocol = "linux";
 	r->booted->zero_page = page;

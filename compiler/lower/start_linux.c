@@ -3,7 +3,7 @@
  * Linux (Documentation/arch/x86/boot.rst): a bzImage, which unpacks itself, or a vmlinux, which is
  * there already. Both want boot_params in RSI and flat segments; a 64-bit kernel is entered in long
  * mode ("64-bit Boot Protocol") with an identity map that covers itself, boot_params and the command
- * line, a 32-bit one at its start without paging ("32-bit Boot Protocol").
+ * line, a bzImage of a 32-bit one at its start without paging ("32-bit Boot Protocol").
  */
 #include <string.h>
 
@@ -33,7 +33,7 @@ static void invent_header(struct buffer *zero_page, const struct elf_image *elf)
 	buffer_patch_u8(zero_page, SETUP_LOADFLAGS, SETUP_LOADED_HIGH);
 	buffer_patch_u32(zero_page, SETUP_INITRD_ADDR_MAX, INT32_MAX);
 	buffer_patch_u32(zero_page, SETUP_KERNEL_ALIGNMENT, 0x200000);
-	buffer_patch_u16(zero_page, SETUP_XLOADFLAGS, elf->is64 ? SETUP_KERNEL_64 : 0);
+	buffer_patch_u16(zero_page, SETUP_XLOADFLAGS, SETUP_KERNEL_64);
 	buffer_patch_u32(zero_page, SETUP_CMDLINE_SIZE, 2047);
 	buffer_patch_u64(zero_page, SETUP_PREF_ADDRESS, elf->low);
 	buffer_patch_u32(zero_page, SETUP_INIT_SIZE, (uint32_t)(elf->high - elf->low));
@@ -108,6 +108,10 @@ static bool load_vmlinux(struct lower_context *context, struct lowered *guest,
 {
 	struct bytes file = image->vmlinux.size ? image->vmlinux : image->file;
 
+	if (!image->elf.is64) {
+		start_refuse(context, image, "is a 32-bit vmlinux: only its bzImage can be started");
+		return false;
+	}
 	/* Linux names its entry by its physical address; others may not. */
 	*entry = image->elf.entry;
 	if (*entry < image->elf.low || *entry >= image->elf.high)
@@ -191,12 +195,6 @@ static void lint(struct lower_context *context, const struct guest *guest)
 		lint_size(context, guest, initrd);
 }
 
-static bool enter(struct lower_context *context, struct lowered *guest, bool is64, uint64_t entry)
-{
-	return is64 ? start_long(context, guest, entry) :
-		      start_linux_32(context, guest, (uint32_t)entry);
-}
-
 bool start_linux(struct lower_context *context, struct lowered *guest, struct boot_image *image)
 {
 	bool vmlinux = image->vmlinux.size || image->is_elf;
@@ -213,7 +211,9 @@ bool start_linux(struct lower_context *context, struct lowered *guest, struct bo
 			 load_bzimage(context, guest, image, &entry);
 	good = good && fill_zero_page(context, guest, image, &zero_page) &&
 	       load_zero_page(context, guest, &zero_page) &&
-	       enter(context, guest, vmlinux ? image->elf.is64 : image->bzimage.is64, entry);
+	       (vmlinux || image->bzimage.is64 ?
+			start_long(context, guest, entry) :
+			start_linux_32(context, guest, (uint32_t)entry));
 	buffer_free(&zero_page);
 	return good;
 }

@@ -22,6 +22,7 @@ GUESTS = {
     "raw, protected mode": MEMORY + RAW.replace("entry: 0x8010", "entry: 0x8010, mode: protected"),
     "raw, long mode": MEMORY + RAW.replace("entry: 0x8010", "entry: 0x8010, mode: long"),
     "bzImage": MEMORY + "boot: { kernel: bz, initrd: sub/initrd, cmdline: 'a \"b\" c' }",
+    "bzImage, 32 bit": MEMORY + "boot: { kernel: bz32, initrd: sub/initrd, cmdline: x }",
     "bzImage without initrd": MEMORY + "boot: { kernel: bz }",
     "bzImage, unpacked": MEMORY + "boot: { kernel: bz, unpack: true, cmdline: nokaslr }",
     "vmlinux": MEMORY + "boot: { kernel: vmlinux, protocol: linux }",
@@ -92,6 +93,8 @@ def make_files():
         "mb2.elf": kernels.elf([(0x100000, header2 + code, 9000)], 0x100020, bits=32),
         "mb2.bin": address2 + code, "whole.elf": bytes(whole) + b"symbols",
     }
+    files["bz32"] = bytearray(files["bz"])
+    files["bz32"][0x236] = 0  # xloadflags: no 64-bit entry
     for name, data in files.items():
         with open(name, "wb") as file:
             file.write(data)
