@@ -78,6 +78,17 @@ const char exit_codes[] = "   0  good\n"
 
 /* ------------------------------------------------------------------------------------- help */
 
+/* Two columns; what is too long for the first has a line of its own. */
+static void print_row(FILE *out, const char *left, const char *right)
+{
+	enum { LEFT = 36 };
+
+	if (strlen(left) > LEFT)
+		fprintf(out, "  %s\n  %*s %s\n", left, LEFT, "", right);
+	else
+		fprintf(out, "  %-*s %s\n", LEFT, left, right);
+}
+
 static void print_rows(FILE *out, const struct option_row *rows)
 {
 	for (; rows && (rows->letter || rows->name); rows++) {
@@ -90,7 +101,7 @@ static void print_rows(FILE *out, const struct option_row *rows)
 			 rows->name ? rows->name : "",
 			 rows->argument && rows->argument[0] != '[' ? " " : "",
 			 rows->argument ? rows->argument : "");
-		fprintf(out, "  %-36s %s\n", left, rows->help);
+		print_row(out, left, rows->help);
 	}
 }
 
@@ -106,11 +117,11 @@ static void print_help(FILE *out, const struct command *command)
 	} else {
 		fputs("Usage: hvcc [options] COMMAND ...\n\nCommands:\n", out);
 		for (size_t i = 0; i < COMMANDS; i++) {
-			char left[64];
+			char left[128];
 
 			snprintf(left, sizeof(left), "%s %s", commands[i]->name,
 				 commands[i]->arguments);
-			fprintf(out, "  %-36s %s\n", left, commands[i]->summary);
+			print_row(out, left, commands[i]->summary);
 		}
 	}
 	fputs(command && command->options ? "\nFor all commands:\n" : "\nOptions for all commands:\n",
