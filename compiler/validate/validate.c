@@ -364,16 +364,16 @@ static const char *name_meant(const struct schema *schema, const char *name)
 	return diag_closest(name, names, count);
 }
 
-/* Where a key belongs: the one place of its name in this object, else in one around it. */
-static bool find_place(const struct schema *schema, const struct path *path, const char *name,
+/* Where a key belongs: the one place of its name in this object, else in one around it, *object. */
+static bool find_place(const struct schema *schema, const struct path **object, const char *name,
 		       char *place, size_t size)
 {
-	for (;; path = path->parent) {
+	for (;; *object = (*object)->parent) {
 		if (schema && schema_key_elsewhere(schema, name, place, size))
 			return true;
-		if (!path)
+		if (!*object)
 			return false;
-		schema = path->within;
+		schema = (*object)->within;
 	}
 }
 
@@ -383,6 +383,7 @@ static void report_unknown(struct walk *w, const struct schema *schema, const st
 	const char *meant, *list = "";
 	struct diag *d = diag_report(w->diags, UNKNOWN_KEY, key->at, shown(w, key),
 				     path_text(w, path));
+	const struct path *object = path;
 	char elsewhere[128];
 
 	strain(w, map);
@@ -396,8 +397,11 @@ static void report_unknown(struct walk *w, const struct schema *schema, const st
 			fix(w, d, key, meant);
 		return;
 	}
-	if (find_place(schema, path, key->text, elsewhere, sizeof(elsewhere))) {
-		diag_help(d, "did you mean `%s`?", elsewhere);
+	if (find_place(schema, &object, key->text, elsewhere, sizeof(elsewhere))) {
+		if (strcmp(elsewhere, key->text))
+			diag_help(d, "did you mean `%s`?", elsewhere);
+		else
+			diag_help(d, "`%s` belongs further out, in %s", elsewhere, path_text(w, object));
 		return;
 	}
 	for (size_t i = 0; i < schema->key_count; i++)
