@@ -39,8 +39,12 @@ void check_suggest_guest(const struct check_context *c, struct diag *d, struct p
 static void take_id(const struct check_context *c, struct map *seen, const char *id,
 		    const struct where *where)
 {
-	const struct where *first = map_put(c->system->arena, seen, id, (void *)where);
+	const struct where *first;
 
+	/* A module of a memory that is wrong may have none, and the devices are looked at all the same. */
+	if (!id)
+		return;
+	first = map_put(c->system->arena, seen, id, (void *)where);
 	if (!first)
 		return;
 	diag_note(diag_report(c->diags, DEVICE_NAME_TWICE, where->at, id), first->at,

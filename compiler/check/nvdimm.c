@@ -128,10 +128,12 @@ void check_pmem(const struct check_context *c)
 
 /* ------------------------------------------------------------------- guest-physical addresses */
 
+/* A region of a system's document that is wrong may have no name. */
 static const struct shmem_region *find_region(const struct system *system, const char *name)
 {
 	for (size_t i = 0; i < system->shmem_regions.count; i++)
-		if (!strcmp(system->shmem_regions.items[i].name.value, name))
+		if (system->shmem_regions.items[i].name.value &&
+		    !strcmp(system->shmem_regions.items[i].name.value, name))
 			return &system->shmem_regions.items[i];
 	return NULL;
 }
