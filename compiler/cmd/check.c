@@ -49,7 +49,6 @@ static void forget_findings(struct invocation *in)
 	in->unreadable = false;
 	for (size_t i = 0; i < in->rules_count; i++)
 		in->rules[i].tried = false;
-	in->composer = NULL;
 }
 
 /* Fixes and checks until nothing is left that has one answer; what is left is printed. */

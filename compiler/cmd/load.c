@@ -20,7 +20,8 @@ struct loading {
 /* One for all documents of a run: what several of them extend is read once. */
 static struct composer *composer_of(struct invocation *in)
 {
-	if (in->composer)
+	/* A compilation within another one has findings and files of its own. */
+	if (in->composer && in->composer->diags == in->diags && in->composer->sources == in->sources)
 		return in->composer;
 	in->composer = arena_new(in->arena, struct composer);
 	*in->composer = (struct composer){

@@ -129,6 +129,22 @@ def paths_are_those_of_their_files(folder):
 
 
 @test
+def compilations_are_apart(folder):
+    """Two documents over one base, compared: each has files and findings of its own."""
+    raw = "boot: { protocol: raw, kernel: k, raw: { load-address: 0x7c00, entry: 0x7c00 } }\n"
+    write(folder, base_yaml=guest("template: true\nparams: { count: 1 }\nmemory: { size: 4MiB }\n"
+                                  "vcpus: { count: \"${count}\" }\n" + raw), k=64 * "x",
+          a_yaml=guest("extends: [base.yaml]\nname: g\n"), b_yaml=guest("extends: [base.yaml]\nparams: { count: 2 }\nname: g\n"),
+          wrong_yaml=guest("extends: [base.yaml]\nparams: { count: two }\nname: g\n"))
+    equal(hvcc("diff", "--exit-code", "a.yaml", "a.yaml", folder=folder).returncode, 0)
+    run = hvcc("diff", "--exit-code", "a.yaml", "b.yaml", folder=folder)
+    equal((run.returncode, run.stderr), (1, ""))
+    run = hvcc("diff", "a.yaml", "wrong.yaml", folder=folder)
+    equal((run.returncode, codes(run)), (1, ["HV0132"]), run.stderr)
+    assert "wrong.yaml:3:18" in run.stderr, run.stderr
+
+
+@test
 def provenance(folder):
     def rows(name):
         run = hvcc("config", "--provenance", "--json", name, folder=CASES)
