@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "policy/msr.h"
 
 struct yaml {
 	const struct image *image;
@@ -102,9 +103,96 @@ static void put_leaf(struct yaml *yaml, const struct leaf_text *leaf)
 	put(yaml, " }\n");
 }
 
-static void put_cpu(struct yaml *yaml, const struct recovered_guest *guest)
+/* The policy of any vendor; NULL: there is none. */
+static const struct hv_cpu_policy *any_policy(const struct image *image, const struct hv_guest *guest)
+{
+	for (uint32_t v = 0; v < HV_VENDORS; v++)
+		if (guest->policy[v] != HV_NONE)
+			return &image->policies[guest->policy[v]];
+	return NULL;
+}
+
+/* A record that a rule made: it belongs to no feature, and no row of the table is like it. */
+static bool made_by_rule(const struct hv_msr *msr)
+{
+	if (msr->group != 255 || msr->read == HV_MSR_HANDLER || msr->write == HV_MSR_HANDLER)
+		return false;
+	for (size_t i = 0; i < msr_table_size; i++) {
+		const struct msr_row *row = &msr_table[i];
+
+		if (row->first == msr->first && row->last == msr->last && row->read == msr->read &&
+		    row->write == msr->write && row->reset == msr->reset &&
+		    row->write_mask == msr->write_mask)
+			return false;
+	}
+	return true;
+}
+
+/* `value` and `reset` of what is kept: fixed bits as they are at reset, and `x`. */
+static void put_kept(struct yaml *yaml, const struct hv_msr *msr)
+{
+	char digits[80];
+	size_t length = 0;
+
+	for (int bit = 63; bit >= 0; bit--) {
+		digits[length++] = msr->write_mask >> bit & 1 ? 'x' : msr->reset >> bit & 1 ? '1' : '0';
+		if (bit && bit % 8 == 0)
+			digits[length++] = '_';
+	}
+	digits[length] = 0;
+	put(yaml, ", value: 0b%s, reset: 0x%llx", digits, (unsigned long long)msr->reset);
+}
+
+static const char *access_of(uint8_t action, uint64_t value)
+{
+	if (action == HV_MSR_PASS)
+		return "pass-through";
+	if (action == HV_MSR_STORE)
+		return "emulate";
+	if (action == HV_MSR_FIXED)
+		return value ? "emulate" : "read-zero-write-ignore";
+	return "inject-gp";
+}
+
+static void put_rule(struct yaml *yaml, const struct hv_msr *msr)
+{
+	put(yaml, "      - { msr: 0x%x", msr->first);
+	if (msr->last != msr->first)
+		put(yaml, "-0x%x", msr->last);
+	put(yaml, ", read: %s, write: %s", access_of(msr->read, msr->reset), access_of(msr->write, 0));
+	if (msr->read == HV_MSR_STORE || msr->write == HV_MSR_STORE)
+		put_kept(yaml, msr);
+	else if (msr->read == HV_MSR_FIXED && msr->reset)
+		put(yaml, ", value: 0x%llx", (unsigned long long)msr->reset);
+	put(yaml, " }\n");
+}
+
+static void put_msrs(struct yaml *yaml, const struct image *image, const struct hv_guest *guest)
+{
+	const struct hv_cpu_policy *policy = any_policy(image, guest);
+	bool any = false;
+
+	if (!policy)
+		return;
+	put(yaml, "  msr:\n    unlisted: %s\n",
+	    policy->flags & HV_POLICY_MSR_LOG	 ? "log" :
+	    policy->flags & HV_POLICY_MSR_IGNORE ? "read-zero-write-ignore" :
+						   "inject-gp");
+	for (uint32_t i = 0; i < policy->msrs.count; i++) {
+		const struct hv_msr *msr = &image->msrs[policy->msrs.first + i];
+
+		if (!made_by_rule(msr))
+			continue;
+		put(yaml, "%s", any ? "" : "    rules:\n");
+		any = true;
+		put_rule(yaml, msr);
+	}
+}
+
+static void put_cpu(struct yaml *yaml, const struct image *image, const struct recovered_guest *guest)
 {
 	put(yaml, "cpu:\n  model: %s\n", guest->base ? guest->base : "none");
+	put_msrs(yaml, image, guest->record);
 	if (!*guest->statements && !guest->leaves.count)
 		return;
 	put(yaml, "  cpuid: |\n");
@@ -330,7 +418,7 @@ struct bytes decompile_guest(const struct decompiled *d, const struct recovered_
 	put(&yaml, "# Recovered from an image by hvcc decompile.\n");
 	put(&yaml, "schema: hvcc/guest/v1\nname: %s\n", image_text(d->image, record->name));
 	put_vcpus(&yaml, record);
-	put_cpu(&yaml, guest);
+	put_cpu(&yaml, d->image, guest);
 	put_memory(&yaml, record);
 	put_boot(&yaml, guest);
 	put_devices(&yaml, record);

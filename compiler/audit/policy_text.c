@@ -210,6 +210,39 @@ static bool could_be(const struct image *image, const struct hv_guest *guest,
 	return !row || row->value[EAX] == base_signature(base);
 }
 
+static void put_text(struct buffer *text, const char *line)
+{
+	buffer_bytes(text, line, strlen(line));
+}
+
+/* Last leaves, where they are not those of a guest whose policy says nothing of them. */
+static void put_limits(struct buffer *text, const struct image *image, const struct hv_guest *guest)
+{
+	static const char *const vendors[] = { "intel", "amd" };
+	static const char *const names[] = { "basic", "hypervisor", "extended" };
+	static const uint32_t bases[] = { 0, 0x40000000, 0x80000000 };
+	static const uint32_t usual[HV_VENDORS][HV_CPUID_RANGES] = { { 0x20, 0x11, 0x09 },
+								     { 0x0e, 0x11, 0x22 } };
+
+	for (uint32_t v = 0; v < HV_VENDORS; v++) {
+		for (uint32_t r = 0; guest->policy[v] != HV_NONE && r < HV_CPUID_RANGES; r++) {
+			uint32_t count = image->policies[guest->policy[v]].index[r].count;
+
+			if (count && count != usual[v][r])
+				put_text(text, arena_printf(image->arena,
+							    "when vendor = %s { limit %s = 0x%x; }\n",
+							    vendors[v], names[r], bases[r] + count - 1));
+		}
+	}
+}
+
+static void put_width(struct buffer *text, const struct image *image, const struct hv_guest *guest)
+{
+	if (guest->physical_bits > 39 && guest->physical_bits <= 52)
+		put_text(text, arena_printf(image->arena, "identity { phys-bits = %u; }\n",
+					    guest->physical_bits));
+}
+
 void policy_recover(const struct image *image, struct recovered_guest *guest)
 {
 	static const char *const words[] = { "require", "force", "optional", "disable", "forbid" };
@@ -241,6 +274,8 @@ void policy_recover(const struct image *image, struct recovered_guest *guest)
 		verbs[id] = verb_of(found, best, id);
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		put_verb(&text, words[i], verbs);
+	put_limits(&text, image, guest->record);
+	put_width(&text, image, guest->record);
 	buffer_u8(&text, 0);
 	guest->statements = arena_strdup(image->arena, (const char *)text.data);
 	buffer_free(&text);

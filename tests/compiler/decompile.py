@@ -54,7 +54,7 @@ GUESTS = {
     "no pv": "vcpus: { apic: { mode: xapic } }\n" + MEMORY + RAW + "\npv: none",
 }
 MODELS = ["none", "host", "x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4", "Haswell", "Skylake-Server", "EPYC",
-          "EPYC-Rome", "EPYC-Milan"]
+          "EPYC-Rome", "EPYC-Milan", "486", "qemu64", "Icelake-Server-v6", "Opteron_G5"]
 POLICIES = [
     "base x86-64-v3 without movbe; require aes, pclmulqdq; optional avx512*, sha-ni, rdseed; disable 3dnow*;"
     " force x2apic, tsc-deadline, hypervisor; leaf 0xb.* = auto; leaf 0x80000008 { eax[23:16] = 0; }",
@@ -63,6 +63,13 @@ POLICIES = [
     "leaf 0x80000008 { eax[7:0] = 40; }", "leaf 0x15 { eax = 1; ebx = 2; ecx = 0; }", "leaf 0x16.0..2 { eax = 0xffff_0000; }",
     "leaf 0x10 = 0;", "leaf 4.1 { ebx = host; }", "leaf 1 { eax = 0x000306a9; }", "base EPYC; leaf 0x80000002 { eax = 0x20202020; }",
     "base x86-64-v2; leaf 7.0 { ebx[8] = host; }", "disable hypervisor;", "base none; optional fpu, tsc, msr; leaf 0x18 { ecx = 0b1_x01k; }",
+    "limit basic = 7;", "limit basic = 0x24, extended = 0x80000008;", "when vendor = amd { limit extended = 0x80000001; }",
+    "identity { phys-bits = 44; }",
+]
+MSRS = [
+    "{ unlisted: read-zero-write-ignore }", "{ unlisted: log, rules: [ { msr: 0xce, read: emulate, write: inject-gp, value: 0x80000000 } ] }",
+    "{ rules: [ { msr: IA32_MISC_ENABLE, access: emulate, value: 0bxxxx_xxx1, reset: 0x1801 }, { msr: 0x300-0x307, access: read-zero-write-ignore } ] }",
+    "{ rules: [ { msr: 0x3b0, access: emulate, reset: 7 }, { msr: HWCR, access: inject-gp } ] }",
 ]
 number = 0
 
@@ -146,6 +153,10 @@ def main():
             with open("guest.yaml", "w") as file:
                 file.write(f"{HEAD}{MEMORY}{RAW}\ncpu:\n  cpuid: |\n    {policy}\n")
             round_trip(f"policy {policy}", "guest.yaml")
+        for msr in MSRS:
+            with open("guest.yaml", "w") as file:
+                file.write(f"{HEAD}{MEMORY}{RAW}\ncpu:\n  msr: {msr}\n")
+            round_trip(f"MSRs {msr}", "guest.yaml")
         with open("two.yaml", "w") as file:
             file.write("schema: hvcc/system/v1\nname: pair\nconsole: { io: 0x2f8, log-level: debug }\nmitigations: false\n"
                        "poweroff-when-idle: false\ndebug-exit: 0x501\nguests:\n")
