@@ -454,7 +454,8 @@ def memory_gone():
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(TOP, "tests/compiler/oom.c")],
                    check=True)
     for arguments, end in ((["check", GOOD], 0), (["--format", "json", "check", BAD], 1), (["config", "--json", GOOD], 0),
-                           (["check", os.path.join(CASES, "yaml/yaml-syntax.yaml")], 1)):
+                           (["check", os.path.join(CASES, "yaml/yaml-syntax.yaml")], 1),
+                           (["config", "--provenance", os.path.join(CASES, "forms/extends.yaml")], 0)):
         whole = hvcc(*arguments)
         for point in range(5000):
             run = hvcc(*arguments, env=dict(os.environ, LD_PRELOAD=library, OOM_AT=str(point)))
