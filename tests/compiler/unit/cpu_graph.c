@@ -491,6 +491,7 @@ static int set_up(void **state)
 	(void)state;
 	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
 		features_of[vendor].vendor = vendor;
+		memset(features_of[vendor].limits, 0xff, sizeof(features_of[vendor].limits));
 		features_of[vendor].choices[FEATURE_HT].state = FEATURE_ON;
 	}
 	features_of[HV_VENDOR_AMD].choices[FEATURE_TOPOEXT].state = FEATURE_ON;

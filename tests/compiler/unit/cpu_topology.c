@@ -306,6 +306,8 @@ static void wide_ids(void **state)
 static int set_up(void **state)
 {
 	(void)state;
+	memset(intel.limits, 0xff, sizeof(intel.limits));
+	memset(amd.limits, 0xff, sizeof(amd.limits));
 	intel.vendor = HV_VENDOR_INTEL;
 	amd.vendor = HV_VENDOR_AMD;
 	intel.choices[FEATURE_HT].state = amd.choices[FEATURE_HT].state = FEATURE_ON;
