@@ -67,7 +67,8 @@ static void apply_devices(const struct bind *bind, struct guest *guest)
 			const struct bound_device *bound = &bind->devices.items[i];
 			struct pci *pci = &guest->devices.pci.items[j];
 
-			if (strcmp(bound->id.value, pci->id.value))
+			/* A device that is wrong may have no id. */
+			if (!pci->id.value || strcmp(bound->id.value, pci->id.value))
 				continue;
 			pci->host.value = bound->host.value;
 			pci->host.where = bound->host.where;
