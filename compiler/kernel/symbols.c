@@ -27,23 +27,32 @@ static const char *string_at(struct bytes strings, uint64_t offset)
 	return (const char *)strings.data + offset;
 }
 
+/* The same fields at other places in the two widths. */
+static const struct symbol_layout {
+	uint8_t size, name, section, value, length, width;
+} layouts[2] = {
+#define LAYOUT(type, width_)                                                                       \
+	{ sizeof(type),		      offsetof(type, st_name), offsetof(type, st_shndx),           \
+	  offsetof(type, st_value), offsetof(type, st_size), width_ }
+	LAYOUT(Elf32_Sym, 4),
+	LAYOUT(Elf64_Sym, 8),
+};
+
 const char *symbol_in_elf(struct bytes vmlinux, const char *name, struct kernel_symbol *symbol)
 {
-	struct bytes table = elf_section(vmlinux, ".symtab"),
-	             strings = elf_section(vmlinux, ".strtab");
-	struct symbol_search search = {.next = UINT64_MAX};
+	const struct symbol_layout *l = &layouts[bytes_u8(vmlinux, EI_CLASS) == ELFCLASS64];
+	struct bytes table = elf_section(vmlinux, ".symtab"), strings = elf_section(vmlinux, ".strtab");
+	struct symbol_search search = { .next = UINT64_MAX };
 	uint64_t size = 0;
 
-	for (uint64_t at = 0; bytes_hold(table, at, sizeof(Elf64_Sym)); at += sizeof(Elf64_Sym)) {
-		const char *text =
-		        string_at(strings, bytes_u32(table, at + offsetof(Elf64_Sym, st_name)));
+	for (uint64_t at = 0; bytes_hold(table, at, l->size); at += l->size) {
+		const char *text = string_at(strings, bytes_u32(table, at + l->name));
 
-		if (!text || strcmp(text, name) ||
-		    !bytes_u16(table, at + offsetof(Elf64_Sym, st_shndx)))
+		if (!text || strcmp(text, name) || !bytes_u16(table, at + l->section))
 			continue;
 		search.found++;
-		search.address = bytes_u64(table, at + offsetof(Elf64_Sym, st_value));
-		size = bytes_u64(table, at + offsetof(Elf64_Sym, st_size));
+		search.address = bytes_little(table, at + l->value, l->width);
+		size = bytes_little(table, at + l->length, l->width);
 	}
 	if (size)
 		search.next = search.address + size;

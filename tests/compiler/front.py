@@ -5,6 +5,7 @@ leaks, instruction budgets, and that each diagnostic has an input that triggers 
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -34,7 +35,8 @@ ELSEWHERE = {
     "HV0824": "large_policy",
     "HV1101": "probe.py",
     "HV1102": "probe.py: still_true",
-} | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0611", "HV0612", "HV0613", "HV0614", "HV0615")}
+} | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0370", "HV0371", "HV0611", "HV0612", "HV0613", "HV0614",
+                                                       "HV0615")}
 
 # These only add to others. HV1210 says what the core lacks, once nothing is wrong: a warning's case has it, too.
 NOTES = {"HV0614", "HV0811", "HV1210"}
@@ -360,6 +362,7 @@ def builds_that_fail():
         write("linux", bzimage())
         write("text", b"not a kernel\n")
         write("module", bytes(600000))
+        shutil.copy(os.path.join(TOP, "build/hello.elf"), os.path.join(folder, "symbols"))
         write("packed", b"\x1f\x8b\x08" + bytes(17 << 20))
         full = "memory: { size: 64MiB }\nboot: { kernel: linux }"
         for code, want, out, body in [
@@ -376,7 +379,11 @@ def builds_that_fail():
                 ("HV0613", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: small, unpack: true }"),
                 ("HV0615", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, initrd: linux }"),
                 ("HV0651", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, initrd: packed }"),
-                ("HV0614", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, unpack: true }")]:
+                ("HV0614", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, unpack: true }"),
+                ("HV0370", 1, "x", "memory: { size: 64MiB, spp: [ { name: a, symbol: kernel:nothing } ] }\n"
+                                   "boot: { kernel: symbols, protocol: multiboot1 }"),
+                ("HV0371", 0, "x", "memory: { size: 64MiB, spp: [ { name: a, symbol: kernel:start } ] }\n"
+                                   "boot: { kernel: symbols, protocol: multiboot1 }")]:
             write("guest.yaml", f"schema: hvcc/guest/v1\nname: g\n{body}\n".encode())
             run = hvcc("build", "--format", "blob", "-o", out, "guest.yaml", cwd=folder)
             text = run.stderr.decode()
