@@ -78,6 +78,7 @@ compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o
 # Expressions and what is held to them.
 compiler_rule  := ast.o evaluate.o explain.o functions.o scan.o typecheck.o
 compiler_model += assertion.o
+compiler_cmd += test.o
 compiler_validate += lint.o
 compiler_check += assertion.o
 # Looking into images: from the bytes back.
@@ -123,7 +124,7 @@ $(B)/hvcore.elf: $(B)/core/boot/head.o $(B)/core/core.a core/boot/link.ld
 	$(say)$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none -T core/boot/link.ld -o $@ $(filter %.o %.a,$^)
 
 schema_names := guest=schema/guest.schema.json system=schema/system.schema.json platform=schema/platform.schema.json \
-	policy=schema/policy.schema.json \
+	policy=schema/policy.schema.json test=schema/test.schema.json \
 	-- diagnostics=schema/diagnostics.schema.json
 $(B)/schema_compile: compiler/validate/schema_compile.c
 	@mkdir -p $(@D)
@@ -368,7 +369,7 @@ check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.p
 check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py 'tests/boot/foreign.py --full' \
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf) $(B)/guest/mach_task.elf
-check_always := tests/compiler/front.py tests/compiler/tools.py tests/compiler/package.sh tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
+check_always := tests/compiler/rules.py tests/compiler/front.py tests/compiler/tools.py tests/compiler/package.sh tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
 check_always += tests/compiler/probe.py
 check_always += tests/compiler/forms.py

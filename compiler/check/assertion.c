@@ -12,7 +12,7 @@
 
 /* The policy of the guest that was asked about last; NULL: it has errors, which check_policy() reports. */
 struct features_known {
-	const struct check_context *check;
+	const struct system *system;
 	const struct guest *guest;
 	const struct policy *policy;
 };
@@ -53,7 +53,7 @@ static enum rule_truth on_any(const struct policy *policy, enum feature_id id, c
 
 static const struct policy *policy_of(struct features_known *known, const struct guest *guest)
 {
-	const struct system *system = known->check->system;
+	const struct system *system = known->system;
 	struct diags *quiet;
 
 	if (known->guest == guest)
@@ -97,6 +97,14 @@ static struct rule_world world_of(struct features_known *known, const struct sch
 		.form = form, .root = root, .has = has_feature,
 		.unknown_feature = unknown_feature, .context = known,
 	};
+}
+
+struct rule_world check_world(const struct system *system)
+{
+	struct features_known *known = arena_new(system->arena, struct features_known);
+
+	known->system = system;
+	return world_of(known, system->form, effective_system(system));
 }
 
 static struct rule *parse(const struct check_context *c, const struct assertion *assertion,
@@ -153,7 +161,7 @@ static void test_all(const struct check_context *c, const struct assertions *ass
 
 void check_guest_assertions(const struct check_context *c)
 {
-	struct features_known known = { .check = c };
+	struct features_known known = { .system = c->system };
 	struct rule_world world;
 
 	if (!c->guest->assertions.list.count)
@@ -164,7 +172,7 @@ void check_guest_assertions(const struct check_context *c)
 
 void check_system_assertions(const struct check_context *c)
 {
-	struct features_known known = { .check = c };
+	struct features_known known = { .system = c->system };
 	struct rule_world world;
 
 	if (!c->system->assertions.list.count)
@@ -196,7 +204,7 @@ static void test_guests(const struct check_context *c, const struct assertion *a
 			const struct rule *rule, const struct effective *whole)
 {
 	const struct effective *guests = whole->children.items[whole->children.count - 1];
-	struct features_known known = { .check = c };
+	struct features_known known = { .system = c->system };
 
 	for (size_t i = 0; i < c->system->guests.count; i++) {
 		struct rule_world world =
@@ -209,7 +217,7 @@ static void test_guests(const struct check_context *c, const struct assertion *a
 void check_site_rules(const struct check_context *c)
 {
 	const struct assertions *rules = &c->system->rules;
-	struct features_known known = { .check = c };
+	struct features_known known = { .system = c->system };
 	const struct effective *whole;
 
 	if (!rules->list.count)

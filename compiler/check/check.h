@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "diag/diag.h"
 #include "model/model.h"
+#include "rule/rule.h"
 
 struct check_context {
 	struct diags *diags;
@@ -39,6 +40,9 @@ struct check {
 };
 
 extern const struct check checks[CHECK_COUNT];
+
+/* What expressions about a system that was checked are read and tested in; the form is the top document's. */
+struct rule_world check_world(const struct system *system);
 
 /* Runs all checks: on each guest, then on the whole, then the last ones. */
 void check_system(struct diags *diags, const struct system *system);

@@ -48,6 +48,7 @@ struct command {
 };
 
 struct node;
+struct schema;
 
 #define COMMAND(name) extern const struct command command_##name;
 #include "cmd/commands.def"
@@ -83,6 +84,7 @@ struct invocation {
 	struct rules_file *rules; /* --policy, each */
 	size_t rules_count;
 	const char *root; /* --root as the system names it, or NULL */
+	const struct node *patch; /* laid over the document that is loaded, or NULL */
 	struct composer *composer; /* documents read so far, or NULL */
 	bool prints_findings; /* also when there are none: they are the command's only output */
 	bool unreadable; /* a file of the command line could not be read: EXIT_ENVIRONMENT */
@@ -100,6 +102,10 @@ const char *invocation_option(const struct invocation *invocation, const char *n
  * returned passed every check.
  */
 struct system *load_system(struct invocation *invocation, const char *path);
+
+/* A document of that form, validated; NULL after errors, with what form it has, if any, in the message. */
+const struct node *load_form(struct invocation *invocation, const char *path,
+			     const struct schema *wanted);
 
 /* The same for any document; NULL after errors, and where there is no system: for a platform. */
 struct system *load_and_check(struct invocation *invocation, const char *path);

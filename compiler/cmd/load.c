@@ -30,6 +30,7 @@ static struct composer *composer_of(struct invocation *in)
 		.sources = in->sources,
 		.access = &disk_access,
 		.root = in->root,
+		.patch = in->patch,
 	};
 	return in->composer;
 }
@@ -124,9 +125,9 @@ static struct system *load(struct invocation *in, const char *path, const char *
 
 	root = load_document(&loading, path, (struct position){ 0 }, &form);
 	*template = loading.template;
-	*other = root && (form->schema == &schema_platform || form->schema == &schema_policy)
+	*other = root && form->schema != &schema_guest && form->schema != &schema_system
 			 ? form->form : NULL;
-	if (root && (loading.sound || (loading.usable && !*other)))
+	if (root && form->schema != &schema_test && (loading.sound || (loading.usable && !*other)))
 		system = system_from_tree(
 			(struct cursor){
 				.arena = in->arena,
@@ -187,4 +188,18 @@ int invocation_verdict(const struct invocation *in)
 	if (!diag_errors(in->diags))
 		return EXIT_OK;
 	return blames_platform(in->diags) ? EXIT_PLATFORM : EXIT_CONFIGURATION;
+}
+
+const struct node *load_form(struct invocation *in, const char *path, const struct schema *wanted)
+{
+	struct loading loading = { .invocation = in };
+	const struct schema_document *form;
+	const struct node *root = load_document(&loading, path, (struct position){ 0 }, &form);
+
+	if (root && form->schema != wanted) {
+		diag_report(in->diags, WRONG_FORM, (struct position){ 0 }, path, form->form,
+			    form_of(wanted));
+		return NULL;
+	}
+	return loading.sound ? root : NULL;
 }

@@ -28,7 +28,7 @@ static int run(struct invocation *in)
 
 const struct command command_schema = {
 	.name = "schema",
-	.arguments = "[guest|system|platform|policy|diagnostics]",
+	.arguments = "[guest|system|platform|policy|test|diagnostics]",
 	.summary = "print a schema for editors; without a name, list them",
 	.description = "For editors with a YAML language server: `# yaml-language-server: "
 		       "$schema=/usr/share/hvcc/schema/guest.schema.json` as the first line of a guest "

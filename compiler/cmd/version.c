@@ -10,7 +10,7 @@
 static int run(struct invocation *invocation)
 {
 	(void)invocation;
-	printf("hvcc " HVCC_VERSION "\nschema: hvcc/guest/v1, hvcc/system/v1, hvcc/platform/v1, hvcc/policy/v1\nblob ABI: %u\n", HV_ABI);
+	printf("hvcc " HVCC_VERSION "\nschema: hvcc/guest/v1, hvcc/system/v1, hvcc/platform/v1, hvcc/policy/v1, hvcc/test/v1\nblob ABI: %u\n", HV_ABI);
 	return EXIT_OK;
 }
 

@@ -95,6 +95,7 @@ struct diag *diag_report_code(struct diags *diags, enum diag_code code, struct p
 		return suppress(diags, code);
 	made = new_diag(diags);
 	made->diag.code = code;
+	made->diag.test = (uint32_t)diags->tests.count;
 	made->diag.at = at;
 	made->diag.severity = is_allowed(diags, code, at) ? SEVERITY_OFF
 							  : effective_severity(diags, code);
@@ -107,6 +108,31 @@ struct diag *diag_report_code(struct diags *diags, enum diag_code code, struct p
 	diags->errors += made->diag.severity == SEVERITY_ERROR;
 	diags->warnings += made->diag.severity == SEVERITY_WARNING;
 	return &made->diag;
+}
+
+void diags_begin_test(struct diags *diags, const char *name)
+{
+	vector_push(diags->arena, &diags->tests, name);
+}
+
+size_t diags_test_count(const struct diags *diags)
+{
+	size_t files = diags->sources->files.count;
+
+	return diags->tests.count ? diags->tests.count : files ? files - 1 : 0;
+}
+
+uint32_t diag_test(const struct diags *diags, const struct diag *diag)
+{
+	return diags->tests.count ? diag->test : diag->at.file;
+}
+
+const char *diag_test_name(const struct diags *diags, uint32_t test)
+{
+	if (!test)
+		return "hvcc";
+	return diags->tests.count ? diags->tests.items[test - 1]
+				  : source_get(diags->sources, test)->path;
 }
 
 void diag_label(struct diag *diag, const char *format, ...)
@@ -306,6 +332,8 @@ static int compare(const void *left, const void *right)
 {
 	const struct diag *a = *(struct diag *const *)left, *b = *(struct diag *const *)right;
 
+	if (a->test != b->test)
+		return a->test < b->test ? -1 : 1;
 	if (a->at.file != b->at.file)
 		return a->at.file < b->at.file ? -1 : 1;
 	if (a->at.offset != b->at.offset)

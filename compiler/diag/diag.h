@@ -66,6 +66,7 @@ struct diag {
 	const char *label; /* beside the underlining, or NULL */
 	VECTOR(struct diag_place) notes;
 	VECTOR(const char *) helps;
+	uint32_t test; /* number of the test it belongs to, from 1; 0: none */
 	bool mute; /* one of too many: nothing is kept */
 	VECTOR(struct diag_edit) edits; /* all of them or none, in the order of their places */
 };
@@ -89,6 +90,7 @@ struct diags {
 	bool settled[DIAG_COUNT];	 /* ... also against -W error */
 	bool warnings_are_errors;
 	VECTOR(struct diag_allowance) allowances;
+	VECTOR(const char *) tests; /* names; none: a test is a file */
 	size_t errors, warnings;
 	size_t suppressed; /* beyond MOST_DIAGS: counted, not kept */
 	struct diag *spare; /* what those are written into */
@@ -104,6 +106,14 @@ struct diags *diags_new(struct arena *arena, const struct sources *sources);
 	diag_report_code((diags), DIAG_##name, (at), diag_sentence_##name, ##__VA_ARGS__)
 struct diag *diag_report_code(struct diags *diags, enum diag_code code, struct position at,
 			      const char *sentence, ...) __attribute__((format(printf, 4, 5)));
+
+/* What is reported from here on belongs to a test of that name. */
+void diags_begin_test(struct diags *diags, const char *name);
+
+/* What the reports of tests are made of: named tests, or else files; number 0 is what is about none. */
+size_t diags_test_count(const struct diags *diags);
+uint32_t diag_test(const struct diags *diags, const struct diag *diag);
+const char *diag_test_name(const struct diags *diags, uint32_t test);
 
 /* What stands beside the underlined place. */
 void diag_label(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -65,7 +65,7 @@ static void put_finding(const struct diags *diags, FILE *stream, const struct di
 static void put_findings(const struct diags *diags, FILE *stream, size_t first, size_t end,
 			 bool errors)
 {
-	const char *element = !errors ? "system-out" : diags->list.items[first]->at.file ? "failure"
+	const char *element = !errors ? "system-out" : diag_test(diags, diags->list.items[first]) ? "failure"
 											 : "error";
 	bool open = false;
 
@@ -90,19 +90,19 @@ static void put_findings(const struct diags *diags, FILE *stream, size_t first, 
 		fprintf(stream, "</%s>\n", element);
 }
 
-static size_t end_of(const struct diags *diags, size_t first, uint32_t file)
+static size_t end_of(const struct diags *diags, size_t first, uint32_t test)
 {
-	while (first < diags->list.count && diags->list.items[first]->at.file == file)
+	while (first < diags->list.count && diag_test(diags, diags->list.items[first]) == test)
 		first++;
 	return first;
 }
 
-static size_t put_case(const struct diags *diags, FILE *stream, uint32_t file, size_t first)
+static size_t put_case(const struct diags *diags, FILE *stream, uint32_t test, size_t first)
 {
-	size_t end = end_of(diags, first, file);
+	size_t end = end_of(diags, first, test);
 
 	fputs("    <testcase classname=\"hvcc\" name=\"", stream);
-	put_text(stream, file ? source_get(diags->sources, file)->path : "hvcc");
+	put_text(stream, diag_test_name(diags, test));
 	fputs("\">\n", stream);
 	if (end > first) {
 		put_findings(diags, stream, first, end, true);
@@ -122,10 +122,10 @@ static size_t failed_files(const struct diags *diags, bool *general)
 	for (size_t i = 0; i < diags->list.count; i++) {
 		const struct diag *diag = diags->list.items[i];
 
-		*general |= !diag->at.file && diag->severity == SEVERITY_ERROR;
-		if (diag->severity != SEVERITY_ERROR || diag->at.file == last)
+		*general |= !diag_test(diags, diag) && diag->severity == SEVERITY_ERROR;
+		if (diag->severity != SEVERITY_ERROR || diag_test(diags, diag) == last)
 			continue;
-		last = diag->at.file;
+		last = diag_test(diags, diag);
 		count++;
 	}
 	return count;
@@ -133,18 +133,18 @@ static size_t failed_files(const struct diags *diags, bool *general)
 
 void diag_print_junit(struct diags *diags, FILE *stream)
 {
-	size_t files = diags->sources->files.count, at = 0, tests, failures, general;
+	size_t count = diags_test_count(diags), at = 0, tests, failures, general;
 	bool error;
 
 	diags_sort(diags);
 	general = end_of(diags, 0, 0);
-	tests = (files ? files - 1 : 0) + !!general + !!diags->suppressed;
+	tests = count + !!general + !!diags->suppressed;
 	failures = failed_files(diags, &error) + !!diags->suppressed;
 	fprintf(stream, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
 			"  <testsuite name=\"hvcc\" tests=\"%zu\" failures=\"%zu\" errors=\"%d\">\n",
 		tests, failures, error);
-	for (uint32_t file = general ? 0 : 1; file < files || (!file && general); file++)
-		at = put_case(diags, stream, file, at);
+	for (uint32_t test = general ? 0 : 1; test <= count; test++)
+		at = put_case(diags, stream, test, at);
 	if (diags->suppressed)
 		fprintf(stream, "    <testcase classname=\"hvcc\" name=\"the rest\">\n      <failure "
 				"message=\"%zu more findings, not shown\"/>\n    </testcase>\n",

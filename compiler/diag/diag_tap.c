@@ -48,16 +48,16 @@ static void put_name(FILE *stream, const char *name)
 		fputc((uint8_t)*name < 0x20 || *name == '#' ? '?' : *name, stream);
 }
 
-/* The findings from `first` on that are about this file; returns how many. */
-static size_t put_test(const struct diags *diags, FILE *stream, size_t number, uint32_t file,
+/* The findings from `first` on that belong to this test; returns how many. */
+static size_t put_test(const struct diags *diags, FILE *stream, size_t number, uint32_t test,
 		       size_t first)
 {
 	size_t end = first, errors = 0;
 
-	for (; end < diags->list.count && diags->list.items[end]->at.file == file; end++)
+	for (; end < diags->list.count && diag_test(diags, diags->list.items[end]) == test; end++)
 		errors += diags->list.items[end]->severity == SEVERITY_ERROR;
 	fprintf(stream, "%sok %zu - ", errors ? "not " : "", number);
-	put_name(stream, file ? source_get(diags->sources, file)->path : "hvcc");
+	put_name(stream, diag_test_name(diags, test));
 	fputc('\n', stream);
 	if (end > first)
 		fputs("  ---\n", stream);
@@ -70,14 +70,14 @@ static size_t put_test(const struct diags *diags, FILE *stream, size_t number, u
 
 void diag_print_tap(struct diags *diags, FILE *stream)
 {
-	size_t files = diags->sources->files.count, at = 0, number = 0;
+	size_t tests = diags_test_count(diags), at = 0, number = 0;
 	bool general;
 
 	diags_sort(diags);
-	general = diags->list.count && !diags->list.items[0]->at.file;
-	fprintf(stream, "TAP version 13\n1..%zu\n", (files ? files - 1 : 0) + general + !!diags->suppressed);
-	for (uint32_t file = general ? 0 : 1; file < files || (!file && general); file++)
-		at += put_test(diags, stream, ++number, file, at);
+	general = diags->list.count && !diag_test(diags, diags->list.items[0]);
+	fprintf(stream, "TAP version 13\n1..%zu\n", tests + general + !!diags->suppressed);
+	for (uint32_t test = general ? 0 : 1; test <= tests; test++)
+		at += put_test(diags, stream, ++number, test, at);
 	if (diags->suppressed)
 		fprintf(stream, "not ok %zu - %zu more findings, not shown\n", number + 1,
 			diags->suppressed);

@@ -483,10 +483,14 @@ static struct composed compose_part(struct composer *c, struct part *part, struc
 		composed.template = assembly.template;
 		composed.sound = assembly.sound && diag_errors(c->diags) == before;
 	} else {
-		if (part->tree->holds & HOLDS_TAG)
+		/* The patches of tests are settled where they are laid over something. */
+		if (part->tree->holds & HOLDS_TAG && composed.form->schema != &schema_test)
 			composed.root = tree_settle(c->arena, c->diags, part->tree, false);
 		composed.sound = true;
 	}
+	if (c->patch && !position_known(at))
+		composed.root = tree_settle(c->arena, c->diags,
+					    tree_merge(c->arena, composed.root, c->patch), true);
 	lint_begin(c->diags, composed.form->schema, composed.root, !position_known(at));
 	findings = c->diags->list.count;
 	hold_against_schema(c, &composed);

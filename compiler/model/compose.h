@@ -45,6 +45,7 @@ struct composer {
 	struct sources *sources;
 	const struct file_access *access;
 	const char *root; /* what is extended and included lies below (identified); NULL: beside the top document */
+	const struct node *patch; /* laid over the top document, or NULL */
 	struct map files; /* identity to struct part */
 	const char *top_path, *top; /* the document that was named last, and its folder */
 	size_t bytes, nodes;

@@ -13,6 +13,7 @@ const struct schema_document schema_documents[] = {
 	{ "hvcc/system/v1", "system", &schema_system },
 	{ "hvcc/platform/v1", "platform", &schema_platform },
 	{ "hvcc/policy/v1", "policy", &schema_policy },
+	{ "hvcc/test/v1", "test", &schema_test },
 };
 const size_t schema_document_count = sizeof(schema_documents) / sizeof(*schema_documents);
 
@@ -63,6 +64,7 @@ static bool fits(const struct schema *schema, int node_kind)
 	switch (schema->kind) {
 	case SCHEMA_OBJECT:
 	case SCHEMA_MAP:
+	case SCHEMA_ANY:
 		return node_kind == NODE_MAP;
 	case SCHEMA_LIST:
 		return node_kind == NODE_LIST;
@@ -162,7 +164,7 @@ static void append_words(const struct schema *schema, char *buffer, size_t size)
 const char *schema_type_name(const struct schema *schema, char *buffer, size_t size)
 {
 	static const char *const names[] = {
-		[SCHEMA_OBJECT] = "a map", [SCHEMA_MAP] = "a map", [SCHEMA_LIST] = "a list",
+		[SCHEMA_OBJECT] = "a map", [SCHEMA_ANY] = "a map", [SCHEMA_MAP] = "a map", [SCHEMA_LIST] = "a list",
 		[SCHEMA_TEXT] = "text", [SCHEMA_PATH] = "a file name",
 		[SCHEMA_POLICY] = "policy text", [SCHEMA_EXPRESSION] = "an expression",
 		[SCHEMA_INTEGER] = "an integer",

@@ -15,6 +15,7 @@ enum schema_kind {
 	SCHEMA_OBJECT,	 /* a map with known keys */
 	SCHEMA_MAP,	 /* a map with keys of the user's: key_pattern, items */
 	SCHEMA_LIST,	 /* items */
+	SCHEMA_ANY,	 /* a map of whatever: held against nothing */
 	SCHEMA_TEXT,
 	SCHEMA_PATH,	 /* text that names a file */
 	SCHEMA_POLICY,	 /* text in the policy language */
@@ -65,7 +66,7 @@ struct schema_document {
 	const struct schema *schema;
 };
 
-extern const struct schema schema_guest, schema_system, schema_platform, schema_policy;
+extern const struct schema schema_guest, schema_system, schema_platform, schema_policy, schema_test;
 
 /* The JSON texts as they were, for editors: by name ("guest", "system", "diagnostics"). */
 struct schema_text {

@@ -320,7 +320,9 @@ static const char *kind_of(const json_t *schema, const char *symbol)
 	if (json_is_array(json_object_get(schema, "type")))
 		return "TEXT";
 	if (type && !strcmp(type, "object"))
-		return json_object_get(schema, "propertyNames") ? "MAP" : "OBJECT";
+		return json_object_get(schema, "propertyNames")			    ? "MAP"
+		       : json_is_true(json_object_get(schema, "additionalProperties")) ? "ANY"
+										       : "OBJECT";
 	for (size_t i = 0; type && i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!strcmp(type, kinds[i].type) && !format == !kinds[i].format &&
 		    (!format || !strcmp(format, kinds[i].format)))

@@ -462,7 +462,7 @@ static void check_node(struct walk *w, const struct schema *schema, const struct
 {
 	const struct schema *fitting = schema_alternative(schema, node->kind);
 	static const enum node_kind kinds[] = {
-		[SCHEMA_OBJECT] = NODE_MAP, [SCHEMA_MAP] = NODE_MAP, [SCHEMA_LIST] = NODE_LIST,
+		[SCHEMA_OBJECT] = NODE_MAP, [SCHEMA_MAP] = NODE_MAP, [SCHEMA_ANY] = NODE_MAP, [SCHEMA_LIST] = NODE_LIST,
 		[SCHEMA_BOOLEAN] = NODE_SCALAR,
 	};
 	char type[256];
@@ -495,7 +495,7 @@ static void check_node(struct walk *w, const struct schema *schema, const struct
 		check_map(w, fitting, node, path);
 	else if (fitting->kind == SCHEMA_LIST)
 		check_list(w, fitting, node, path);
-	else
+	else if (fitting->kind != SCHEMA_ANY)
 		check_scalar(w, fitting, node, path);
 }
 
@@ -642,6 +642,6 @@ const struct schema_document *validate_form(struct diags *diags, const struct no
 		diag_fix_name(diags, d, form->at, form->text, meant);
 		return NULL;
 	}
-	diag_help(d, "this release reads hvcc/guest/v1, hvcc/system/v1, hvcc/platform/v1 and hvcc/policy/v1");
+	diag_help(d, "this release reads hvcc/guest/v1, hvcc/system/v1, hvcc/platform/v1, hvcc/policy/v1 and hvcc/test/v1");
 	return NULL;
 }
