@@ -692,8 +692,8 @@ void vmx_windows(struct vcpu *vcpu, bool interrupt, bool nmi)
 	uint64_t old = vmx_get(vmx, FIELD_PRIMARY);
 	uint64_t new = old & ~(uint64_t)(PRIMARY_INTERRUPT_WINDOW | PRIMARY_NMI_WINDOW);
 
-	/* The processor needs no window for what it delivers itself. */
-	new |= (interrupt && !vmx->lent ? PRIMARY_INTERRUPT_WINDOW : 0) | (nmi ? PRIMARY_NMI_WINDOW : 0);
+	/* The processor needs no window for what it delivers itself; only what it had begun to deliver may wait for one. */
+	new |= (interrupt && (!vmx->lent || vcpu->vectoring.valid) ? PRIMARY_INTERRUPT_WINDOW : 0) | (nmi ? PRIMARY_NMI_WINDOW : 0);
 	if (new != old)
 		vmx_set(vmx, FIELD_PRIMARY, new);
 }

@@ -413,6 +413,13 @@ static void test_lent_apic(void **state)
 	assert_false(enter().interrupt_window);
 	assert_false(enter().cr8_watched);
 	assert_false(page->changed);
+	/* One whose delivery was cut short, and that waits behind an exception, goes in by the core. */
+	vcpu->vectoring = (struct vcpu_event){.valid = true, .type = EVENT_INTERRUPT, .vector = 0x99};
+	backend->windows(vcpu, true, false);
+	assert_true(enter().interrupt_window);
+	vcpu->vectoring.valid = false;
+	backend->windows(vcpu, true, false);
+	assert_false(enter().interrupt_window);
 	leave_for(&(struct vcpu_exit){.reason = EXIT_HLT, .length = 1});
 	assert_int_equal(chip->cr8, 0); /* CR8 is in the page, and nobody is told */
 	assert_ptr_equal(backend->lend_apic(vcpu, false), page);
