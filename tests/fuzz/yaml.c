@@ -55,7 +55,7 @@ static void walk_effective(const struct effective *e)
 		walk_effective(e->children.items[i]);
 }
 
-static void compile(struct arena *arena, struct diags *diags, uint32_t file)
+static void compile(struct arena *arena, struct sources *sources, struct diags *diags, uint32_t file)
 {
 	struct opener opener = { open_nothing, diags };
 	struct node *root = yaml_read(arena, diags, file);
@@ -68,7 +68,7 @@ static void compile(struct arena *arena, struct diags *diags, uint32_t file)
 	if (form)
 		left = validate_usable(arena, diags, form->schema, root, &sound);
 	if (left && form->schema != &schema_platform)
-		system = system_from_tree((struct cursor){ .arena = arena, .sources = diags->sources,
+		system = system_from_tree((struct cursor){ .arena = arena, .sources = sources,
 							   .file = "fuzz.yaml",
 							   .schema = form->schema, .node = left },
 					  &opener, NULL);
@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!nowhere && !(nowhere = fopen("/dev/null", "w")))
 		abort();
-	compile(&arena, diags, source_add(&sources, "fuzz.yaml", text, size));
+	compile(&arena, &sources, diags, source_add(&sources, "fuzz.yaml", text, size));
 	diag_print_text(diags, nowhere, true);
 #define PRINTER_FOR_PEOPLE(name)
 #define PRINTER(name, machine) diag_print_##name(diags, nowhere);
