@@ -22,6 +22,6 @@ fail() { echo "make run: $*" >&2; exit 1; }
 [ $status = 0 ] || fail "the machine did not end well ($status)"
 # reason=6: the machine was powered off by ACPI; a reset or a fault ends QEMU with status 0, too.
 for line in hvcc-report-begin 'kernel: 6' 'cpus-online: 0-3' hvcc-report-end 'qemu_system_shutdown_request reason=6'; do
-	tr -d '\r' <build/run/console.log | grep -q "^$line" || fail "no \`$line\` on the console"
+	grep -q "^$line" build/run/console.log || fail "no \`$line\` on the console"
 done
 echo "make run: the report is complete and the power-off was clean"
