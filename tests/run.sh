@@ -37,6 +37,12 @@ cases() { # each expectation under folder $1 as one TAP line
 	echo "1..$n"
 }
 
+cut_short() { # a failure that the thing itself does not tell, and its last words, into its log
+	local words
+	words=$(tail -n 20 "$2" | sed 's/^/# /')
+	printf 'not ok - %s\n%s\n' "$1" "$words" >>"$2"
+}
+
 one() { # run one thing; its TAP, with what is missing from it made explicit, goes to a log
 	local log code plan seen command
 	read -ra command <<<"$1"
@@ -46,8 +52,8 @@ one() { # run one thing; its TAP, with what is missing from it made explicit, go
 	sed -i 's/^not \(ok.*# SKIP\)/\1/' "$log" # so cmocka calls a skipped test
 	plan=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
 	seen=$(grep -cE '^(not )?ok\b' "$log")
-	[ "$plan" = "$seen" ] && [ "$seen" != 0 ] || echo "not ok - $1: $seen results, $plan planned" >>"$log"
-	[ $code = 0 ] || grep -q '^not ok' "$log" || echo "not ok - $1: exit $code" >>"$log"
+	[ "$plan" = "$seen" ] && [ "$seen" != 0 ] || cut_short "$1: $seen results, $plan planned, exit $code" "$log"
+	[ $code = 0 ] || grep -q '^not ok' "$log" || cut_short "$1: exit $code" "$log"
 	grep -q '^not ok' "$log" || { echo "pass $1"; return; }
 	echo "FAIL $1 ($log)"; grep -A30 '^not ok' "$log" | head -60
 }

@@ -192,6 +192,8 @@ def run_bochs(image, log, cpus=1, memory=256, cpu="ryzen", features="", limit=12
                            env=dict(os.environ, TERM="xterm"), check=False)
         except subprocess.TimeoutExpired:
             pass
+        if not os.path.exists(os.path.join(directory, "serial.out")):
+            raise Failure("Bochs did not come as far as its serial port")
         with open(os.path.join(directory, "serial.out"), encoding="utf-8", errors="replace") as file:
             text = file.read().replace("\r", "")
         for name, target in (("serial.out", log), ("bochs.log", log + ".bochs")):

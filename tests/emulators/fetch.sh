@@ -164,6 +164,7 @@ for name; do
 	mkdir -p "$root"
 	exec 9>"$root/.lock"
 	flock 9
+	[ ! -e "$root/$name/.complete" ] || continue # another has fetched it while this one waited, and uses it
 	prepare
 	echo "fetching $name"
 	rm -rf "${root:?}/$name" "$root/$name.part"
