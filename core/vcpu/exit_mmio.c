@@ -215,8 +215,11 @@ static COLD enum emul_outcome ask_guard(struct emul_cpu *cpu, uint64_t linear, c
 		*refused = true;
 		outcome = refused_write(e->vcpu, guard, gpa[i], size[i], linear, &cpu->fault);
 		if (outcome == EMUL_UNHANDLED) {
-			vcpu_crash(e->vcpu, "stopped by its guard of 0x%llx",
-				   (unsigned long long)gpa[i]);
+			char place[BLOB_PLACE_SIZE] = "";
+
+			vcpu_crash(e->vcpu, "it may not write to 0x%llx: %s%s",
+				   (unsigned long long)gpa[i], blob_string(machine_blob, guard->name),
+				   blob_place(machine_blob, guard->position, place));
 			e->stop = true;
 		}
 		return outcome;
