@@ -136,9 +136,22 @@ kernel() { # SUITE META [FOLDER...]: the image that the meta package stands for 
 	cat release
 }
 
+headers() { # what modules for the kernel in the current folder are built with; Debian's gcc-12 is the compiler
+	local release common
+	release=$(cat release)
+	common=linux-headers-${release%%-cloud*}-common
+	own_apt apt-get -qq download "linux-headers-$release" "$common" "linux-kbuild-${release%%.0-*}" || fail "cannot fetch headers for $release"
+	unpack . ./*.deb
+	rm -f ./*.deb
+	ln -s "usr/src/linux-headers-$release" headers
+	# It names the common part by where Debian installs it.
+	sed -i 's,/usr/src/,$(dir $(lastword $(MAKEFILE_LIST)))../,' headers/Makefile
+}
+
 fetch() {
 	case $1 in
 	kernel-6.1-cloud) kernel bookworm linux-image-cloud-amd64 ;;
+	kernel-6.1-cloud-module) kernel bookworm linux-image-cloud-amd64 && headers ;;
 	kernel-6.1) kernel bookworm linux-image-amd64 ;;
 	kernel-6.12-cloud) kernel bookworm-backports linux-image-cloud-amd64 ;;
 	kernel-6.12) kernel bookworm-backports linux-image-amd64 ;;

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2034 # used by name
 set -eu
 build="gcc libc6-dev make binutils flex bison libyaml-dev libjansson-dev liblz4-dev libzstd-dev liblzma-dev zlib1g-dev libsodium-dev"
-run="$build qemu-system-x86 cpio gzip python3"
+run="$build qemu-system-x86 cpio gzip python3 libelf1"
 check="$run libcmocka-dev libzydis-dev libunicorn-dev clang llvm libclang-rt-14-dev acpica-tools xorriso mtools grub-common
 	grub-pc-bin valgrind zstd lz4 xz-utils git python3-yaml libvirt0"
 bench="$run valgrind cloc python3-jsonschema libxml2-utils device-tree-compiler xorriso mtools grub-common grub-pc-bin"
