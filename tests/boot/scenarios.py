@@ -14,6 +14,8 @@ import re
 import subprocess
 import sys
 
+import yaml
+
 import guests
 import linux
 import machine
@@ -207,6 +209,55 @@ def hello():
     require(status == 1, "exit status %s, want 1 (isa-debug-exit for 0)" % status)
 
 
+def protected(name, change):
+    """examples/spp, its document changed; its guest, asked to load the module that writes to the system-call table."""
+    place, example = directory(name), os.path.join(machine.TOP, "examples/spp")
+    document = os.path.join(place, "guest.yaml")
+    with open(document, "w", encoding="utf-8") as file:  # its init takes commands without a terminal
+        yaml.safe_dump({"schema": "hvcc/guest/v1", "extends": [os.path.relpath(os.path.join(example, "guest.yaml"), place)],
+                        "boot": {"cmdline": "console=ttyS0 panic=-1 hvcc.ask"}, **change}, file, sort_keys=False)
+    image = os.path.join(place, "image.elf")
+    machine.hvcc_build(document, image, "--root", machine.TOP)
+    vm = machine.Machine(machine.qemu_command("qemu-7", image), linux.LIMIT, os.path.join(place, "console.log"))
+    vm.expect(r"^hvcc-ask")
+    vm.send("insmod /attack.ko\n")
+    return vm
+
+
+WRITE = r"guest linux: write of 8 bytes to 0x[0-9a-f]+ refused, vCPU 0 at rip 0xffffffff[0-9a-f]+: syscalls \(.*examples/spp/guest\.yaml:8\)"
+
+
+def spp_logs():
+    """examples/spp: a kernel module cannot change the system-call table, the log names the YAML line, and Linux goes on"""
+    vm = protected("spp-log", {})
+    for way in ("CR0.WP", "alias"):
+        vm.expect(WRITE)
+        vm.expect(r"attack: %s: the system-call table is as it was" % way)
+    vm.expect(r"^hvcc-ask")
+    vm.send("echo alive=$((6 * 7))\n")
+    vm.expect(r"^alive=42")
+    vm.send("poweroff\n")
+    finish_poweroff(vm)
+    require("was changed" not in vm.text, "the table was changed")
+
+
+def spp_stops():
+    """with action: stop the guest is stopped at the first write"""
+    vm = protected("spp-stop", {"params": {"action": "stop"}})
+    vm.expect(WRITE)
+    vm.expect(r"guest linux: vCPU 0 stopped: .*examples/spp/guest\.yaml:8")
+    finish_poweroff(vm)
+    require("the system-call table" not in vm.text, "the module went on")
+
+
+def spp_left_out():
+    """and without protection the same module changes the table"""
+    vm = protected("spp-none", {"memory": {"spp": None}})
+    vm.expect(r"attack: CR0.WP: the system-call table was changed")
+    vm.expect(r"attack: alias: the system-call table was changed")
+    vm.kill()
+
+
 def on_bochs(cpu):
     """examples/hello on a processor of Bochs; the console."""
     place = directory("hello-" + cpu)
@@ -260,7 +311,7 @@ def vtx_too_old():
 
 SCENARIOS = [s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
              neighbour_of_the_deaf, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
-             too_little_memory, hello, one_image_two_vendors,
+             too_little_memory, hello, spp_logs, spp_stops, spp_left_out, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]
 
 
@@ -281,6 +332,7 @@ def main():
     arguments = parser.parse_args()
     machine.fetch("busybox", "qemu-10", "bochs-3", "kernel-6.1-cloud")
     linux.initrd()
+    subprocess.run([os.path.join(machine.TOP, "examples/spp/make.sh")], check=True, capture_output=True)
     chosen = [s for s in SCENARIOS if not arguments.names or s.__name__ in arguments.names]
     tap = machine.Tap()
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
