@@ -34,7 +34,7 @@ core_cpu      := cpu.o errata.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o
 	tsc.o timer.o timer_lapic.o mitigations.o
 core_emul     := decode.o operand.o arithmetic.o execute.o string.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
-core_vcpu     := cpuid.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
+core_vcpu     := cpuid.o dump.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
 	msr.o policy.o refused_write.o request.o state.o vector.o vcpu.o
 core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
 core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o posted.o spp.o
@@ -61,7 +61,7 @@ compiler_yaml     := text_map.o yaml_edit.o yaml_format.o yaml_read.o
 compiler_validate := formats.o pattern.o schema.o validate.o
 compiler_policy   := assert.o ast.o base.o evaluate.o explain.o feature.o include.o msr.o resolve.o typecheck.o variant.o
 compiler_model    := effective.o from_tree.o guest.o model.o part.o parts.o platform.o system.o
-compiler_check    := boot.o cmdline.o cpu.o irq.o memory.o names.o numa.o platform.o policy.o run.o
+compiler_check    := boot.o cmdline.o cpu.o events.o irq.o memory.o names.o numa.o platform.o policy.o run.o
 compiler_check    += machine.o platform_cpu.o platform_pci.o
 compiler_check    += unsupported.o
 compiler_check    += iommu.o nvdimm.o pci.o sched.o sgx.o share.o spp.o system.o virtio.o
@@ -213,7 +213,7 @@ unit_memory := core/space/dma.c $(space_sources)
 unit_guest_walk := core/space/guest_walk.c $(space_sources)
 # The common half of a vCPU against a backend without a processor.
 units_contract := events exits irq_routing policy backend
-vcpu_sources := $(addprefix core/vcpu/,vcpu.c inject.c exit.c exit_cpuid.c exit_cr.c exit_halt.c exit_hypercall.c exit_mmio.c \
+vcpu_sources := $(addprefix core/vcpu/,vcpu.c inject.c dump.c exit.c exit_cpuid.c exit_cr.c exit_halt.c exit_hypercall.c exit_mmio.c \
 	exit_msr.c exit_pio.c refused_write.c cpuid.c msr.c) core/space/bus.c core/space/guest_walk.c core/lib/format.c \
 	$(emul_sources) $(space_sources) $(addprefix tests/core/unit/shim/,fake_backend.c quiet_log.c)
 unit_events := $(vcpu_sources)
