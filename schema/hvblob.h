@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HV_ABI 3u
+#define HV_ABI 4u
 #define HV_NONE 0xffffffffu
 #define HV_HEADER_MAGIC 0x3130424f4c425648ull /* "HVBLOB01" */
 #define HV_IMAGE_MAGIC 0x313047414d495648ull  /* "HVIMAG01" */
@@ -142,7 +142,8 @@ struct hv_event { /* libvirt's on_poweroff and its kin */
 	uint32_t action;       /* enum hv_event_action */
 	uint32_t max_restarts; /* within `window_ms`; 0: no bound */
 	uint32_t window_ms;
-	uint32_t then;	       /* enum hv_event_action, when the bound is passed */
+	uint16_t then;	       /* enum hv_event_action, when the bound is passed; no restart */
+	uint16_t dump;	       /* 1: all vCPUs go to the log first */
 };
 
 enum hv_pv { HV_PV_KVM = 1u << 0 };

@@ -402,10 +402,10 @@ static void put_event(struct yaml *yaml, const char *key, const struct hv_event 
 	static const char *const actions[] = { "destroy", "restart", "preserve" };
 	char within[32];
 
-	put(yaml, "  %s: { action: %s, max-restarts: %u, within: %s, then: %s }\n", key,
+	put(yaml, "  %s: { action: %s, max-restarts: %u, within: %s, then: %s%s }\n", key,
 	    actions[event->action % 3], event->max_restarts,
 	    unit_text(duration_units, event->window_ms, within, sizeof(within)),
-	    actions[event->then % 3]);
+	    actions[event->then % 3], event->dump ? ", dump: true" : "");
 }
 
 struct bytes decompile_guest(const struct decompiled *d, const struct recovered_guest *guest)

@@ -339,11 +339,14 @@ static void tell_event(struct telling *t, const char *key, const struct hv_event
 {
 	static const char *const actions[] = { "destroy", "restart", "preserve" };
 
+	const char *dump = event->dump ? "dump, " : "";
+
 	tell(t, FACT_EVENT, key,
 	     event->max_restarts ?
-		     text(t, "%s, at most %u times in %u ms, then %s", actions[event->action % 3],
-			  event->max_restarts, event->window_ms, actions[event->then % 3]) :
-		     actions[event->action % 3]);
+		     text(t, "%s%s, at most %u times in %u ms, then %s", dump,
+			  actions[event->action % 3], event->max_restarts, event->window_ms,
+			  actions[event->then % 3]) :
+		     text(t, "%s%s", dump, actions[event->action % 3]));
 }
 
 static void tell_guest(struct telling *t, const struct claims *claims, uint32_t index)

@@ -141,7 +141,8 @@ static json_t *event_json(struct bytes bytes)
 	json_object_set_new(event, "action", word_json(bytes_u32(bytes, 0), actions));
 	json_object_set_new(event, "max_restarts", json_integer(bytes_u32(bytes, 4)));
 	json_object_set_new(event, "window_ms", json_integer(bytes_u32(bytes, 8)));
-	json_object_set_new(event, "then", word_json(bytes_u32(bytes, 12), actions));
+	json_object_set_new(event, "then", word_json(bytes_u16(bytes, 12), actions));
+	json_object_set_new(event, "dump", json_boolean(bytes_u16(bytes, 14)));
 	return event;
 }
 

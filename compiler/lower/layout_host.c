@@ -60,7 +60,8 @@ static struct hv_event event_of(const struct event *event)
 		.action = event->action.value,
 		.max_restarts = event->max_restarts.value,
 		.window_ms = (uint32_t)event->within.value,
-		.then = event->then.value,
+		.then = (uint16_t)event->then.value,
+		.dump = event->dump.value,
 	};
 }
 

@@ -383,6 +383,7 @@ static void add_event(const struct writer *w, struct effective *events, const ch
 	NUMBER(e, "max-restarts", event->max_restarts);
 	NUMBER(e, "within", event->within);
 	NUMBER(e, "then", event->then);
+	NUMBER(e, "dump", event->dump);
 }
 
 static void add_events(const struct writer *w, struct effective *guest,

@@ -197,6 +197,7 @@ static void read_event(struct event *event, struct cursor c)
 	READ_NUMBER(event->max_restarts, c, "max-restarts");
 	READ_NUMBER(event->within, c, "within");
 	READ_NUMBER(event->then, c, "then");
+	READ_NUMBER(event->dump, c, "dump");
 }
 
 static void read_events(struct events *events, struct cursor c)

@@ -229,6 +229,7 @@ struct event {
 	FIELD(uint32_t) max_restarts; /* within the window; 0: no bound */
 	FIELD(uint64_t) within;	      /* milliseconds */
 	FIELD(enum event_action) then; /* when the bound is passed */
+	FIELD(bool) dump;
 };
 
 struct events {

@@ -76,7 +76,7 @@ static const char *check_system(const struct blob *b, uint32_t i)
 
 static bool good_event(const struct hv_event *e)
 {
-	return e->action <= HV_EVENT_PRESERVE && e->then <= HV_EVENT_PRESERVE;
+	return e->action <= HV_EVENT_PRESERVE && e->then <= HV_EVENT_PRESERVE && e->dump <= 1;
 }
 
 /* Regions are sorted by address and share no byte; each was checked by itself (check_region). */

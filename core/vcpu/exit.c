@@ -108,45 +108,6 @@ bool guest_log_once(struct guest *guest, enum guest_logged reason)
 	return !(__atomic_fetch_or(&guest->logged, reason, __ATOMIC_RELAXED) & reason);
 }
 
-static void dump_registers(const struct vcpu *vcpu)
-{
-	static const char *const names[GPRS] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",
-						"rsi", "rdi", "r8 ", "r9 ", "r10", "r11",
-						"r12", "r13", "r14", "r15"};
-	const char *guest = vcpu->guest->name;
-	const uint64_t *r = vcpu->gpr;
-
-	for (int i = 0; i < GPRS; i += 4)
-		log_guest(LOG_ERROR, guest, "  %s %016llx  %s %016llx  %s %016llx  %s %016llx",
-			  names[i], (unsigned long long)r[i], names[i + 1],
-			  (unsigned long long)r[i + 1], names[i + 2], (unsigned long long)r[i + 2],
-			  names[i + 3], (unsigned long long)r[i + 3]);
-}
-
-static void dump_system(const struct vcpu *vcpu)
-{
-	static const char names[EMUL_SEGMENTS][3] = {"es", "cs", "ss", "ds", "fs", "gs"};
-	const struct emul_segment *s = vcpu->backend->segments(vcpu);
-	const char *guest = vcpu->guest->name;
-	struct vcpu_tables t;
-	struct vcpu_paging p;
-
-	vcpu->backend->get_paging(vcpu, &p);
-	vcpu->backend->get_tables(vcpu, &t);
-	log_guest(LOG_ERROR, guest,
-		  "  rip %016llx  rflags %llx  cr0 %llx  cr2 %llx  cr3 %llx  cr4 %llx  efer %llx",
-		  (unsigned long long)*vcpu->rip, (unsigned long long)*vcpu->rflags,
-		  (unsigned long long)p.cr0, (unsigned long long)vcpu->backend->get_cr(vcpu, 2),
-		  (unsigned long long)p.cr3, (unsigned long long)p.cr4, (unsigned long long)p.efer);
-	for (int i = 0; i < EMUL_SEGMENTS; i++)
-		log_guest(LOG_ERROR, guest, "  %s %04x base %016llx limit %08x attributes %03x",
-			  names[i], s[i].selector, (unsigned long long)s[i].base, s[i].limit,
-			  s[i].attributes);
-	log_guest(LOG_ERROR, guest, "  gdtr %016llx+%x  idtr %016llx+%x",
-		  (unsigned long long)t.gdtr_base, t.gdtr_limit, (unsigned long long)t.idtr_base,
-		  t.idtr_limit);
-}
-
 enum verdict vcpu_crash(struct vcpu *vcpu, const char *fmt, ...)
 {
 	char why[LOG_LINE_SIZE];
@@ -156,8 +117,7 @@ enum verdict vcpu_crash(struct vcpu *vcpu, const char *fmt, ...)
 	format_va(why, sizeof(why), fmt, args);
 	va_end(args);
 	log_guest(LOG_ERROR, vcpu->guest->name, "vCPU %u stopped: %s", vcpu->index, why);
-	dump_registers(vcpu);
-	dump_system(vcpu);
+	vcpu_dump(vcpu);
 	return VERDICT_CRASH;
 }
 

@@ -367,7 +367,10 @@ static inline enum verdict vcpu_finish(struct vcpu *vcpu, enum access_result res
 	return VERDICT_RESUME;
 }
 
-/* Writes the guest's registers to the log: it crashed. Returns VERDICT_CRASH. */
+/* Its registers, and up to 24 words of its stack that look like return addresses, to the log. On its own CPU. */
+void vcpu_dump(struct vcpu *vcpu);
+
+/* Says why in the log, and dumps the vCPU: it crashed. Returns VERDICT_CRASH. */
 enum verdict vcpu_crash(struct vcpu *vcpu, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* True the first time that this guest asks for that reason. */

@@ -116,6 +116,7 @@ MUST_USE enum status vm_start(struct vm *vm)
 		return s;
 	reset_devices(vm);
 	vm->event = VM_EVENT_NONE;
+	vm->crashed = NULL;
 	__atomic_store_n(&vm->running, vm->guest.vcpu_count, __ATOMIC_RELEASE);
 	__atomic_store_n(&vm->state, VM_RUNNING, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < vm->guest.vcpu_count; i++)
@@ -222,10 +223,29 @@ static void carry_out(struct vm *vm)
 		vm_end(vm, action);
 }
 
+/* Each vCPU on its own CPU, before it parks, one at a time. */
+static void dump(struct vm *vm, struct vcpu *vcpu)
+{
+	static const char *const doing[] = {
+		[VCPU_WAIT_STARTUP] = "waits for its start-up",
+		[VCPU_ACTIVE] = "runs",
+		[VCPU_HALTED] = "has halted",
+	};
+
+	if (!event_record(vm)->dump || vm->crashed == vcpu)
+		return;
+	spin_lock(&vm->dump_lock);
+	log_guest(LOG_ERROR, vm->guest.name, "vCPU %u %s", vcpu->index, doing[vcpu->activity & 3]);
+	if (vcpu->activity != VCPU_WAIT_STARTUP)
+		vcpu_dump(vcpu);
+	spin_unlock(&vm->dump_lock);
+}
+
 static void vm_parked(struct vcpu *vcpu)
 {
 	struct vm *vm = vm_of(vcpu);
 
+	dump(vm, vcpu);
 	__atomic_store_n(&vcpu->activity, VCPU_PARKED, __ATOMIC_RELEASE);
 	__atomic_fetch_and(&vcpu->request, ~(uint32_t)VCPU_REQUEST_PARK, __ATOMIC_ACQ_REL);
 	if (__atomic_sub_fetch(&vm->running, 1, __ATOMIC_ACQ_REL) == 0)
@@ -234,6 +254,7 @@ static void vm_parked(struct vcpu *vcpu)
 
 static void vm_crashed(struct vcpu *vcpu)
 {
+	vm_of(vcpu)->crashed = vcpu;
 	vm_stop(vm_of(vcpu), VM_EVENT_CRASH);
 }
 

@@ -55,9 +55,11 @@ struct vm {
 	/* vm.c */
 	uint32_t state;       /* enum vm_state; atomic */
 	uint32_t event;       /* enum vm_event that is being carried out */
+	const struct vcpu *crashed; /* whose registers the log has already */
 	uint32_t running;     /* vCPUs not parked; atomic */
 	uint32_t restarts[3]; /* within the window of each event */
 	uint64_t window_start[3];
+	struct spinlock dump_lock; /* one vCPU's lines at a time */
 	struct vm *next;
 };
 

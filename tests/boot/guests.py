@@ -88,8 +88,8 @@ def write_system(directory, guests, **options):
     return path
 
 
-def start(emulator, image, cpus, directory, append=None, limit=LIMIT, icount=False):
-    command = machine.qemu_command(emulator, image, cpus=cpus, append=append, icount=icount)
+def start(emulator, image, cpus, directory, append=None, limit=LIMIT, icount=False, memory=512):
+    command = machine.qemu_command(emulator, image, cpus=cpus, append=append, icount=icount, memory=memory)
     return machine.Machine(command, limit, os.path.join(directory, "console.log"))
 
 

@@ -32,13 +32,13 @@ def directory(name):
     return path
 
 
-def system(name, documents, cpus, emulator="qemu-7", **options):
+def system(name, documents, cpus, emulator="qemu-7", memory=512, **options):
     """A system of these guests, running; without the host's debug exit, so that the core decides when the machine ends."""
     place = directory(name)
     image = os.path.join(place, "image.elf")
     options.setdefault("debug-exit", 0xF4)
     machine.hvcc_build(guests.write_system(place, documents, **options), image)
-    return guests.start(emulator, image, cpus, place)
+    return guests.start(emulator, image, cpus, place, memory=memory)
 
 
 def power_guest(word, **keys):
@@ -99,6 +99,26 @@ def crash_is_reported():
     require(re.search(r"(?i)rip[ =:]+(0x)?[0-9a-f]{8,}", vm.text), "no registers in the log")
 
 
+def crash_dumps():
+    """with dump: true the log has every vCPU of a guest that crashes, once, and where it came from"""
+    tree = power_guest("triple", events={"on-crash": {"action": "destroy", "dump": True}})
+    tree["vcpus"]["count"] = 2
+    vm = system("crash-dump", [tree], 2)
+    finish_poweroff(vm)
+    require(vm.text.count("  rip ") == 1, "the vCPU that crashed is there %d times" % vm.text.count("  rip "))
+    require("vCPU 1 waits for its start-up" in vm.text, "nothing is said of the other vCPU")
+    require(re.search(r"  stack\+[0-9a-f]{3}: 0000000000[0-9a-f]{6}$", vm.text, re.M), "no callers")
+
+
+def reset_dumps():
+    """so it does at any other end, if that is asked for"""
+    event = {"action": "restart", "max-restarts": 1, "then": "preserve", "dump": True}
+    vm = system("reset-dump", [power_guest("reset", events={"on-reboot": event})], 1)
+    finish_poweroff(vm)
+    require(vm.text.count("guest: end=reset") == 2, "started %d times, want 2" % vm.text.count("guest: end=reset"))
+    require(len(re.findall(r"vCPU 0 runs$", vm.text, re.M)) == 2 and vm.text.count("  rip ") == 2, "no dump at each end")
+
+
 def crash_restarts():
     """with on-crash: restart it is started again, as often as the file allows"""
     event = {"action": "restart", "max-restarts": 2, "within": "10min", "then": "destroy"}
@@ -137,6 +157,21 @@ def linux_reboots():
         require(not problems, "before %s:\n%s" % (word, "\n".join(problems)))
         vm.expect(r"^hvcc-ask")
         vm.send(word + "\n")
+    finish_poweroff(vm)
+
+
+def linux_panics():
+    """a kernel that panics and reboots is started again as often as its file allows"""
+    tree = linux.document(dict(LINUX, shape="1x1x1"), "ask")
+    tree["events"] = {"on-reboot": {"action": "restart", "max-restarts": 1, "within": "1h", "then": "destroy", "dump": True}}
+    vm = system("linux-panic", [tree], 1)
+    for _ in range(2):
+        vm.expect(r"^hvcc-ask")
+        vm.send("echo c >/proc/sysrq-trigger\n")
+        vm.expect(r"sysrq triggered crash")
+        vm.expect(r"vCPU 0 runs")
+        vm.expect(r"stack\+[0-9a-f]{3}: ffffffff[0-9a-f]{8}")
+    vm.expect("1 restarts within 3600000 ms")
     finish_poweroff(vm)
 
 
@@ -313,6 +348,8 @@ SCENARIOS = [s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, c
              neighbour_of_the_deaf, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
              too_little_memory, hello, spp_logs, spp_stops, spp_left_out, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]
+# Life and death.
+SCENARIOS += [crash_dumps, reset_dumps, linux_panics]
 
 
 def one(scenario):

@@ -109,6 +109,7 @@ static const struct change {
 	CHANGE(guests[0].physical_bits, 53, HV_SECTION_GUESTS, 0),
 	CHANGE(guests[0].on_crash.action, 3, HV_SECTION_GUESTS, 0),
 	CHANGE(guests[0].on_reboot.then, 3, HV_SECTION_GUESTS, 0),
+	CHANGE(guests[0].on_poweroff.dump, 2, HV_SECTION_GUESTS, 0),
 	CHANGE(vcpus[0].guest, 1, HV_SECTION_GUESTS, 0),
 	CHANGE(vcpus[0].start, 0xffffffff, HV_SECTION_GUESTS, 0),
 	CHANGE(vcpus[1].start, 1, HV_SECTION_VCPUS, 1),
