@@ -26,7 +26,7 @@ core_cflags := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-builtin-printf -m
 
 core_lib      := status.o string.o format.o checksum.o sha256.o
 core_x86      := memory.o vector.o
-core_console  := log.o uart_16550.o
+core_console  := guest_console.o log.o uart_16550.o
 core_mm       := frames.o ptab.o ptab_host.o ptab_npt.o ptab_ept.o host_map.o
 core_blob     := blob.o
 core_platform := memory_map.o acpi_host.o power.o pci_quiet.o platform_check.o
@@ -180,7 +180,7 @@ unit_execute_modes := $(emul_sources)
 libs_execute_modes := -lunicorn
 unit_emulator := $(emul_sources)
 # the core's base
-units_core += lib ptab frames blob memory_map acpi_host handoff platform_check timer log
+units_core += lib ptab frames blob memory_map acpi_host handoff platform_check timer log guest_console
 unit_lib    := core/lib/status.c core/lib/format.c core/lib/checksum.c core/lib/sha256.c
 unit_ptab   := core/mm/ptab.c core/mm/ptab_host.c core/mm/ptab_npt.c core/mm/ptab_ept.c core/lib/status.c
 unit_blob   := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha256.c tests/core/unit/shim/sample_blob.c
@@ -192,6 +192,7 @@ unit_handoff    := core/boot/pvh.c core/boot/multiboot2.c core/platform/memory_m
 unit_platform_check := core/platform/platform_check.c $(unit_blob)
 unit_timer      := core/cpu/timer.c
 unit_log        := core/console/log.c core/lib/format.c core/lib/status.c
+unit_guest_console := core/console/guest_console.c
 # Chips on the host meet the machine of the shim.
 units_core += vlapic vioapic vpic vpit vhpet vrtc vuart acpi_pm pci_host kvm
 shim := tests/core/unit/shim/machine.c tests/core/unit/shim/script.c

@@ -119,6 +119,13 @@ enum hv_system_flags {
 	HV_SYSTEM_POWEROFF_WHEN_IDLE = 1u << 2, /* power the machine off when the last guest has stopped */
 };
 
+enum hv_console_mode { /* how guests share the serial line of the log */
+	HV_CONSOLE_RAW,
+	HV_CONSOLE_PREFIX, /* each line begins with the guest's name */
+	HV_CONSOLE_SWITCH, /* one guest at a time is seen */
+	HV_CONSOLE_MODES,
+};
+
 struct hv_system {
 	uint32_t name;	   /* string */
 	uint32_t position;
@@ -130,8 +137,12 @@ struct hv_system {
 	uint32_t tsc_khz;  /* from the platform file; 0: the core measures */
 	uint32_t slp_typ_s5; /* from the platform file; HV_NONE: the core scans the DSDT */
 	uint64_t pool_bytes; /* of the core's frame pool: all this configuration takes at boot */
+	uint8_t console_mode;	/* enum hv_console_mode */
+	uint8_t console_escape; /* code of the key, 1 to 26; 0: none */
+	uint16_t reserved;
+	uint32_t console_history; /* bytes kept of what each guest wrote */
 };
-HV_CHECK(hv_system, 40);
+HV_CHECK(hv_system, 48);
 
 /* -------------------------------------------------------------------------------------------- a guest */
 enum hv_vendor { HV_VENDOR_INTEL, HV_VENDOR_AMD, HV_VENDORS };

@@ -435,6 +435,7 @@ struct bytes decompile_guest(const struct decompiled *d, const struct recovered_
 struct bytes decompile_system(const struct decompiled *d)
 {
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
+	static const char *const modes[HV_CONSOLE_MODES] = { "raw", "prefix", "switch" };
 	const struct hv_system *system = d->image->system;
 	struct yaml yaml = { .image = d->image };
 
@@ -442,8 +443,14 @@ struct bytes decompile_system(const struct decompiled *d)
 	put(&yaml, "schema: hvcc/system/v1\nname: %s\nguests:\n", image_text(d->image, system->name));
 	for (size_t i = 0; i < d->guests.count; i++)
 		put(&yaml, "  - %s\n", quoted(&yaml, d->guests.items[i].path));
-	put(&yaml, "console: { io: 0x%x, baud: %u, log-level: %s }\n", system->console_port,
+	put(&yaml, "console: { io: 0x%x, baud: %u, log-level: %s", system->console_port,
 	    system->console_baud, levels[system->log_level % 4]);
+	if (system->console_mode)
+		put(&yaml, ", guests: %s, escape: ctrl-%c", modes[system->console_mode % HV_CONSOLE_MODES],
+		    'a' + system->console_escape - 1);
+	if (system->console_history)
+		put(&yaml, ", history: %uB", system->console_history);
+	put(&yaml, " }\n");
 	if (system->flags & HV_SYSTEM_DEBUG_EXIT)
 		put(&yaml, "debug-exit: 0x%x\n", system->debug_exit_port);
 	put(&yaml, "poweroff-when-idle: %s\n",

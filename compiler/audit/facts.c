@@ -380,6 +380,9 @@ static void tell_system(struct telling *t)
 	tell(t, FACT_SYSTEM, "name", image_text(t->image, system->name));
 	tell(t, FACT_SYSTEM, "console", text(t, "0x%x, %u baud, level %u", system->console_port,
 					     system->console_baud, system->log_level));
+	tell(t, FACT_SYSTEM, "guests on the console",
+	     text(t, "mode %u, escape %u, history %u", system->console_mode, system->console_escape,
+		  system->console_history));
 	tell(t, FACT_SYSTEM, "debug-exit", text(t, "0x%x", system->debug_exit_port));
 	tell(t, FACT_SYSTEM, "poweroff-when-idle",
 	     system->flags & HV_SYSTEM_POWEROFF_WHEN_IDLE ? "true" : "false");

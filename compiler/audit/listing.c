@@ -68,6 +68,7 @@ static const char *word_of(uint32_t value, const char *const *words, uint32_t co
 static void list_system(struct listing *l)
 {
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
+	static const char *const modes[] = { "raw", "prefix", "switch" };
 	const struct hv_system *system = l->image->system;
 	const struct hv_header *header = &l->image->header;
 
@@ -76,9 +77,9 @@ static void list_system(struct listing *l)
 		(unsigned long long)header->image_size,
 		header->flags & HV_HEADER_SIGNED ? ", signed" : "");
 	line(l, HV_SECTION_SYSTEM, 0, system->position,
-	     "system    %s: console 0x%x at %u baud, log %s, pool %llu KiB%s%s",
+	     "system    %s: console 0x%x at %u baud (%s), log %s, pool %llu KiB%s%s",
 	     image_text(l->image, system->name), system->console_port, system->console_baud,
-	     WORD(system->log_level, levels), (unsigned long long)system->pool_bytes >> 10,
+	     WORD(system->console_mode, modes), WORD(system->log_level, levels), (unsigned long long)system->pool_bytes >> 10,
 	     system->flags & HV_SYSTEM_NO_MITIGATIONS ? ", no mitigations" : "",
 	     system->flags & HV_SYSTEM_POWEROFF_WHEN_IDLE ? ", powers off when idle" : "");
 }

@@ -39,7 +39,7 @@ void check_console_keys(const struct check_context *c)
 {
 	const struct console *console = &c->system->console;
 
-	if (was_set(console->escape.where) && console->guests.value != CONSOLE_GUESTS_SWITCH)
+	if (was_set(console->escape.where) && console->guests.value == CONSOLE_GUESTS_RAW)
 		diag_report(c->diags, CONSOLE_ESCAPE, console->escape.where.at,
 			    console_guests_name(console->guests.value));
 }

@@ -32,6 +32,7 @@ static words pv_flags = { "kvm", 0 };
 static words region_kinds = { "ram", "pmem", "rom", "shared", "mmio", "epc", "reserved", 0 };
 static words backings = { "none", "any", "fixed", "payload", 0 };
 static words rights = { "read", "write", "execute", 0 };
+static words console_modes = { "raw", "prefix", "switch", 0 };
 static words cache_types = { "uc", "wc", "2", "3", "wt", "wp", "wb", 0 };
 static words guard_actions = { "log", "inject-pf", "inject-gp", "stop", 0 };
 static words load_sources = { "zero", "bytes", "payload", 0 };
@@ -53,6 +54,8 @@ static const struct record_field system_fields[] = {
 	HEX(hv_system, console_port),	    HEX(hv_system, debug_exit_port),
 	NUMBER(hv_system, console_baud),    NUMBER(hv_system, tsc_khz),
 	NUMBER(hv_system, slp_typ_s5),	    NUMBER(hv_system, pool_bytes),
+	WORD(hv_system, console_mode, console_modes), NUMBER(hv_system, console_escape),
+	NUMBER(hv_system, console_history),
 	END,
 };
 

@@ -3,6 +3,8 @@
  * What belongs to no guest. The core's pool is all the memory it ever takes, so it is computed
  * here, from the same records that the core reads.
  */
+#include <string.h>
+
 #include "lower/pass.h"
 #include "lower/place.h"
 #include "model/model.h"
@@ -41,9 +43,9 @@ static uint64_t table_frames(const struct lowered *guest)
 	return frames;
 }
 
-static uint64_t pool_bytes(const struct lowered_system *system)
+static uint64_t pool_bytes(const struct lowered_system *system, uint64_t history)
 {
-	uint64_t bytes = CORE_BYTES;
+	uint64_t bytes = CORE_BYTES + system->guests.count * history;
 
 	for (size_t i = 0; i < system->guests.count; i++) {
 		const struct lowered *guest = system->guests.items[i];
@@ -97,6 +99,18 @@ static uint32_t debug_exit_port(const struct system *model)
 	return 0;
 }
 
+_Static_assert((int)CONSOLE_GUESTS_RAW == HV_CONSOLE_RAW && (int)CONSOLE_GUESTS_PREFIX == HV_CONSOLE_PREFIX &&
+		       (int)CONSOLE_GUESTS_SWITCH == HV_CONSOLE_SWITCH,
+	       "the model's words are the blob's");
+
+/* The code that `ctrl-x` sends, where there is something to escape from. */
+static uint8_t escape_code(const struct console *console)
+{
+	const char *letter = strrchr(console->escape.value, '-') + 1;
+
+	return console->guests.value == CONSOLE_GUESTS_RAW ? 0 : (uint8_t)(*letter - 'a' + 1);
+}
+
 void layout_host(struct lower_context *context)
 {
 	struct lowered_system *system = context->system;
@@ -119,6 +133,9 @@ void layout_host(struct lower_context *context)
 		.tsc_khz = model->platform.tsc_khz.value,
 		.slp_typ_s5 = was_set(model->platform.s5_type.where) ? model->platform.s5_type.value
 								     : HV_NONE,
-		.pool_bytes = pool_bytes(system),
+		.pool_bytes = pool_bytes(system, model->console.history.value),
+		.console_mode = model->console.guests.value,
+		.console_escape = escape_code(&model->console),
+		.console_history = (uint32_t)model->console.history.value,
 	};
 }

@@ -71,6 +71,7 @@ static const char *check_system(const struct blob *b, uint32_t i)
 	REQUIRE(i == 0, "more than one system");
 	REQUIRE(good_name(b, b->system->name, b->system->position), "name");
 	REQUIRE(b->system->log_level <= 3, "log level");
+	REQUIRE(b->system->console_mode < HV_CONSOLE_MODES, "console mode");
 	return NULL;
 }
 

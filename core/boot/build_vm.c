@@ -367,6 +367,17 @@ static enum status fill_vm(struct vm *vm, const struct vcpu_backend *backend)
 	return build_backend(vm, backend);
 }
 
+static enum status build_console(struct vm *vm, uint32_t history)
+{
+	void *p = NULL;
+	enum status s = history ? pool_alloc(history, &p) : STATUS_OK;
+
+	vm->console.history = p;
+	vm->console.history_size = p ? history : 0;
+	guest_console_add(&vm->console, vm->guest.name);
+	return s;
+}
+
 static enum status build_vm(const struct blob *blob, uint32_t index,
 			    const struct vcpu_backend *backend)
 {
@@ -380,7 +391,9 @@ static enum status build_vm(const struct blob *blob, uint32_t index,
 	vm->blob = blob;
 	vm->guest.record = &blob->guests[index];
 	vm->guest.name = blob_string(blob, vm->guest.record->name);
-	s = fill_vm(vm, backend);
+	s = build_console(vm, blob->system->console_history);
+	if (s == STATUS_OK)
+		s = fill_vm(vm, backend);
 	if (s != STATUS_OK) {
 		log_guest(LOG_ERROR, vm->guest.name, "cannot be built: %s", status_name(s));
 		return s;

@@ -6,6 +6,7 @@
 #include "blob/blob.h"
 #include "boot/build_vm.h"
 #include "boot/handoff.h"
+#include "console/guest_console.h"
 #include "console/log.h"
 #include "cpu/cpu.h"
 #include "cpu/errata.h"
@@ -108,6 +109,7 @@ static enum status obey_blob(void)
 	if (system->console_port != DEFAULT_PORT || system->console_baud)
 		console_use_port(system->console_port, system->console_baud);
 	log_set_level((enum log_level)system->log_level);
+	guest_console_use(system->console_mode, system->console_escape);
 	if (system->flags & HV_SYSTEM_DEBUG_EXIT)
 		power_set_debug_exit(system->debug_exit_port);
 	return STATUS_OK;
@@ -245,11 +247,6 @@ static enum status start_cpus(void)
 	return STATUS_OK;
 }
 
-static void on_console_interrupt(void)
-{
-	console_interrupt();
-}
-
 /* Input of the serial port comes to this CPU. Without it the port still answers polls. */
 static enum status route_console(void)
 {
@@ -258,7 +255,7 @@ static enum status route_console(void)
 	if (console_port() != 0x3f8 && console_port() != 0x2f8)
 		return STATUS_OK;
 	o = acpi_isa_interrupt(&machine_acpi, console_port() == 0x3f8 ? 4 : 3);
-	interrupt_set_handler(HOST_VECTOR_CONSOLE, on_console_interrupt);
+	interrupt_set_handler(HOST_VECTOR_CONSOLE, guest_console_interrupt);
 	if (ioapic_route(o.gsi, HOST_VECTOR_CONSOLE, lapic_id(), o.level, o.active_low))
 		log_warning("no interrupt for the serial port");
 	return STATUS_OK;

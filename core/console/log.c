@@ -18,8 +18,6 @@ static struct {
 	uint16_t port;
 	bool mid_line;	 /* the last byte written was no newline */
 	bool last_words;
-	void (*ready)(void *context);
-	void *context;
 } console = {.level = LOG_INFO};
 
 /*
@@ -141,23 +139,15 @@ int console_read(void)
 	return console.port ? uart_read(console.port) : -1;
 }
 
-void console_listen(void (*ready)(void *context), void *context)
+void console_receive(bool on)
 {
-	console.context = context;
-	WRITE_ONCE(console.ready, ready);
 	if (console.port)
-		uart_enable_receive(console.port, ready != NULL);
+		uart_enable_receive(console.port, on);
 }
 
-void console_interrupt(void)
+bool console_in_line(void)
 {
-	void (*ready)(void *context) = READ_ONCE(console.ready);
-
-	if (ready)
-		ready(console.context);
-	else
-		for (unsigned int i = 0; i < 64 && console_read() >= 0; i++)
-			; /* nobody wants it, but the line must drop; the FIFO has 16 bytes */
+	return READ_ONCE(console.mid_line);
 }
 
 static void trace_status(enum status s, const char *file, int line)

@@ -5,8 +5,8 @@
  *
  * A line is formatted on the stack of its caller and written in one piece under one lock, so lines
  * of CPUs never mix. In NMIs and exceptions the same calls are safe: a CPU that already holds the
- * lock writes without it. Bytes of guests' consoles pass through as they are; a log line starts on
- * a fresh line of the terminal.
+ * lock writes without it. Bytes of guests' consoles (guest_console.h) come as they are; a log line
+ * starts on a fresh line of the terminal.
  */
 #ifndef CORE_CONSOLE_LOG_H
 #define CORE_CONSOLE_LOG_H
@@ -48,11 +48,11 @@ void console_write(const char *bytes, size_t n);
 /* The next byte received; -1: none. */
 int console_read(void);
 
-/* `ready` is called on some CPU, interrupts off, when bytes have come; NULL: nobody listens. */
-void console_listen(void (*ready)(void *context), void *context);
+/* Whether the port has its interrupt raised when bytes have come. */
+void console_receive(bool on);
 
-/* The interrupt of the port: tells the listener. */
-void console_interrupt(void);
+/* Whether what was written last was no end of a line. */
+bool console_in_line(void);
 
 /* Uses the 16550 at `port` (0: none, all output is dropped); `baud` 0 leaves the line as
  * firmware set it. */

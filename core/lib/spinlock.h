@@ -6,7 +6,7 @@
  * Order, outermost first; who holds one takes only later ones:
  *	sched (one CPU's queue) -> vm (life of a VM) -> vcpu (pending events) ->
  *	device (one chip's registers) -> frames (pools and reserves) ->
- *	timer (one CPU's deadlines) -> log
+ *	timer (one CPU's deadlines) -> guests' consoles -> log
  * Two locks of one kind are never held together. The names are those of the structures that hold
  * them.
  */

@@ -78,7 +78,7 @@ enum vm_event { VM_EVENT_POWEROFF, VM_EVENT_RESET, VM_EVENT_CRASH };
 void device_vm_event(struct vm *vm, enum vm_event event);
 void device_debug_exit(struct vm *vm, uint32_t value); /* host's debug-exit where the blob allows it, else power-off */
 
-/* The host console (a serial backend), serialized against the core's log. Guests' output is passed as it comes. */
+/* The guest's console on the machine's serial line (console/guest_console.h). */
 void device_console_write(struct vm *vm, char c);
 int device_console_read(struct vm *vm); /* -1: nothing there */
 /* Told (on some CPU, interrupts off) when input has come: the device then calls device_console_read(). */

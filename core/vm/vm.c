@@ -212,6 +212,8 @@ static void carry_out(struct vm *vm)
 	for (uint32_t i = 0; i < vm->device_count; i++)
 		if (vm->devices[i]->ops->quiesce)
 			vm->devices[i]->ops->quiesce(vm->devices[i]);
+	if (vm->event == VM_EVENT_CRASH)
+		guest_console_show(&vm->console);
 	if (action == HV_EVENT_RESTART && !may_restart(vm, e)) {
 		log_guest(LOG_WARNING, vm->guest.name, "%u restarts within %u ms: that is enough",
 			  e->max_restarts, e->window_ms);
@@ -372,25 +374,17 @@ void device_debug_exit(struct vm *vm, uint32_t value)
 	vm_stop(vm, VM_EVENT_POWEROFF);
 }
 
-/* ---- the console: one guest at a time has the input, the first that asks */
-
-static struct vm *console_owner;
-
 void device_console_write(struct vm *vm, char c)
 {
-	(void)vm;
-	console_write(&c, 1);
+	guest_console_write(&vm->console, &c, 1);
 }
 
 int device_console_read(struct vm *vm)
 {
-	return vm == console_owner ? console_read() : -1;
+	return guest_console_read(&vm->console);
 }
 
 void device_console_listen(struct vm *vm, void (*ready)(void *context), void *context)
 {
-	if (console_owner && console_owner != vm)
-		return;
-	console_owner = vm;
-	console_listen(ready, context);
+	guest_console_listen(&vm->console, ready, context);
 }

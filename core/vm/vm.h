@@ -14,6 +14,7 @@
 #ifndef CORE_VM_VM_H
 #define CORE_VM_VM_H
 
+#include "console/guest_console.h"
 #include "vcpu/backend.h"
 #include "vcpu/vcpu.h"
 #include "vm/device.h"
@@ -30,6 +31,7 @@ enum vm_state { VM_STOPPED, VM_RUNNING, VM_STOPPING };
 struct vm {
 	struct guest guest; /* first: struct guest * and struct vm * are one address */
 	const struct blob *blob;
+	struct guest_console console;
 	struct device *devices[VM_DEVICES];
 	uint32_t device_count;
 

@@ -148,6 +148,38 @@ def neighbour_of_the_deaf():
     _neighbour("spin", "neighbour-spin")
 
 
+def named(tree, name):
+    return dict(tree, name=name)
+
+
+def console_prefix():
+    """with guests: prefix each line of each guest is whole and begins with its name"""
+    power = [named(power_guest("s5"), "left"), named(power_guest("s5"), "right")]
+    vm = system("console-prefix", power, 2, console={"guests": "prefix"})
+    finish_poweroff(vm)
+    for name in ("left", "right"):
+        require(re.search(r"^\[%s\] guest: end=s5$" % name, vm.text, re.M), "no line of " + name)
+    strange = [line for line in vm.text.split("\n") if "guest: end" in line and not re.match(r"\[(left|right)\] guest: end=s5$", line)]
+    require(not strange, "mixed lines: " + "; ".join(strange))
+
+
+def console_switch():
+    """with guests: switch one guest is seen, the escape key changes over, and who crashes shows what it wrote"""
+    spin, triple = guests.document("spin", PLAIN), named(power_guest("triple"), "dead")
+    vm = system("console-switch", [spin, triple], 2, console={"guests": "switch", "history": "4KiB", "escape": "ctrl-b"})
+    vm.expect(r"^hvcore: guest dead: the last \d+ bytes it wrote:")
+    vm.expect(r"^guest: end=triple\n(.*\n)*?hvcore: guest dead: that was all")
+    require(vm.text.count("guest: end=triple") == 1, "it was seen before it died")
+    vm.send("\x02l")
+    vm.expect(r"^hvcore: console: 1 spin, chosen\nhvcore: console: 2 dead$")
+    vm.send("\x022")
+    vm.expect(r"^hvcore: console: guest dead\n(.*\n)*?guest: end=triple$")
+    vm.send("\x02n\x02h")
+    vm.expect(r"^hvcore: console: guest spin$")
+    vm.expect(r"^guest: spins now$")
+    vm.kill()
+
+
 def linux_reboots():
     """Linux reboots in place, and powers off"""
     vm = linux.start(LINUX, mode="ask")
@@ -345,7 +377,7 @@ def vtx_too_old():
 
 
 SCENARIOS = [s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
-             neighbour_of_the_deaf, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
+             neighbour_of_the_deaf, console_prefix, console_switch, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
              too_little_memory, hello, spp_logs, spp_stops, spp_left_out, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]
 # Life and death.

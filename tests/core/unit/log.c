@@ -140,29 +140,26 @@ static void test_no_port(void **state)
 	assert_int_equal(console_port(), 0);
 }
 
-static unsigned int told;
-
-static void listener(void *context)
-{
-	told++;
-	assert_ptr_equal(context, &told);
-	while (console_read() >= 0)
-		;
-}
-
 static void test_input(void **state)
 {
 	(void)state;
-	input = 1000; /* nobody listens: taken, but not without end */
-	console_interrupt();
-	assert_in_range(input, 1, 990);
-	console_listen(listener, &told);
+	input = 2;
+	console_receive(true);
 	assert_true(receive_on);
-	console_interrupt();
-	assert_int_equal(told, 1);
-	assert_int_equal(input, 0);
-	console_listen(NULL, NULL);
+	assert_int_equal(console_read(), 'k');
+	assert_int_equal(console_read(), 'k');
+	assert_int_equal(console_read(), -1);
+	console_receive(false);
 	assert_false(receive_on);
+}
+
+static void test_in_line(void **state)
+{
+	(void)state;
+	console_write("half", 4);
+	assert_true(console_in_line());
+	log_info("whole");
+	assert_false(console_in_line());
 }
 
 static void test_status_trace(void **state)
@@ -199,6 +196,7 @@ int main(void)
 		cmocka_unit_test_setup(test_nested, setup),
 		cmocka_unit_test_setup(test_no_port, setup),
 		cmocka_unit_test_setup(test_input, setup),
+		cmocka_unit_test_setup(test_in_line, setup),
 		cmocka_unit_test_setup(test_status_trace, setup),
 		cmocka_unit_test_setup(test_last_words, setup),
 	};
