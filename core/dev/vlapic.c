@@ -391,6 +391,14 @@ static uint32_t read_id(void *chip, unsigned int n)
 	return vlapic_x2(apic) ? apic->id : apic->id << 24;
 }
 
+/* What a guest that has the page changes without an exit. x2APIC mode reads ICR as one register. */
+static uint32_t read_lent(void *chip, unsigned int n)
+{
+	const struct vlapic *apic = chip;
+
+	return apic->lent ? vlapic_lent_register(apic, n) : apic->value[n];
+}
+
 static uint32_t read_ppr(void *chip, unsigned int n)
 {
 	const struct vlapic *apic = chip;
@@ -494,7 +502,7 @@ static const struct chip_register registers[APIC_REGISTERS] = {
 	/* number	       name	      reset	  writable    who		   read, write */
 	[APIC_ID] =	      { "id",	      0,	  0,	      XR | XW | X2R,	   read_id },
 	[APIC_VERSION] =      { "version",    APIC_VERSION_VALUE, 0,  XR | XW | X2R },
-	[APIC_TPR] =	      { "tpr",	      0,	  0xff,	      XR | XW | X2R | X2W, NULL, set_tpr },
+	[APIC_TPR] =	      { "tpr",	      0,	  0xff,	      XR | XW | X2R | X2W, read_lent, set_tpr },
 	[APIC_APR] =	      { "apr",	      0,	  0,	      XR | XW },
 	[APIC_PPR] =	      { "ppr",	      0,	  0,	      XR | XW | X2R,	   read_ppr },
 	[APIC_EOI] =	      { "eoi",	      0,	  0,	      XW | X2W | ZERO,	   NULL, write_eoi },
@@ -507,7 +515,7 @@ static const struct chip_register registers[APIC_REGISTERS] = {
 	EIGHT(APIC_IRR, "irr", read_irr),
 	[APIC_ESR] =	      { "esr",	      0,	  0,	      XR | XW | X2R | X2W | ZERO, NULL, write_esr },
 	[APIC_ICR] =	      { "icr",	      0,	  ICR_WRITABLE, XR | XW,	   NULL, write_icr },
-	[APIC_ICR_HIGH] =     { "icr-high",   0,	  0xff000000, XR | XW },
+	[APIC_ICR_HIGH] =     { "icr-high",   0,	  0xff000000, XR | XW,	   read_lent },
 	[APIC_LVT_TIMER] =    { "lvt-timer",  0x10000,	  0x700ff,    XR | XW | X2R | X2W, NULL, write_lvt_timer },
 	[APIC_LVT_THERMAL] =  { "lvt-thermal", 0x10000,	  0x107ff,    XR | XW | X2R | X2W, NULL, write_lvt },
 	[APIC_LVT_PERF] =     { "lvt-perf",   0x10000,	  0x107ff,    XR | XW | X2R | X2W, NULL, write_lvt },
@@ -524,6 +532,24 @@ static uint32_t lvt_value(const struct vlapic *apic, unsigned int n, uint32_t va
 {
 	value &= registers[n].writable;
 	return apic->value[APIC_SVR] & APIC_SVR_ENABLE ? value : value | APIC_LVT_MASKED;
+}
+
+uint32_t vlapic_read(struct vlapic *apic, unsigned int n)
+{
+	return register_read(&registers[n % APIC_REGISTERS], apic->value, apic, n % APIC_REGISTERS);
+}
+
+void vlapic_write(struct vlapic *apic, unsigned int n, uint32_t value)
+{
+	register_write(&registers[n % APIC_REGISTERS], apic->value, apic, n % APIC_REGISTERS, value);
+}
+
+/* A write that the processor has left to the core, as it is wide, or of a register that it does not know. */
+static COLD void write_lent(struct vlapic *apic, unsigned int n, uint32_t value)
+{
+	vlapic_take_back(apic);
+	vlapic_write(apic, n, value);
+	vlapic_lend(apic);
 }
 
 /* The page: registers are 32 bits wide at multiples of 16; a narrower read gives part of one. */
@@ -548,6 +574,8 @@ enum access_result vlapic_mmio(void *context, struct bus_access *access)
 					register_part(register_read(row, apic->value, apic, n), offset,
 						      access->size) :
 					0;
+	else if (offset % 16 == 0 && access->size >= 4 && unlikely(apic->lent))
+		write_lent(apic, n, access->value);
 	else if (offset % 16 == 0 && access->size >= 4)
 		register_write(row, apic->value, apic, n, access->value);
 	return ACCESS_DONE;

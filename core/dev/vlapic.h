@@ -77,7 +77,7 @@ struct vlapic {
 	const struct irq_eoi_assist *assist; /* NULL: none */
 	bool eoi_offered;		     /* the guest may end its interrupt by the assist */
 	bool timer_running;
-	struct irq_page *lent; /* ISR, TPR and what has left `irr` are there; NULL: here */
+	struct irq_page *lent; /* ISR, TPR, in xAPIC mode ICR_HIGH, and what has left `irr` are there; NULL: here */
 	struct timer timer;
 	uint64_t timer_deadline; /* host TSC */
 	uint64_t timer_period;	 /* host TSC ticks; 0: one-shot */
@@ -105,6 +105,9 @@ bool vlapic_matches(const void *chip, const struct irq_request *request);
 void vlapic_deliver(void *chip, const struct irq_request *request);
 uint8_t vlapic_priority(const void *chip);
 uint64_t vlapic_base(const void *chip);
+/* A register of the page as the guest reads it; a guest's write to it. */
+uint32_t vlapic_read(struct vlapic *apic, unsigned int n);
+void vlapic_write(struct vlapic *apic, unsigned int n, uint32_t value);
 void vlapic_collect_eoi(struct vlapic *apic); /* an offer that stands is withdrawn */
 bool vlapic_extint_accepted(const struct vlapic *apic);
 

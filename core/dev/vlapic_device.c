@@ -28,24 +28,29 @@ static bool mode_change_allowed(uint64_t from, uint64_t to)
 	return to_x2 ? from_on : !from_x2;
 }
 
+static COLD enum access_result write_base(struct vlapic *apic, uint64_t value)
+{
+	const uint64_t changeable = APIC_BASE_ENABLE | APIC_BASE_EXTD | APIC_BASE_BSP;
+
+	/* The page stays where it is: the bus is fixed while a guest runs. */
+	if ((value ^ apic->base) & ~changeable || !mode_change_allowed(apic->base, value))
+		return ACCESS_FAULT;
+	vlapic_take_back(apic); /* as what it was lent */
+	if (apic->base & APIC_BASE_ENABLE && !(value & APIC_BASE_ENABLE))
+		vlapic_init(apic);
+	WRITE_ONCE(apic->base, value);
+	vlapic_lend(apic);
+	return ACCESS_DONE;
+}
+
 static enum access_result base_msr(void *context, struct bus_access *access)
 {
 	struct vlapic_device *device = context;
 	struct vlapic *apic = &device->apic[device_vcpu_index(access->vcpu)];
-	const uint64_t changeable = APIC_BASE_ENABLE | APIC_BASE_EXTD | APIC_BASE_BSP;
 
-	if (!access->write) {
-		access->value = apic->base;
-		return ACCESS_DONE;
-	}
-	/* The page stays where it is: the bus is fixed while a guest runs. */
-	if ((access->value ^ apic->base) & ~changeable ||
-	    !mode_change_allowed(apic->base, access->value))
-		return ACCESS_FAULT;
-	if (apic->base & APIC_BASE_ENABLE && !(access->value & APIC_BASE_ENABLE))
-		vlapic_init(apic);
-	WRITE_ONCE(apic->base, access->value);
-	vlapic_lend(apic);
+	if (unlikely(access->write))
+		return write_base(apic, access->value);
+	access->value = apic->base;
 	return ACCESS_DONE;
 }
 

@@ -6,9 +6,10 @@
  *     other CPUs, IOAPIC, MSI ── deliver() ──► irr ── before an entry ──► IRR of the page ── processor ──► ISR ── EOI
  *                                                                                       (level: chip->ended())
  *
- * So a chip is lent in x2APIC mode, where nothing but the TPR, EOI and interrupts leaves it unseen, and while the 8259's interrupts
- * do not pass through it: for those the core has to acknowledge. The common part of a vCPU sees a chip that never has a vector to
- * inject.
+ * In x2APIC mode nothing but the TPR, EOI and interrupts leaves the chip unseen. In xAPIC mode the guest reads all registers but PPR
+ * and the current count from the page, and what it writes is there before the core hears of it (chip->written()), so that the page
+ * has to be what `value` is. A chip is not lent while the 8259's interrupts pass through it: for those the core has to acknowledge.
+ * The common part of a vCPU sees a chip that never has a vector to inject.
  */
 #include "dev/vlapic.h"
 #include "lib/string.h"
@@ -57,6 +58,8 @@ static void move_in(struct vlapic *apic)
 		*at(page, APIC_IRR + 2 * w) |= (uint32_t)bits;
 		*at(page, APIC_IRR + 2 * w + 1) |= (uint32_t)(bits >> 32);
 		page->level[w] = READ_ONCE(apic->tmr[w]);
+		*at(page, APIC_TMR + 2 * w) = (uint32_t)page->level[w];
+		*at(page, APIC_TMR + 2 * w + 1) = (uint32_t)(page->level[w] >> 32);
 		page->changed = 1;
 	}
 }
@@ -95,6 +98,17 @@ static void lent_ended(void *chip, uint8_t vector)
 		irq_end_of_interrupt(apic->vm, vector);
 }
 
+static void lent_written(void *chip, unsigned int n)
+{
+	struct vlapic *apic = chip;
+
+	if (!vlapic_x2(apic))
+		apic->value[APIC_ICR_HIGH] = *at(apic->lent, APIC_ICR_HIGH);
+	vlapic_write(apic, n, *at(apic->lent, n));
+	if (apic->lent)
+		*at(apic->lent, n) = vlapic_read(apic, n);
+}
+
 /* There is no EOI to be saved. */
 static void lent_set_eoi_assist(void *chip, const struct irq_eoi_assist *assist)
 {
@@ -112,14 +126,13 @@ const struct irq_chip vlapic_lent_chip = {
 	.base = vlapic_base,
 	.init = vlapic_init,
 	.ended = lent_ended,
+	.written = lent_written,
 	.set_eoi_assist = lent_set_eoi_assist,
 };
 
 static bool may_be_lent(const struct vlapic *apic)
 {
-	const uint64_t x2 = APIC_BASE_ENABLE | APIC_BASE_EXTD;
-
-	return (apic->base & x2) == x2 && apic->value[APIC_SVR] & APIC_SVR_ENABLE &&
+	return apic->base & APIC_BASE_ENABLE && apic->value[APIC_SVR] & APIC_SVR_ENABLE &&
 	       !(apic->index == 0 && vlapic_extint_accepted(apic));
 }
 
@@ -131,14 +144,13 @@ void vlapic_lend(struct vlapic *apic)
 		vlapic_take_back(apic);
 		return;
 	}
-	page = apic->lent ? NULL : irq_lend(apic->vcpu);
+	page = apic->lent ? NULL : irq_lend(apic->vcpu, vlapic_x2(apic) ? IRQ_LENT_X2APIC : IRQ_LENT_XAPIC);
 	if (!page)
 		return;
 	vlapic_collect_eoi(apic);
-	memset(page->registers, 0, PAGE_SIZE);
-	for (unsigned int i = 0; i < 2 * APIC_WORDS; i++)
-		*at(page, APIC_ISR + i) = (uint32_t)(apic->isr[i / 2] >> (i % 2 ? 32 : 0));
-	*at(page, APIC_TPR) = apic->value[APIC_TPR];
+	/* What waits goes there with move_in(). */
+	for (unsigned int n = 0; n < APIC_REGISTERS; n++)
+		*at(page, n) = n >= APIC_IRR && n < APIC_IRR + 2 * APIC_WORDS ? 0 : vlapic_read(apic, n);
 	memcpy(page->level, apic->tmr, sizeof(page->level));
 	page->changed = 1;
 	apic->lent = page;
@@ -161,8 +173,10 @@ void vlapic_take_back(struct vlapic *apic)
 				  __ATOMIC_RELEASE);
 	}
 	apic->value[APIC_TPR] = *at(page, APIC_TPR) & 0xff;
+	if (!vlapic_x2(apic))
+		apic->value[APIC_ICR_HIGH] = *at(page, APIC_ICR_HIGH) & 0xff000000;
 	apic->lent = NULL;
-	irq_take_back(apic->vcpu);
+	irq_lend(apic->vcpu, IRQ_KEPT);
 	irq_attach_chip(apic->vcpu, &vlapic_chip, apic);
 	irq_notify(apic->vcpu);
 }

@@ -221,6 +221,24 @@ bool ptab_translate(const struct ptab *t, uint64_t virt, struct ptab_mapping *m)
 	return true;
 }
 
+void ptab_make_view(const struct ptab *t, uint64_t (*tables)[ENTRIES], uint64_t phys, uint64_t virt, uint64_t leaf)
+{
+	const struct ptab_format *f = t->format;
+	const uint64_t *from = table_of(t, t->root);
+
+	for (unsigned int l = t->levels; l; l--) {
+		unsigned int mine = index_at(virt, l);
+		uint64_t e;
+
+		for (unsigned int i = 0; i < ENTRIES; i++)
+			if (i != mine)
+				WRITE_ONCE(tables[l - 1][i], from ? READ_ONCE(from[i]) : 0);
+		WRITE_ONCE(tables[l - 1][mine], l > 1 ? f->make_table(phys + (l - 2) * PAGE_SIZE) : leaf);
+		e = from ? READ_ONCE(from[mine]) : 0;
+		from = l > 1 && f->present(e) && !f->leaf(e, l) ? table_of(t, f->address(e, l)) : NULL;
+	}
+}
+
 static void release_table(struct ptab *t, uint64_t phys, unsigned int level)
 {
 	uint64_t *table = table_of(t, phys);

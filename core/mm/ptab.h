@@ -99,6 +99,12 @@ bool ptab_translate(const struct ptab *t, uint64_t virt, struct ptab_mapping *m)
  * (accessed, dirty, SPP). */
 uint64_t *ptab_entry(const struct ptab *t, uint64_t virt, unsigned int *level);
 
+/*
+ * Makes `tables` (t->levels of them, the last level first, at `phys`) a second root, tables[t->levels - 1], for what `t` maps, but for the
+ * page of `virt`, whose leaf is `leaf`. To be made again after each change of `t`; processors may walk it meanwhile.
+ */
+void ptab_make_view(const struct ptab *t, uint64_t (*tables)[512], uint64_t phys, uint64_t virt, uint64_t leaf);
+
 /* Gives all tables back through effects->release; `t` is then unusable. */
 void ptab_destroy(struct ptab *t);
 

@@ -74,9 +74,9 @@ static uint32_t svm_largest_page(void)
 }
 
 /* AVIC is not used. */
-static struct irq_page *svm_lend_apic(struct vcpu *vcpu, bool on)
+static struct irq_page *svm_lend_apic(struct vcpu *vcpu, enum irq_lending how)
 {
-	(void)vcpu, (void)on;
+	(void)vcpu, (void)how;
 	return NULL;
 }
 

@@ -122,8 +122,8 @@ struct vcpu_backend {
 	void (*set_task_priority)(struct vcpu *vcpu, uint8_t cr8);
 
 	/* From the next entry on the processor delivers the interrupts of the page that is returned, and ends
-	 * them; or no more. NULL: it cannot. For chips in x2APIC mode. */
-	struct irq_page *(*lend_apic)(struct vcpu *vcpu, bool on);
+	 * them; or no more. NULL: it cannot. */
+	struct irq_page *(*lend_apic)(struct vcpu *vcpu, enum irq_lending how);
 
 	void (*set_tsc_offset)(struct vcpu *vcpu, uint64_t offset);
 	/* This vCPU's cached translations are dropped before its next entry. */

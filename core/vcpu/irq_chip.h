@@ -41,8 +41,12 @@ struct irq_eoi_assist {
 		void *context); /* clears the word; whether the guest had done so: the EOI is due */
 };
 
+/* How the processor may work on a chip itself: not at all, as on an x2APIC, as on an xAPIC. */
+enum irq_lending { IRQ_KEPT, IRQ_LENT_X2APIC, IRQ_LENT_XAPIC, IRQ_LENDINGS };
+
 /* What the processor works on itself where it delivers a guest's interrupts and takes their ends (Intel: virtual-interrupt
- * delivery): TPR, ISR and IRR, laid out as in the xAPIC's page. Only the vCPU's own CPU touches it. */
+ * delivery), laid out as in the xAPIC's page: TPR, ISR and IRR; as an xAPIC all that the guest may read without an exit. Only the
+ * vCPU's own CPU touches it. */
 struct irq_page {
 	uint8_t *registers; /* a page */
 	uint64_t level[4];  /* vectors whose end the chip wants to hear of */
@@ -76,6 +80,8 @@ struct irq_chip {
 	void (*tsc_moved)(void *chip);
 	/* The processor has ended an interrupt of irq_page.level. */
 	void (*ended)(void *chip, uint8_t vector);
+	/* The guest has written this register of irq_page; its number is the offset / 16. */
+	void (*written)(void *chip, unsigned int n);
 	/* On its own CPU: uses this assist from now on; NULL: none. */
 	void (*set_eoi_assist)(void *chip, const struct irq_eoi_assist *assist);
 };

@@ -21,14 +21,9 @@ void irq_attach_chip(struct vcpu *vcpu, const struct irq_chip *ops, void *chip)
 	vcpu->chip_state = chip;
 }
 
-struct irq_page *irq_lend(struct vcpu *vcpu)
+struct irq_page *irq_lend(struct vcpu *vcpu, enum irq_lending how)
 {
-	return vcpu->backend->lend_apic(vcpu, true);
-}
-
-void irq_take_back(struct vcpu *vcpu)
-{
-	vcpu->backend->lend_apic(vcpu, false);
+	return vcpu->backend->lend_apic(vcpu, how);
 }
 
 void irq_set_eoi_assist(struct vcpu *vcpu, const struct irq_eoi_assist *assist)

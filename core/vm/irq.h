@@ -29,10 +29,9 @@ struct irq_message { /* SDM v3 11.11: message address and data; a requester of I
 /* Called when the chip is created, once a vCPU. */
 void irq_attach_chip(struct vcpu *vcpu, const struct irq_chip *ops, void *chip);
 
-/* The processor takes over the registers of a chip in x2APIC mode, from this page; NULL: it cannot. On the vCPU's own CPU, or while
- * it is parked. */
-struct irq_page *irq_lend(struct vcpu *vcpu);
-void irq_take_back(struct vcpu *vcpu);
+/* The processor takes over the registers of a chip, from this page, or gives them back; NULL: it cannot. On the vCPU's own CPU, or
+ * while it is parked. */
+struct irq_page *irq_lend(struct vcpu *vcpu, enum irq_lending how);
 
 /* Hands an assist to the vCPU's chip, see irq_chip.set_eoi_assist. */
 void irq_set_eoi_assist(struct vcpu *vcpu, const struct irq_eoi_assist *assist);

@@ -3,14 +3,26 @@
  * Virtual-interrupt delivery (SDM v3 30): the processor takes what the virtual-APIC page requests when the guest can take it, and
  * ends it when the guest says so, without an exit. What comes from elsewhere is put into the page before an entry, so the core
  * makes an exit for that; ends of level-triggered interrupts exit, as the IOAPIC waits for them.
+ *
+ * An x2APIC is reached by MSRs, which a bitmap opens. An xAPIC is reached by an address, so a page has to be there that the
+ * processor knows, and only for vCPUs that are in this mode. They have a second root:
+ *
+ *	FIELD_EPT_POINTER ── kept, x2APIC ──► the guest's tables ──────────────► RAM  (the APIC's page: nothing, exits)
+ *	                 └── xAPIC ─────────► copies on the way to that page ──► RAM, and apic_access in its place
+ *
+ * Of an access to that page the processor makes one to the virtual-APIC page. A write exits afterwards (VMEXIT_APIC_WRITE), but for
+ * TPR, EOI, ICR's upper half and an IPI to itself; what it cannot do exits before (VMEXIT_APIC_ACCESS) and is emulated.
  */
 #include "mm/layout.h"
 #include "vmx/vmx.h"
 #include "x86/msr.h"
 
-enum { PAGE_ISR = 0x100, PAGE_IRR = 0x200, PAGE_EOI = 0xb0, PAGE_TPR = 0x80 };
+enum { PAGE_ISR = 0x100, PAGE_IRR = 0x200, PAGE_EOI = 0xb0, PAGE_TPR = 0x80, PAGE_SELF_IPI = 0x3f0 };
 
-#define CONTROLS ((uint32_t)(SECONDARY_X2APIC | SECONDARY_DELIVERY))
+static const uint32_t controls[IRQ_LENDINGS] = {
+	[IRQ_LENT_X2APIC] = SECONDARY_X2APIC | SECONDARY_DELIVERY,
+	[IRQ_LENT_XAPIC] = SECONDARY_APIC_ACCESSES | SECONDARY_APIC_REGISTERS | SECONDARY_DELIVERY,
+};
 
 /* Bits of an MSR in the bitmap: see allow_msr() of vmx_vmcs.c; all of these lie in the low range. */
 static void allow(uint8_t *bitmap, uint32_t msr)
@@ -24,20 +36,42 @@ void vmx_allow_lent(struct vmx_guest *g)
 	allow(g->lent_bitmap, MSR_X2APIC(PAGE_TPR));
 	allow(g->lent_bitmap + 0x800, MSR_X2APIC(PAGE_TPR));
 	allow(g->lent_bitmap + 0x800, MSR_X2APIC(PAGE_EOI));
+	allow(g->lent_bitmap + 0x800, MSR_X2APIC(PAGE_SELF_IPI));
 }
 
-struct irq_page *vmx_lend_apic(struct vcpu *vcpu, bool on)
+uint64_t vmx_ept_pointer(const struct guest *guest, enum irq_lending how)
+{
+	const struct vmx_guest *g = guest->arch;
+
+	return (how == IRQ_LENT_XAPIC ? virt_to_phys(g->view[3]) : guest->memory->nested.root) | MEMORY_TYPE_WB |
+	       EPT_POINTER_LEVELS_4 | (vmx_machine.ept_caps & VMX_EPT_ACCESSED_DIRTY ? EPT_POINTER_AD : 0);
+}
+
+void vmx_update_view(struct vcpu *vcpu)
+{
+	const struct ptab_attributes a = {PTAB_RW, MEMORY_TYPE_WB};
+	struct vmx_guest *g = vcpu->guest->arch;
+
+	if (vmx_of(vcpu)->lent == IRQ_LENT_XAPIC)
+		ptab_make_view(&vcpu->guest->memory->nested, g->view, virt_to_phys(g->view),
+			       vcpu->chip->base(vcpu->chip_state),
+			       ptab_ept_format.make_leaf(virt_to_phys(g->apic_access), 1, a));
+}
+
+struct irq_page *vmx_lend_apic(struct vcpu *vcpu, enum irq_lending how)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 	struct vmx_guest *g = vcpu->guest->arch;
 
-	if ((vmx_machine.secondary & CONTROLS) != CONTROLS)
+	if (controls[how] & ~vmx_machine.secondary)
 		return NULL;
-	vmx_set(vmx, FIELD_SECONDARY, g->secondary | (on ? CONTROLS : 0));
-	vmx_set(vmx, FIELD_MSR_BITMAP, virt_to_phys(on ? g->lent_bitmap : g->msr_bitmap));
+	vmx_set(vmx, FIELD_SECONDARY, g->secondary | controls[how]);
+	vmx_set(vmx, FIELD_MSR_BITMAP, virt_to_phys(how == IRQ_LENT_X2APIC ? g->lent_bitmap : g->msr_bitmap));
+	vmx_set(vmx, FIELD_EPT_POINTER, vmx_ept_pointer(vcpu->guest, how));
+	vmx->dirty |= DIRTY_TRANSLATIONS;
 	vmx_windows(vcpu, false, vmx_get(vmx, FIELD_PRIMARY) & PRIMARY_NMI_WINDOW);
-	vmx->lent = on;
-	vmx_watch_task_priority(vmx, on ? 0 : vmx->apic[VIRTUAL_APIC_TPR] >> 4);
+	vmx->lent = (uint8_t)how;
+	vmx_watch_task_priority(vmx, how ? 0 : vmx->apic[VIRTUAL_APIC_TPR] >> 4);
 	vmx->page = (struct irq_page){.registers = vmx->apic};
 	return &vmx->page;
 }

@@ -24,6 +24,7 @@
 #define VMCS_MSR_BITMAP		   0x2004
 #define VMCS_TSC_OFFSET		   0x2010
 #define VMCS_VIRTUAL_APIC	   0x2012
+#define VMCS_APIC_ACCESS	   0x2014 /* page */
 #define VMCS_EPT_POINTER	   0x201a
 #define VMCS_EOI_EXITS(n)	   (0x201c + 2 * (n)) /* 64 vectors each */
 #define VMCS_ENCLS_BITMAP	   0x202e
@@ -125,12 +126,14 @@ enum { /* primary processor-based controls */
 };
 
 enum { /* secondary processor-based controls */
+	SECONDARY_APIC_ACCESSES = 1u << 0, /* of the page VMCS_APIC_ACCESS: go to the virtual-APIC page or exit */
 	SECONDARY_EPT = 1u << 1,
 	SECONDARY_RDTSCP = 1u << 3,
 	SECONDARY_X2APIC = 1u << 4, /* the TPR and EOI of x2APIC mode are the virtual-APIC page's */
 	SECONDARY_VPID = 1u << 5,
 	SECONDARY_WBINVD = 1u << 6,
 	SECONDARY_UNRESTRICTED = 1u << 7,
+	SECONDARY_APIC_REGISTERS = 1u << 8, /* all registers, not the TPR alone */
 	SECONDARY_DELIVERY = 1u << 9, /* of virtual interrupts */
 	SECONDARY_RDRAND = 1u << 11, /* exits */
 	SECONDARY_INVPCID = 1u << 12,
@@ -183,6 +186,9 @@ enum { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 #define IO_IN	    BIT(3)
 #define IO_STRING   BIT(4)
 #define IO_PORT	    BITS(31, 16)
+#define APIC_OFFSET BITS(11, 0)
+#define APIC_ACCESS BITS(15, 12)
+enum { APIC_READ, APIC_WRITE, APIC_FETCH, APIC_PHYSICAL = 10 /* and above: by the processor itself */ };
 #define EPT_VIOLATION_WRITE  BIT(1)
 #define EPT_VIOLATION_FETCH  BIT(2)
 #define EPT_VIOLATION_LINEAR BIT(7)
@@ -226,6 +232,7 @@ enum vmx_exit_reason {
 	VMEXIT_MWAIT = 36,
 	VMEXIT_MONITOR = 39,
 	VMEXIT_TPR = 43,
+	VMEXIT_APIC_ACCESS = 44,
 	VMEXIT_EOI = 45,
 	VMEXIT_EPT_VIOLATION = 48,
 	VMEXIT_INVEPT = 50,
@@ -233,6 +240,7 @@ enum vmx_exit_reason {
 	VMEXIT_INVVPID = 53,
 	VMEXIT_WBINVD = 54,
 	VMEXIT_XSETBV = 55,
+	VMEXIT_APIC_WRITE = 56, /* has been done */
 	VMEXIT_RDRAND = 57,
 	VMEXIT_VMFUNC = 59,
 	VMEXIT_ENCLS = 60,

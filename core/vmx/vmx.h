@@ -59,6 +59,7 @@ enum vmx_field {
 	FIELD_ENTRY_CONTROLS,
 	FIELD_TSC_OFFSET,
 	FIELD_TPR_THRESHOLD,
+	FIELD_EPT_POINTER,
 	VMX_FIELDS,
 };
 #define FIELDS_OF_SEGMENTS BITS(FIELD_GDTR_LIMIT - 1, 0)
@@ -80,14 +81,13 @@ struct ALIGNED(4096) vmx_cpu { /* one a CPU of the machine */
 
 struct ALIGNED(4096) vmx_vcpu {
 	uint8_t region[4096]; /* the control structure: its layout is the processor's secret */
-	uint8_t apic[4096];   /* virtual-APIC page; only the task priority is used */
+	uint8_t apic[4096];   /* virtual-APIC page; only the task priority is used, unless it is lent */
 	uint64_t cr2;         /* outside the guest */
 	uint32_t launched;
 	bool live;      /* within vmx_run(): DR6 and the fields are this CPU's */
 	uint8_t task_priority; /* as the local APIC knows it */
 	uint16_t vpid;
 	uint64_t phys;  /* of the region */
-	uint64_t ept_pointer;
 	struct vmx_cpu *cpu; /* where the structure was loaded; NULL: nowhere yet */
 
 	/* What struct vcpu points to, and what the structure has of it since the last exit. */
@@ -100,7 +100,7 @@ struct ALIGNED(4096) vmx_vcpu {
 	uint64_t dr6; /* while not live */
 
 	struct irq_page page; /* of `apic`, while it is */
-	bool lent;
+	uint8_t lent; /* enum irq_lending */
 	uint64_t known, dirty; /* bits of enum vmx_field */
 	uint64_t value[VMX_FIELDS];
 	struct emul_segment segments[EMUL_SEGMENTS];
@@ -112,6 +112,9 @@ struct ALIGNED(4096) vmx_guest {
 	uint64_t cr4_mask;   /* bits that are not the guest's own */
 	uint32_t secondary;  /* controls */
 	uint64_t spp_root;   /* physical; with SECONDARY_SPP */
+	/* The guest's tables for vCPUs whose xAPIC is lent: they have its page. */
+	ALIGNED(4096) uint64_t view[4][512];
+	uint8_t apic_access[4096]; /* in that place: nobody reads or writes it */
 };
 
 struct vmx_machine {
@@ -204,9 +207,11 @@ void vmx_flush(struct vcpu *vcpu);
 /* spp.c: once the guest's memory is mapped; does nothing without guards, or where the processor has no SPP. */
 enum status vmx_build_spp(struct guest *guest);
 
-/* posted.c: lend_apic of the backend; what the guest has directly while its local APIC is lent; before an entry, when the page
- * has changed. */
-struct irq_page *vmx_lend_apic(struct vcpu *vcpu, bool on);
+/* posted.c: lend_apic of the backend; what the guest has directly while its local APIC is lent; the tables that go with that, to be
+ * made again when the guest's have changed; before an entry, when the page has changed. */
+struct irq_page *vmx_lend_apic(struct vcpu *vcpu, enum irq_lending how);
+uint64_t vmx_ept_pointer(const struct guest *guest, enum irq_lending how);
+void vmx_update_view(struct vcpu *vcpu);
 void vmx_allow_lent(struct vmx_guest *g);
 void vmx_load_interrupts(struct vmx_vcpu *vmx);
 

@@ -92,6 +92,27 @@ static bool fill_memory(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 	return true;
 }
 
+/* An access to the page of an xAPIC that is lent which the processor leaves to the core. */
+static bool fill_apic_access(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	uint64_t q = vmread(VMCS_QUALIFICATION), how = field_get(q, APIC_ACCESS);
+
+	vmx_get(vmx, FIELD_CR3);
+	vcpu->exit.memory.gpa = (vcpu->chip->base(vcpu->chip_state) & ~APIC_OFFSET) | (q & APIC_OFFSET);
+	vcpu->exit.memory.write = how == APIC_WRITE;
+	vcpu->exit.memory.fetch = how == APIC_FETCH;
+	vcpu->exit.memory.table_walk = how >= APIC_PHYSICAL;
+	return true;
+}
+
+/* The guest has written a register of its lent APIC. */
+static bool fill_apic_write(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	(void)vmx;
+	vcpu->chip->written(vcpu->chip_state, (unsigned int)(vmread(VMCS_QUALIFICATION) & APIC_OFFSET) / 16);
+	return false;
+}
+
 /* The guest has lowered CR8, which vmx_exit() has seen. */
 static bool fill_task_priority(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
@@ -149,6 +170,8 @@ static const struct exit_row rows[VMEXIT_REASONS] = {
 	[VMEXIT_MWAIT] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_MONITOR] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_TPR] = FILLED(EXIT_INTERRUPT_WINDOW, fill_task_priority),
+	[VMEXIT_APIC_ACCESS] = FILLED(EXIT_MEMORY, fill_apic_access),
+	[VMEXIT_APIC_WRITE] = FILLED(EXIT_INTERRUPT_WINDOW, fill_apic_write),
 	[VMEXIT_EOI] = FILLED(EXIT_INTERRUPT_WINDOW, fill_eoi),
 	[VMEXIT_EPT_VIOLATION] = FILLED(EXIT_MEMORY, fill_memory),
 	[VMEXIT_INVEPT] = PLAIN(EXIT_UNDEFINED),

@@ -42,6 +42,7 @@ const uint16_t vmx_encodings[VMX_FIELDS] = {
 	[FIELD_ENTRY_CONTROLS] = VMCS_ENTRY_CONTROLS,
 	[FIELD_TSC_OFFSET] = VMCS_TSC_OFFSET,
 	[FIELD_TPR_THRESHOLD] = VMCS_TPR_THRESHOLD,
+	[FIELD_EPT_POINTER] = VMCS_EPT_POINTER,
 };
 
 /* ---- MSRs: those that entries and exits switch. The others that a guest has directly are live state (vcpu/state.c). */
@@ -157,12 +158,6 @@ enum status vmx_guest_create(struct guest *guest)
 	return s == STATUS_OK ? vmx_build_spp(guest) : s;
 }
 
-static uint64_t ept_pointer(const struct guest *guest)
-{
-	return guest->memory->nested.root | MEMORY_TYPE_WB | EPT_POINTER_LEVELS_4 |
-	       (vmx_machine.ept_caps & VMX_EPT_ACCESSED_DIRTY ? EPT_POINTER_AD : 0);
-}
-
 enum status vmx_vcpu_create(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
@@ -175,7 +170,6 @@ enum status vmx_vcpu_create(struct vcpu *vcpu)
 	vcpu->entering = &vmx->event;
 	vcpu->cr3 = &vmx->value[FIELD_CR3];
 	vcpu->cr4 = &vmx->cr4;
-	vmx->ept_pointer = ept_pointer(vcpu->guest);
 	/* 0 is the host's. There are 65535, and fewer vCPUs. */
 	vmx->vpid = (uint16_t)++vmx_machine.vpids;
 	return STATUS_OK;
@@ -233,7 +227,6 @@ static void write_controls(const struct vcpu *vcpu)
 	vmwrite(VMCS_ENTRY_MSR_LOADS, 0);
 	vmwrite(VMCS_ENTRY_EVENT, 0);
 	vmwrite(VMCS_VIRTUAL_APIC, virt_to_phys(vmx->apic));
-	vmwrite(VMCS_EPT_POINTER, vmx->ept_pointer);
 	vmwrite(VMCS_CR0_MASK, CR0_MASK);
 	vmwrite(VMCS_CR4_MASK, g->cr4_mask);
 	vmwrite(VMCS_LINK, ~0ULL);
@@ -250,6 +243,8 @@ static void write_controls(const struct vcpu *vcpu)
 		vmwrite(VMCS_XSS_BITMAP, 0);
 	if (g->secondary & SECONDARY_SPP)
 		vmwrite(VMCS_SPP_TABLE, g->spp_root);
+	if (vmx_machine.secondary & SECONDARY_APIC_ACCESSES)
+		vmwrite(VMCS_APIC_ACCESS, virt_to_phys(g->apic_access));
 	if (vmx_machine.has_timer)
 		vmwrite(VMCS_TIMER, time_khz() >> vmx_machine.timer_shift); /* a millisecond */
 }
@@ -294,10 +289,11 @@ void vmx_end(struct vcpu *vcpu)
 
 /* ---- before each entry */
 
-static void drop_translations(struct vmx_vcpu *vmx)
+static void drop_translations(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
+	vmx_update_view(vcpu);
 	invept(vmx_machine.ept_caps & VMX_INVEPT_SINGLE ? INVALIDATE_SINGLE : INVALIDATE_ALL,
-	       vmx->ept_pointer);
+	       vmx_get(vmx, FIELD_EPT_POINTER));
 	if (vmx_machine.secondary & SECONDARY_VPID)
 		invvpid(vmx_machine.ept_caps & VMX_INVVPID_SINGLE ? INVALIDATE_SINGLE
 								    : INVALIDATE_ALL,
@@ -368,7 +364,7 @@ static void load_fields(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 	if (vmx->dirty & DIRTY_PDPTES)
 		load_pdptes(vcpu, vmx);
 	if (vmx->dirty & DIRTY_TRANSLATIONS)
-		drop_translations(vmx);
+		drop_translations(vcpu, vmx);
 	for (left = vmx->dirty & (BIT(VMX_FIELDS) - 1); left; left &= left - 1)
 		vmwrite(vmx_encodings[lowest_bit(left)], vmx->value[lowest_bit(left)]);
 	vmx->dirty = 0;
@@ -431,8 +427,9 @@ static void reset_controls(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 
 	vmx_set(vmx, FIELD_SECONDARY, g->secondary);
 	vmx_set(vmx, FIELD_MSR_BITMAP, virt_to_phys(g->msr_bitmap));
+	vmx_set(vmx, FIELD_EPT_POINTER, vmx_ept_pointer(vcpu->guest, IRQ_KEPT));
 	vmx->page.changed = 0;
-	vmx->lent = false;
+	vmx->lent = IRQ_KEPT;
 	vmx_set(vmx, FIELD_PIN, vmx_machine.pin);
 	vmx_set(vmx, FIELD_PRIMARY, vmx_machine.primary & ~(uint32_t)(PRIMARY_INTERRUPT_WINDOW | PRIMARY_NMI_WINDOW));
 	vmx_set(vmx, FIELD_ENTRY_CONTROLS, vmx_machine.entry & ~(uint32_t)ENTRY_GUEST_64);

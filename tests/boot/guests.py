@@ -31,7 +31,7 @@ GUESTS = {
     "flags": dict(emulator=["qemu-10", "bochs", "bochs-icelake"], cpus=[1], apic=["x2apic"], pv=["kvm"]),  # QEMU 7.2 fails it on the bare machine
     "halt": dict(emulator=ALL, cpus=[1, 2], apic=["x2apic", "xapic"], pv=["kvm"]),
     "hpet": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["none"]),
-    "ioapic": dict(emulator=QEMUS + ["bochs-icelake"], cpus=[1], apic=["x2apic"], pv=["kvm", "none"]),
+    "ioapic": dict(emulator=QEMUS + ["bochs-icelake", "bochs-sapphire"], cpus=[1], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
     "kvm": dict(emulator=QEMUS, cpus=[1, 2], apic=["x2apic"], pv=["kvm", "none"]),
     "lapic": dict(emulator=ALL, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
     "mmio": dict(emulator=ALL, cpus=[1], apic=["xapic"], pv=["kvm"]),

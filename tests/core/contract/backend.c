@@ -396,10 +396,70 @@ static void test_time_and_translations(void **state)
 	assert_false(enter().flushed);
 }
 
+/* An xAPIC that is lent has its page, for that long; of what happens there the chip hears, or it is an access like others. */
+static void test_lent_xapic(void **state)
+{
+	static const struct {
+		uint32_t value;
+		struct vcpu_exit exit;
+	} reached[] = {
+		{0x00a0, {.memory = {.gpa = 0xfee000a0}}},
+		{0x1084, {.memory = {.gpa = 0xfee00084, .write = true}}},
+		{0x2000, {.memory = {.gpa = 0xfee00000, .fetch = true}}},
+		{0xf3f8, {.memory = {.gpa = 0xfee003f8, .table_walk = true}}},
+	};
+	struct irq_page *page = backend->lend_apic(vcpu, IRQ_LENT_XAPIC);
+	struct occasion o = {.cr3 = 0x7000};
+
+	(void)state;
+	if (!page)
+		return; /* it cannot */
+	enter();
+	for (unsigned int round = 0; round < 2; round++) {
+		static const enum irq_lending others[] = {IRQ_KEPT, IRQ_LENT_X2APIC};
+		struct entry found;
+
+		backend->lend_apic(vcpu, others[round]);
+		found = enter();
+		assert_true(found.flushed);
+		assert_false(found.apic_page);
+		backend->lend_apic(vcpu, IRQ_LENT_XAPIC);
+		found = enter();
+		assert_true(found.flushed);
+		assert_true(found.apic_page);
+		assert_false(found.cr8_watched);
+	}
+	for (uint32_t i = 0; i < ARRAY_SIZE(reached); i++) {
+		o.apic = APIC_REACHED;
+		o.apic_value = reached[i].value;
+		enter();
+		leave(&o);
+		assert_int_equal(exits, 1);
+		assert_int_equal(seen.reason, EXIT_MEMORY);
+		assert_memory_equal(&seen.memory, &reached[i].exit.memory, sizeof(seen.memory));
+		assert_int_equal(*vcpu->cr3, 0x7000);
+	}
+	o.apic = APIC_WRITTEN;
+	o.apic_value = 0x300;
+	enter();
+	leave(&o);
+	assert_int_equal(exits, 0);
+	assert_int_equal(chip->written, 0x30);
+	o.apic = APIC_ENDED;
+	o.apic_value = 0x52;
+	enter();
+	leave(&o);
+	assert_int_equal(exits, 0);
+	assert_int_equal(chip->ended, 0x52);
+	/* A reset takes it back. */
+	backend->vcpu_reset(vcpu, true);
+	assert_false(enter().apic_page);
+}
+
 /* A processor that delivers interrupts itself wants no window for them, and no watch on CR8; it is told what has come. */
 static void test_lent_apic(void **state)
 {
-	struct irq_page *page = backend->lend_apic(vcpu, true);
+	struct irq_page *page = backend->lend_apic(vcpu, IRQ_LENT_X2APIC);
 
 	(void)state;
 	if (!page)
@@ -422,7 +482,7 @@ static void test_lent_apic(void **state)
 	assert_false(enter().interrupt_window);
 	leave_for(&(struct vcpu_exit){.reason = EXIT_HLT, .length = 1});
 	assert_int_equal(chip->cr8, 0); /* CR8 is in the page, and nobody is told */
-	assert_ptr_equal(backend->lend_apic(vcpu, false), page);
+	assert_ptr_equal(backend->lend_apic(vcpu, IRQ_KEPT), page);
 	assert_true(enter().cr8_watched);
 	backend->windows(vcpu, true, false);
 	assert_true(enter().interrupt_window);
@@ -563,6 +623,7 @@ static const struct {
 	{"time and translations", test_time_and_translations},
 	{"state after an exit", test_state_after_exit},
 	{"lent APIC", test_lent_apic},
+	{"lent xAPIC", test_lent_xapic},
 	{"exits", test_exits},
 	{"vectoring", test_vectoring},
 };

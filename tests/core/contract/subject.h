@@ -15,6 +15,9 @@ struct occasion {
 	uint64_t rip, rflags, cr3;
 	uint8_t cr8;
 	bool shadow;
+	/* With a lent local APIC, instead of `exit`: the guest has reached its page, written there, ended an interrupt. */
+	enum { APIC_NOTHING, APIC_REACHED, APIC_WRITTEN, APIC_ENDED } apic;
+	uint32_t apic_value; /* offset, and the kind of access in bits 15:12; vector */
 };
 
 /* What the processor finds at an entry. */
@@ -26,6 +29,7 @@ struct entry {
 	uint8_t cr8;
 	bool cr8_watched; /* lowering it exits */
 	bool flushed;
+	bool apic_page; /* the local APIC's page is the processor's */
 };
 
 struct subject {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/layout.h"
 #include "subject.h"
 #include "vmx/vmx.h"
 #include "x86/cr.h"
@@ -58,6 +59,46 @@ void invvpid(uint64_t type, uint16_t vpid)
 	invalidations++;
 }
 
+static enum status new_table(void *context, uint64_t *phys)
+{
+	void *p = aligned_alloc(4096, 4096);
+
+	(void)context;
+	memset(p, 0, 4096);
+	*phys = (uintptr_t)p;
+	return STATUS_OK;
+}
+
+static void *table_at(uint64_t phys)
+{
+	return (void *)(uintptr_t)(phys >= (uint64_t)-DIRECT_MAP_BASE ? phys + DIRECT_MAP_BASE : phys);
+}
+
+/* A page of RAM, and nothing where the local APIC is. */
+static void prepare_tables(struct memory *memory)
+{
+	static const struct ptab_effects effects = {new_table, NULL, table_at};
+	static struct ptab tables;
+
+	if (!tables.root && (ptab_init(&tables, &ptab_ept_format, &effects, NULL, 4, 1) ||
+			     ptab_map(&tables, 0x1000, 0x5000, 4096, (struct ptab_attributes){PTAB_RWX, 6})))
+		abort();
+	memory->nested = tables;
+}
+
+/* What the processor finds at the local APIC's page; all else is the guest's in any case. */
+static bool finds_apic_page(const struct memory *memory)
+{
+	struct ptab found = memory->nested;
+	struct ptab_mapping m;
+
+	found.root = fields[VMCS_EPT_POINTER] & ~0xfffull;
+	if (!ptab_translate(&found, 0x1000, &m) || m.phys != 0x5000)
+		abort();
+	return ptab_translate(&found, 0xfee00000, &m) && m.phys == fields[VMCS_APIC_ACCESS] &&
+	       fields[VMCS_SECONDARY] & SECONDARY_APIC_ACCESSES;
+}
+
 static void prepare(struct vcpu *vcpu)
 {
 	_Alignas(4096) static struct vmx_vcpu memory;
@@ -70,7 +111,7 @@ static void prepare(struct vcpu *vcpu)
 		.pin = 0x16 | PIN_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMI,
 		.primary = 0x4006172 | PRIMARY_SECONDARY | PRIMARY_TPR_SHADOW,
 		.secondary = SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_VPID | SECONDARY_X2APIC |
-			     SECONDARY_DELIVERY,
+			     SECONDARY_DELIVERY | SECONDARY_APIC_ACCESSES | SECONDARY_APIC_REGISTERS,
 		.entry = 0x11fb | ENTRY_LOAD_EFER | ENTRY_LOAD_PAT,
 		.ept_caps = VMX_INVEPT | VMX_INVEPT_SINGLE | VMX_INVVPID | VMX_INVVPID_SINGLE,
 		.has_timer = true,
@@ -82,6 +123,8 @@ static void prepare(struct vcpu *vcpu)
 	    vmx_backend.vcpu_create(vcpu) != STATUS_OK)
 		abort();
 	vmwrite(VMCS_CR4_MASK, guest.cr4_mask);
+	vmwrite(VMCS_APIC_ACCESS, virt_to_phys(guest.apic_access));
+	prepare_tables(vcpu->guest->memory);
 }
 
 static struct vcpu_event event_found(const struct vmx_vcpu *vmx)
@@ -122,7 +165,11 @@ static void enter(struct vcpu *vcpu, struct entry *found)
 		.cr8 = vmx->apic[VIRTUAL_APIC_TPR] >> 4,
 		.cr8_watched = fields[VMCS_TPR_THRESHOLD] & 15,
 		.flushed = invalidations,
+		.apic_page = finds_apic_page(vcpu->guest->memory),
 	};
+	/* SDM v3 27.2.1.1: not both. */
+	if (!(~fields[VMCS_SECONDARY] & (SECONDARY_APIC_ACCESSES | SECONDARY_X2APIC)))
+		abort();
 	/* SDM v3 27.2.1.1, 27.3.1.1: what the processor would refuse. */
 	if (!(fields[VMCS_GUEST_CR0] & CR0_NE) || !(fields[VMCS_GUEST_CR4] & CR4_VMXE) ||
 	    !(fields[VMCS_ENTRY_CONTROLS] & ENTRY_GUEST_64) == !!(found->efer & EFER_LMA) ||
@@ -207,6 +254,13 @@ static enum verdict leave(struct vcpu *vcpu, const struct occasion *o)
 	fields[VMCS_EXIT_REASON] = reason_of(&o->exit);
 	fields[VMCS_EXIT_LENGTH] = o->exit.length;
 	set_qualification(&o->exit);
+	if (o->apic) {
+		static const uint32_t reasons[] = {[APIC_REACHED] = VMEXIT_APIC_ACCESS, [APIC_WRITTEN] = VMEXIT_APIC_WRITE,
+						   [APIC_ENDED] = VMEXIT_EOI};
+
+		fields[VMCS_EXIT_REASON] = reasons[o->apic];
+		fields[VMCS_QUALIFICATION] = o->apic_value;
+	}
 	return vmx_exit(vcpu, vmx);
 }
 

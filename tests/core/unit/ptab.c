@@ -281,6 +281,46 @@ static void test_ept_bits(void **state)
 	ptab_destroy(&t);
 }
 
+/* A second root that differs in one page, wherever that lies; it follows what changes when it is made again. */
+static void test_view(void **state)
+{
+	static const uint64_t pages[] = {WINDOW_BASE, WINDOW_BASE + 5 * PAGE_SIZE, WINDOW_BASE + MIB(6), 0xfee00000};
+	const struct ptab_attributes rwx = {PTAB_RWX, MEMORY_TYPE_WB};
+	const uint64_t leaf = ptab_ept_format.make_leaf(GIB(9), 1, rwx);
+	uint64_t phys[4];
+	struct ptab t, view;
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(arena_alloc(&arena, &phys[i]), STATUS_OK);
+	assert_int_equal(phys[3] - phys[0], 3 * PAGE_SIZE);
+	assert_int_equal(ptab_init(&t, &ptab_ept_format, &effects, &arena, 4, 2), STATUS_OK);
+	view = t;
+	view.root = phys[3];
+	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++) {
+		struct ptab_mapping ours, its;
+
+		for (unsigned int round = 0; round < 2; round++) {
+			ptab_make_view(&t, arena_to_virt(phys[0]), phys[0], pages[i], leaf);
+			for (uint64_t at = WINDOW_BASE; at < WINDOW_BASE + MIB(8); at += PAGE_SIZE) {
+				bool is = ptab_translate(&view, at, &ours);
+
+				if (at == pages[i])
+					continue;
+				assert_int_equal(is, ptab_translate(&t, at, &its));
+				assert_true(!is || ours.phys == its.phys);
+			}
+			assert_true(ptab_translate(&view, pages[i], &ours));
+			assert_int_equal(ours.phys, GIB(9));
+			assert_true(i < 3 || !ptab_translate(&t, pages[i], &its));
+			if (i == 0 && round == 0) {
+				assert_int_equal(ptab_map(&t, WINDOW_BASE + 3 * PAGE_SIZE, GIB(2), MIB(1), rwx), STATUS_OK);
+				assert_int_equal(ptab_map(&t, WINDOW_BASE + MIB(4), GIB(3), MIB(2), rwx), STATUS_OK);
+			}
+		}
+	}
+}
+
 static void test_refusals(void **state)
 {
 	struct ptab_attributes a = {PTAB_RW, MEMORY_TYPE_WB};
@@ -338,6 +378,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_largest_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_npt_bits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ept_bits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_view, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_exhaustion, setup, teardown),
 	};

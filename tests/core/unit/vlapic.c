@@ -537,6 +537,69 @@ static void lent_and_back(void **state)
 		{ WRMSR, X_EOI, 0 }, { RDMSR, X_ISR + 2, 0 }, { PENDING, 0, 0 } }));
 }
 
+static void written(enum vlapic_register n, uint32_t value)
+{
+	*in_page(n) = value;
+	machine.vcpu[0].ops->written(machine.vcpu[0].chip, n);
+}
+
+/* As an xAPIC: the guest reads the page, and the core hears of writes when they are done. */
+static void lent_xapic(void **state)
+{
+	static const struct irq_message level = {.address = 0xfee00000, .data = 0x8052};
+
+	memset(page_registers, 0xff, sizeof(page_registers));
+	page = (struct irq_page){.registers = page_registers};
+	xapic(state);
+	lendable = &page; /* for one of them */
+	play(((const struct step[]){ { PUT32, REG(0x310), 0x01000000 }, { PUT32, REG(0x80), 0x35 }, { PUT32, REG(0x350), 0x10700 } }));
+	assert_int_equal(lent_as, IRQ_LENT_XAPIC);
+	assert_ptr_equal(machine.vcpu[0].ops, &vlapic_lent_chip);
+	/* All that the processor answers from the page. */
+	assert_int_equal(*in_page(APIC_VERSION), APIC_VERSION_VALUE);
+	assert_int_equal(*in_page(APIC_TPR), 0x35);
+	assert_int_equal(*in_page(APIC_DFR), 0xffffffff);
+	assert_int_equal(*in_page(APIC_SVR), 0x1ff);
+	assert_int_equal(*in_page(APIC_ICR_HIGH), 0x01000000);
+	assert_int_equal(*in_page(APIC_LVT_LINT0), 0x10700);
+	assert_int_equal(*in_page(APIC_LVT_TIMER), 0x10000);
+	/* What is read only stays; what is not there reads as it is; a write takes effect. */
+	written(APIC_ID, 0x55000000);
+	assert_int_equal(*in_page(APIC_ID), 0);
+	written(APIC_LVT_TIMER, 0xfff20041);
+	assert_int_equal(*in_page(APIC_LVT_TIMER), 0x20041 & 0x700ff);
+	written(APIC_LVT_TIMER, 0x41);
+	written(APIC_TIMER_INITIAL, 1000);
+	play(((const struct step[]){ { WAIT, 2000 }, { PENDING, 0, 1 } }));
+	assert_int_equal(*in_page(APIC_IRR + 2), 2);
+	/* The upper half of ICR is written without an exit: the other one's is sent. */
+	*in_page(APIC_ICR_HIGH) = 0x02000000;
+	written(APIC_ICR, 0x1061);
+	assert_int_equal(*in_page(APIC_ICR), 0x61);
+	play(((const struct step[]){ { CPU, 2 }, { ACCEPT, 0, 0x61 }, { CPU, 1 }, { PENDING, 0, 0 }, { CPU, 0 } }));
+	/* Level-triggered ones show in TMR. */
+	irq_message(&machine, &level);
+	play(((const struct step[]){ { PENDING, 0, 1 } }));
+	assert_int_equal(*in_page(APIC_TMR + 2), 1 << 18);
+	/* What the processor leaves to the emulator. */
+	*in_page(APIC_TPR) = 0x47;
+	play(((const struct step[]){ { GET32, REG(0xa0), 0x47 }, { GET8, REG(0x80), 0x47 }, { GET32, REG(0x310), 0x02000000 },
+				     { PUT64, REG(0x80), 0x20 }, { GET32, REG(0x80), 0x20 } }));
+	assert_int_equal(*in_page(APIC_TPR), 0x20);
+	assert_int_equal(*in_page(APIC_ICR_HIGH), 0x02000000);
+	/* To x2APIC mode: lent anew, as that. */
+	play(((const struct step[]){ { WRMSR, MSR_BASE, PAGE | 0xd00 } }));
+	assert_int_equal(lent_as, IRQ_LENT_X2APIC);
+	play(((const struct step[]){ { RDMSR, X_IRR + 2, 2 | 1 << 18 }, { RDMSR, X_ICR, TO(0x02000000) | 0x61 } }));
+	/* Disabled by software: taken back by its own write. */
+	play(((const struct step[]){ { WRMSR, MSR_BASE, PAGE | 0x100 }, { WRMSR, MSR_BASE, PAGE | 0x900 }, { PUT32, REG(0xf0), 0x1ff } }));
+	assert_int_equal(lent_as, IRQ_LENT_XAPIC);
+	written(APIC_SVR, 0xff);
+	assert_int_equal(lent_as, IRQ_KEPT);
+	assert_ptr_equal(machine.vcpu[0].ops, &vlapic_chip);
+	play(((const struct step[]){ { GET32, REG(0xf0), 0xff }, { GET32, REG(0x320), 0x10000 } }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +620,7 @@ int main(void)
 		cmocka_unit_test_teardown(wide_ids, end),
 		cmocka_unit_test_setup_teardown(lent_interrupts, lent, lent_end),
 		cmocka_unit_test_setup_teardown(lent_and_back, lent, lent_end),
+		cmocka_unit_test_teardown(lent_xapic, lent_end),
 	};
 
 	return cmocka_run_group_tests_name("vlapic", tests, NULL, NULL);

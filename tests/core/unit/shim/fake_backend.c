@@ -140,9 +140,9 @@ static void set_task_priority(struct vcpu *vcpu, uint8_t cr8)
 	arch(vcpu)->cr[8] = cr8;
 }
 
-static struct irq_page *lend_apic(struct vcpu *vcpu, bool on)
+static struct irq_page *lend_apic(struct vcpu *vcpu, enum irq_lending how)
 {
-	(void)vcpu, (void)on;
+	(void)vcpu, (void)how;
 	return NULL;
 }
 
@@ -265,6 +265,16 @@ static void chip_tsc_moved(void *chip)
 	((struct fake_chip *)chip)->tsc_moves++;
 }
 
+static void chip_ended(void *chip, uint8_t vector)
+{
+	((struct fake_chip *)chip)->ended = vector;
+}
+
+static void chip_written(void *chip, unsigned int n)
+{
+	((struct fake_chip *)chip)->written = n;
+}
+
 static const struct irq_chip chip = {
 	.matches = chip_matches,
 	.deliver = chip_deliver,
@@ -276,6 +286,8 @@ static const struct irq_chip chip = {
 	.base = chip_base,
 	.init = chip_init,
 	.tsc_moved = chip_tsc_moved,
+	.ended = chip_ended,
+	.written = chip_written,
 };
 
 void fake_reset(void)

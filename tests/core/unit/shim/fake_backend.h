@@ -35,6 +35,7 @@ struct fake_chip {
 	uint32_t id;
 	uint8_t priority;
 	struct irq_request last;
+	uint32_t ended, written; /* vector, register */
 };
 
 extern const struct vcpu_backend fake_backend;

@@ -234,15 +234,13 @@ enum status memory_write(struct memory *memory, uint64_t gpa, const void *buffer
 
 struct irq_page *lendable;
 
-struct irq_page *irq_lend(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	return lendable;
-}
+enum irq_lending lent_as;
 
-void irq_take_back(struct vcpu *vcpu)
+struct irq_page *irq_lend(struct vcpu *vcpu, enum irq_lending how)
 {
 	(void)vcpu;
+	lent_as = lendable ? how : IRQ_KEPT;
+	return lendable;
 }
 
 void irq_attach_chip(struct vcpu *vcpu, const struct irq_chip *ops, void *chip)

@@ -109,7 +109,8 @@ struct step {
 void play_steps(const char *name, const struct step *steps, unsigned int count);
 #define play(steps) play_steps(#steps, steps, ARRAY_SIZE(steps))
 
-/* What irq_lend() gives; NULL at first: nothing. */
+/* What irq_lend() gives; NULL at first: nothing. And what it was asked for last. */
 extern struct irq_page *lendable;
+extern enum irq_lending lent_as;
 
 #endif
