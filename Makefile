@@ -39,7 +39,7 @@ core_vcpu     := cpuid.o dump.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_h
 core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
 core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o posted.o spp.o
 core_vm       := irq.o vm.o
-core_sched    := sched.o
+core_sched    := sched.o fair.o table.o
 core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vlapic_lent.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
 core_pci      := ecam.o config_space.o bar.o msi.o
@@ -70,7 +70,7 @@ compiler_yaml     += merge.o parameters.o
 compiler_model    += compose.o
 compiler_yaml     += migrate.o
 compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
-compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o start.o \
+compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o schedule.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o

@@ -69,6 +69,8 @@ enum hv_section_id {
 	HV_SECTION_TESTS,     /* struct hv_host_test */
 	HV_SECTION_PATCHES,   /* struct hv_cpuid_patch */
 	HV_SECTION_GUARDS,    /* struct hv_guard */
+	HV_SECTION_FRAMES,    /* struct hv_frame */
+	HV_SECTION_WINDOWS,   /* struct hv_window */
 	HV_SECTION_USED,      /* how many are in use; the table has room for more */
 	HV_SECTION_SLOTS = 32,
 };
@@ -186,17 +188,46 @@ HV_CHECK(hv_guest, 128);
 
 #define HV_HOST_CPUS 512u /* how many CPUs of a machine the core starts; it leaves others alone */
 
+enum hv_scheduler {
+	HV_SCHEDULER_EXCLUSIVE, /* the vCPU has its CPU for itself */
+	HV_SCHEDULER_TABLE,	/* it runs in the windows of its CPU's frame */
+	HV_SCHEDULER_FAIR,	/* it shares its CPU by weight */
+	HV_SCHEDULERS,
+};
+
 struct hv_vcpu {
 	uint32_t guest;
 	uint32_t position;
 	uint32_t apic_id;   /* 32 bits, as in x2APIC */
-	uint32_t host_cpu;  /* index of a host CPU in MADT order; HV_NONE: the core picks */
+	uint32_t host_cpu;  /* index of a host CPU in MADT order; HV_NONE: the core picks (not of a table) */
 	uint32_t core_id;   /* CPUID 0x8000001E EBX */
 	uint32_t node_id;   /* CPUID 0x8000001E ECX */
 	uint32_t proximity; /* NUMA node of the guest */
 	uint32_t start;	    /* struct hv_start of the boot processor; HV_NONE: waits for INIT/SIPI */
+	uint8_t scheduler;  /* enum hv_scheduler */
+	uint8_t cap;	    /* FAIR: most of its CPU, percent; 0: no bound */
+	uint16_t weight;    /* FAIR: its share against the others of its CPU; not 0 */
+	uint32_t reserved;
 };
-HV_CHECK(hv_vcpu, 32);
+HV_CHECK(hv_vcpu, 40);
+
+/* The fixed table of a host CPU: a major frame, again and again, and the windows in it. All frames begin at the same moment. */
+struct hv_frame {
+	uint32_t host_cpu;
+	uint32_t position;
+	uint32_t length_us;
+	uint32_t reserved;
+	struct hv_run windows; /* in order, disjoint, inside the frame; at least one */
+};
+HV_CHECK(hv_frame, 24);
+
+struct hv_window {
+	uint32_t start_us; /* from the beginning of the frame */
+	uint32_t length_us;
+	uint32_t vcpu;	   /* of HV_SCHEDULER_TABLE and of this CPU */
+	uint32_t position;
+};
+HV_CHECK(hv_window, 16);
 
 /* Segment attributes have the layout of VMX access rights (SDM v3 24.4.1): type 3:0, S 4, DPL 6:5, P 7,
  * AVL 12, L 13, D/B 14, G 15, unusable 16. */

@@ -77,7 +77,8 @@ static void claim_vcpus(struct gathering *g, const struct hv_guest *guest)
 		g->position = vcpu->position;
 		add(g, CLAIM_APIC_ID, g->guest, vcpu->apic_id, 1, what);
 		if (vcpu->host_cpu != HV_NONE)
-			add(g, CLAIM_CPU, 0, vcpu->host_cpu, 1, what);
+			add(g, CLAIM_CPU, 0, vcpu->host_cpu, 1, what)->shared =
+				vcpu->scheduler != HV_SCHEDULER_EXCLUSIVE;
 	}
 }
 

@@ -75,6 +75,42 @@ static void put_vcpus(struct yaml *yaml, const struct hv_guest *guest)
 	put(yaml, "  apic: { mode: %s }\n", guest->flags & HV_GUEST_X2APIC ? "x2apic" : "xapic");
 }
 
+static void put_scheduling(struct yaml *yaml, const struct hv_guest *guest)
+{
+	const struct hv_vcpu *vcpu = &yaml->image->vcpus[guest->vcpus.first];
+
+	if (vcpu->scheduler == HV_SCHEDULER_TABLE)
+		put(yaml, "scheduling: { scheduler: table }\n");
+	if (vcpu->scheduler != HV_SCHEDULER_FAIR)
+		return;
+	put(yaml, "scheduling: { scheduler: fair, weight: %u", vcpu->weight);
+	if (vcpu->cap)
+		put(yaml, ", cap: %u", vcpu->cap);
+	put(yaml, " }\n");
+}
+
+/* The guests' own keys say who runs by a table; these are the tables. */
+static void put_frames(struct yaml *yaml)
+{
+	const struct image *image = yaml->image;
+
+	put(yaml, "%s", image->counts[HV_SECTION_FRAMES] ? "scheduling:\n  tables:\n" : "");
+	for (uint32_t i = 0; i < image->counts[HV_SECTION_FRAMES]; i++) {
+		const struct hv_frame *frame = &image->frames[i];
+
+		put(yaml, "    - cpu: %u\n      major-frame: %uus\n      slots:\n", frame->host_cpu,
+		    frame->length_us);
+		for (uint32_t w = 0; w < frame->windows.count; w++) {
+			const struct hv_window *window = &image->windows[frame->windows.first + w];
+			uint32_t number;
+			const struct hv_guest *guest = image_vcpu_guest(image, window->vcpu, &number);
+
+			put(yaml, "        - { start: %uus, length: %uus, guest: %s, vcpu: %u }\n",
+			    window->start_us, window->length_us, image_text(image, guest->name), number);
+		}
+	}
+}
+
 /* ----------------------------------------------------------------------------------------- CPU policy */
 
 /* A digit a bit, highest first: 1, 0, k for the host's, x for what is not named. */
@@ -418,6 +454,7 @@ struct bytes decompile_guest(const struct decompiled *d, const struct recovered_
 	put(&yaml, "# Recovered from an image by hvcc decompile.\n");
 	put(&yaml, "schema: hvcc/guest/v1\nname: %s\n", image_text(d->image, record->name));
 	put_vcpus(&yaml, record);
+	put_scheduling(&yaml, record);
 	put_cpu(&yaml, d->image, guest);
 	put_memory(&yaml, record);
 	put_boot(&yaml, guest);
@@ -457,5 +494,6 @@ struct bytes decompile_system(const struct decompiled *d)
 	    system->flags & HV_SYSTEM_POWEROFF_WHEN_IDLE ? "true" : "false");
 	put(&yaml, "mitigations: %s\n",
 	    system->flags & HV_SYSTEM_NO_MITIGATIONS ? "false" : "true");
+	put_frames(&yaml);
 	return finish(&yaml);
 }

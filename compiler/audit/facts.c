@@ -217,6 +217,8 @@ static void tell_vcpus(struct telling *t, const struct hv_guest *guest)
 		if (vcpu->host_cpu != HV_NONE)
 			tell(t, FACT_CPU, text(t, "vCPU %u", i),
 			     text(t, "host CPU %u", vcpu->host_cpu));
+		if (*image_share_text(t->image, vcpu))
+			tell(t, FACT_CPU, text(t, "time of vCPU %u", i), image_share_text(t->image, vcpu));
 	}
 }
 
@@ -371,6 +373,28 @@ static void tell_guest(struct telling *t, const struct claims *claims, uint32_t 
 	tell_boot(t, guest);
 }
 
+static void tell_frames(struct telling *t)
+{
+	for (uint32_t i = 0; i < t->image->counts[HV_SECTION_FRAMES]; i++) {
+		const struct hv_frame *frame = &t->image->frames[i];
+
+		t->position = frame->position;
+		tell(t, FACT_SYSTEM, text(t, "frame of host CPU %u", frame->host_cpu),
+		     text(t, "%u us", frame->length_us));
+		for (uint32_t w = 0; w < frame->windows.count; w++) {
+			const struct hv_window *window = &t->image->windows[frame->windows.first + w];
+			uint32_t number;
+			const struct hv_guest *guest = image_vcpu_guest(t->image, window->vcpu, &number);
+
+			t->position = window->position;
+			tell(t, FACT_SYSTEM,
+			     text(t, "host CPU %u at %u us", frame->host_cpu, window->start_us),
+			     text(t, "%s vCPU %u for %u us", image_text(t->image, guest->name), number,
+				  window->length_us));
+		}
+	}
+}
+
 static void tell_system(struct telling *t)
 {
 	const struct hv_system *system = t->image->system;
@@ -412,6 +436,7 @@ struct facts facts_of(const struct image *image)
 	struct claims claims = claims_of(image);
 
 	tell_system(&t);
+	tell_frames(&t);
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_GUESTS]; i++)
 		tell_guest(&t, &claims, i);
 	qsort(t.facts.list.items, t.facts.list.count, sizeof(struct fact), compare_facts);

@@ -43,6 +43,8 @@ static void take_sections(struct image *image)
 	image->tests = section(image, HV_SECTION_TESTS);
 	image->patches = section(image, HV_SECTION_PATCHES);
 	image->guards = section(image, HV_SECTION_GUARDS);
+	image->frames = section(image, HV_SECTION_FRAMES);
+	image->windows = section(image, HV_SECTION_WINDOWS);
 	image->counts[HV_SECTION_CPUID_INDEX] = image->header.sections[HV_SECTION_CPUID_INDEX].count;
 	image->counts[HV_SECTION_CLEARS] = image->header.sections[HV_SECTION_CLEARS].count;
 }
@@ -131,6 +133,13 @@ static const char *check_guests(const struct image *image)
 			    guest->policy[v] >= image->counts[HV_SECTION_POLICIES])
 				return "is damaged: a guest's policy is not there";
 	}
+	for (uint32_t i = 0; i < image->counts[HV_SECTION_WINDOWS]; i++)
+		if (image->windows[i].vcpu >= image->counts[HV_SECTION_VCPUS])
+			return "is damaged: a window's vCPU is not there";
+	for (uint32_t i = 0; i < image->counts[HV_SECTION_VCPUS]; i++)
+		if (image->vcpus[i].guest >= image->counts[HV_SECTION_GUESTS] ||
+		    image->vcpus[i].scheduler >= HV_SCHEDULERS)
+			return "is damaged: a vCPU is nobody's, or runs by no rule";
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_VCPUS]; i++)
 		if (image->vcpus[i].start != HV_NONE &&
 		    image->vcpus[i].start >= image->counts[HV_SECTION_STARTS])
@@ -286,6 +295,24 @@ static const char *test_text(const struct image *image, const struct hv_cpu_poli
 	return arena_printf(image->arena, "%s%s", test->present ? "" : "no ",
 			    id ? features[id].name : arena_printf(image->arena, "bit %u of leaf 0x%x", bit,
 								  test->leaf));
+}
+
+const char *image_share_text(const struct image *image, const struct hv_vcpu *vcpu)
+{
+	if (vcpu->scheduler == HV_SCHEDULER_TABLE)
+		return "by a table";
+	if (vcpu->scheduler != HV_SCHEDULER_FAIR)
+		return "";
+	return vcpu->cap ? arena_printf(image->arena, "by weight %u, at most %u %%", vcpu->weight, vcpu->cap) :
+			   arena_printf(image->arena, "by weight %u", vcpu->weight);
+}
+
+const struct hv_guest *image_vcpu_guest(const struct image *image, uint32_t vcpu, uint32_t *number)
+{
+	const struct hv_guest *guest = &image->guests[image->vcpus[vcpu].guest];
+
+	*number = vcpu - guest->vcpus.first;
+	return guest;
 }
 
 const char *image_case_text(const struct image *image, const struct hv_cpu_policy *policy,

@@ -44,6 +44,8 @@ struct image {
 	const struct hv_host_test *tests;
 	const struct hv_cpuid_patch *patches;
 	const struct hv_guard *guards;
+	const struct hv_frame *frames;
+	const struct hv_window *windows;
 };
 
 /*
@@ -60,6 +62,12 @@ static inline const char *image_text(const struct image *image, uint32_t string)
 /* What must be true where a case applies: "avx2 and no aes, vCPUs 1..2", or "every machine". */
 const char *image_case_text(const struct image *image, const struct hv_cpu_policy *policy,
 			    const struct hv_policy_case *c);
+
+/* How a vCPU gets its host CPU: "by weight 256, at most 50 %"; "" where it has one for itself. */
+const char *image_share_text(const struct image *image, const struct hv_vcpu *vcpu);
+
+/* The guest of a vCPU of any guest, and its number there. */
+const struct hv_guest *image_vcpu_guest(const struct image *image, uint32_t vcpu, uint32_t *number);
 
 /* "guest.yaml:12:7", or "" when the record has no place. */
 const char *image_place(const struct image *image, uint32_t position);

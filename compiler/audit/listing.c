@@ -92,13 +92,14 @@ static void list_vcpus(struct listing *l, const struct hv_guest *guest)
 	      shape.cores, shape.threads);
 	for (uint32_t i = 0; i < guest->vcpus.count; i++) {
 		const struct hv_vcpu *vcpu = &l->image->vcpus[guest->vcpus.first + i];
-		const char *host = "any host CPU";
+		const char *host = "any host CPU", *share = image_share_text(l->image, vcpu);
 
 		if (vcpu->host_cpu != HV_NONE)
 			host = arena_printf(l->image->arena, "host CPU %u", vcpu->host_cpu);
 		line(l, HV_SECTION_VCPUS, guest->vcpus.first + i, vcpu->position,
-		     "vcpu      %u: APIC id %u, core %u, die %u, NUMA node %u, %s, %s", i,
+		     "vcpu      %u: APIC id %u, core %u, die %u, NUMA node %u, %s%s%s, %s", i,
 		     vcpu->apic_id, vcpu->core_id, vcpu->node_id, vcpu->proximity, host,
+		     *share ? " " : "", share,
 		     vcpu->start == HV_NONE ? "waits for INIT" : "starts");
 	}
 }
@@ -370,6 +371,25 @@ static void list_policy(struct listing *l, uint32_t index)
 	list_msrs(l, policy);
 }
 
+static void list_frames(struct listing *l)
+{
+	for (uint32_t i = 0; i < l->image->counts[HV_SECTION_FRAMES]; i++) {
+		const struct hv_frame *frame = &l->image->frames[i];
+
+		title(l, "table of host CPU %u", frame->host_cpu);
+		line(l, HV_SECTION_FRAMES, i, frame->position, "frame     %u us", frame->length_us);
+		for (uint32_t w = 0; w < frame->windows.count; w++) {
+			const struct hv_window *window = &l->image->windows[frame->windows.first + w];
+			uint32_t number;
+			const struct hv_guest *guest = image_vcpu_guest(l->image, window->vcpu, &number);
+
+			line(l, HV_SECTION_WINDOWS, frame->windows.first + w, window->position,
+			     "window    %8u .. %8u us: %s vCPU %u", window->start_us,
+			     window->start_us + window->length_us, image_text(l->image, guest->name), number);
+		}
+	}
+}
+
 static void list_guest(struct listing *l, uint32_t index)
 {
 	const struct hv_guest *guest = &l->image->guests[index];
@@ -403,6 +423,7 @@ void listing_print(FILE *stream, const struct image *image)
 		     (unsigned long long)payload->size, (unsigned long long)payload->offset,
 		     image_text(image, payload->name));
 	}
+	list_frames(&l);
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_GUESTS]; i++)
 		list_guest(&l, i);
 }

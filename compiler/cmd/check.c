@@ -31,6 +31,8 @@ static void check_files(struct invocation *in, struct shard shard)
 		struct lower_context context = { .arena = in->arena, .diags = in->diags };
 
 		context.model = load_and_check(in, in->arguments[i]);
+		if (context.model)
+			lower_tables(&context);
 		if (files && context.model)
 			lower_files(&context);
 	}

@@ -59,22 +59,6 @@ static unsigned long long memory_mib(const struct lowered_system *system, uint64
 	return (bytes + 64 * MIB - 1) / (64 * MIB) * 64;
 }
 
-/* A CPU for each vCPU, and as many as the highest pin needs. */
-static unsigned int host_cpus(const struct lowered_system *system)
-{
-	unsigned int vcpus = 0, highest = 0;
-
-	for (size_t i = 0; i < system->guests.count; i++) {
-		const struct vcpus *from = &system->guests.items[i]->model->vcpus;
-
-		vcpus += system->guests.items[i]->cpu->topology.count;
-		for (size_t j = 0; j < from->pins.count; j++)
-			if (from->pins.items[j].cpu + 1 > highest)
-				highest = from->pins.items[j].cpu + 1;
-	}
-	return vcpus > highest ? vcpus : highest;
-}
-
 static void add_console(struct machine *machine)
 {
 	add_pair(machine, "-display", "none");
@@ -96,7 +80,7 @@ static void describe(struct machine *machine, const struct invocation *in,
 	add_pair(machine, "-machine", arena_printf(arena, "q35,accel=%s", accel));
 	add_pair(machine, "-cpu", strcmp(accel, "kvm") ? "max" : "host");
 	add_pair(machine, "-m", arena_printf(arena, "%llu", memory_mib(system, image_size)));
-	add_pair(machine, "-smp", arena_printf(arena, "%u", host_cpus(system)));
+	add_pair(machine, "-smp", arena_printf(arena, "%u", lowered_host_cpus(system)));
 	add_console(machine);
 	if (system->record.flags & HV_SYSTEM_DEBUG_EXIT)
 		add_pair(machine, "-device",

@@ -37,6 +37,8 @@ static const uint32_t record_sizes[HV_SECTION_USED] = {
 	[HV_SECTION_TESTS] = sizeof(struct hv_host_test),
 	[HV_SECTION_PATCHES] = sizeof(struct hv_cpuid_patch),
 	[HV_SECTION_GUARDS] = sizeof(struct hv_guard),
+	[HV_SECTION_FRAMES] = sizeof(struct hv_frame),
+	[HV_SECTION_WINDOWS] = sizeof(struct hv_window),
 };
 
 uint32_t blob_record_size(enum hv_section_id section)
@@ -238,6 +240,7 @@ void blob_build(struct arena *arena, const struct sources *sources,
 	add_system(&blob);
 	for (size_t i = 0; i < system->guests.count; i++)
 		add_guest(&blob, system->guests.items[i], (uint32_t)i);
+	blob_add_frames(&blob, system);
 	add_payloads(&blob);
 	assemble(&blob, image);
 	for (unsigned int i = 0; i < HV_SECTION_USED; i++)

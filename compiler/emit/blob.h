@@ -41,6 +41,7 @@ uint32_t blob_position(struct blob *blob, struct position position);
 uint32_t blob_bytes(struct blob *blob, const void *bytes, uint64_t size);
 
 /* The families. Each appends what belongs to one guest and fills its part of the record. */
+void blob_add_frames(struct blob *blob, const struct lowered_system *system);
 void blob_add_vcpus(struct blob *blob, const struct lowered *guest, uint32_t index,
 		    struct hv_guest *record);
 void blob_add_memory(struct blob *blob, const struct lowered *guest, struct hv_guest *record);

@@ -5,16 +5,6 @@
 #include "emit/blob.h"
 #include "model/model.h"
 
-static uint32_t host_cpu(const struct lowered *guest, uint32_t vcpu)
-{
-	const struct vcpus *vcpus = &guest->model->vcpus;
-
-	for (size_t i = 0; i < vcpus->pins.count; i++)
-		if (vcpus->pins.items[i].vcpu == vcpu)
-			return vcpus->pins.items[i].cpu;
-	return HV_NONE;
-}
-
 void blob_add_vcpus(struct blob *blob, const struct lowered *guest, uint32_t index,
 		    struct hv_guest *record)
 {
@@ -29,14 +19,36 @@ void blob_add_vcpus(struct blob *blob, const struct lowered *guest, uint32_t ind
 			.guest = index,
 			.position = position,
 			.apic_id = place->apic_id,
-			.host_cpu = host_cpu(guest, i),
+			.host_cpu = guest->shares[i].host_cpu,
 			.core_id = place->core_id,
 			.node_id = place->node_id,
 			.proximity = place->proximity,
 			.start = i ? HV_NONE : start,
+			.scheduler = guest->shares[i].scheduler,
+			.cap = guest->shares[i].cap,
+			.weight = guest->shares[i].weight,
 		};
 
 		blob_add(blob, HV_SECTION_VCPUS, &vcpu);
+	}
+}
+
+void blob_add_frames(struct blob *blob, const struct lowered_system *system)
+{
+	for (size_t i = 0; i < system->frames.count; i++) {
+		const struct lowered_frame *from = &system->frames.items[i];
+		struct hv_frame frame = from->record;
+
+		frame.position = blob_position(blob, from->position);
+		frame.windows.first = blob_next(blob, HV_SECTION_WINDOWS);
+		frame.windows.count = (uint32_t)from->windows.count;
+		for (size_t j = 0; j < from->windows.count; j++) {
+			struct hv_window window = from->windows.items[j].record;
+
+			window.position = blob_position(blob, from->windows.items[j].position);
+			blob_add(blob, HV_SECTION_WINDOWS, &window);
+		}
+		blob_add(blob, HV_SECTION_FRAMES, &frame);
 	}
 }
 

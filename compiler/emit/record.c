@@ -35,6 +35,7 @@ static words rights = { "read", "write", "execute", 0 };
 static words console_modes = { "raw", "prefix", "switch", 0 };
 static words cache_types = { "uc", "wc", "2", "3", "wt", "wp", "wb", 0 };
 static words guard_actions = { "log", "inject-pf", "inject-gp", "stop", 0 };
+static words schedulers = { "exclusive", "table", "fair", 0 };
 static words load_sources = { "zero", "bytes", "payload", 0 };
 static words device_kinds = { "lapic", "ioapic", "pic",	     "pit",	   "hpet", "rtc",
 			      "uart",  "acpi-pm", "pci-host", "debug-exit", "kvm",  0 };
@@ -82,7 +83,18 @@ static const struct record_field guest_fields[] = {
 static const struct record_field vcpu_fields[] = {
 	NUMBER(hv_vcpu, guest),	  POSITION(hv_vcpu, position), NUMBER(hv_vcpu, apic_id),
 	NUMBER(hv_vcpu, host_cpu), NUMBER(hv_vcpu, core_id),   NUMBER(hv_vcpu, node_id),
-	NUMBER(hv_vcpu, proximity), NUMBER(hv_vcpu, start),    END,
+	NUMBER(hv_vcpu, proximity), NUMBER(hv_vcpu, start),    WORD(hv_vcpu, scheduler, schedulers),
+	NUMBER(hv_vcpu, cap),	  NUMBER(hv_vcpu, weight),     END,
+};
+
+static const struct record_field frame_fields[] = {
+	NUMBER(hv_frame, host_cpu), POSITION(hv_frame, position), NUMBER(hv_frame, length_us),
+	RUN(hv_frame, windows, HV_SECTION_WINDOWS), END,
+};
+
+static const struct record_field window_fields[] = {
+	NUMBER(hv_window, start_us), NUMBER(hv_window, length_us), NUMBER(hv_window, vcpu),
+	POSITION(hv_window, position), END,
 };
 
 static const struct record_field start_fields[] = {
@@ -265,4 +277,6 @@ const struct record_type record_types[HV_SECTION_USED] = {
 	[HV_SECTION_TESTS] = { "tests", sizeof(struct hv_host_test), test_fields },
 	[HV_SECTION_PATCHES] = { "patches", sizeof(struct hv_cpuid_patch), patch_fields },
 	[HV_SECTION_GUARDS] = { "guards", sizeof(struct hv_guard), guard_fields },
+	[HV_SECTION_FRAMES] = { "frames", sizeof(struct hv_frame), frame_fields },
+	[HV_SECTION_WINDOWS] = { "windows", sizeof(struct hv_window), window_fields },
 };

@@ -14,6 +14,7 @@
 enum {
 	CORE_BYTES = 128 << 10,	    /* the core's own: permission maps, what each CPU saves */
 	GUEST_BYTES = 256 << 10,    /* its devices, permission maps, CPUID and MSR tables */
+	WINDOW_BYTES = 32,	    /* of a table of a host CPU */
 	VCPU_BYTES = 64 << 10,	    /* VMCB, save areas, local APIC, caches */
 	RESERVE_FRAMES = 64,	    /* for tables made while a guest runs */
 	LEAST_TABLE_FRAMES = 16,    /* roots, upper levels, ends that need small pages */
@@ -47,6 +48,8 @@ static uint64_t pool_bytes(const struct lowered_system *system, uint64_t history
 {
 	uint64_t bytes = CORE_BYTES + system->guests.count * history;
 
+	for (size_t i = 0; i < system->frames.count; i++)
+		bytes += PAGE + WINDOW_BYTES * system->frames.items[i].windows.count;
 	for (size_t i = 0; i < system->guests.count; i++) {
 		const struct lowered *guest = system->guests.items[i];
 

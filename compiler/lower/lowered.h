@@ -47,6 +47,25 @@ struct lowered_guard {
 	struct hv_guard record;
 };
 
+/* How much of which host CPU a vCPU gets: what its record says of that. */
+struct lowered_share {
+	uint32_t host_cpu; /* HV_NONE: the core picks */
+	uint8_t scheduler; /* enum hv_scheduler */
+	uint8_t cap;
+	uint16_t weight;
+};
+
+struct lowered_window {
+	struct position position;
+	struct hv_window record; /* its vCPU among those of all guests, in order */
+};
+
+struct lowered_frame {
+	struct position position;
+	struct hv_frame record;
+	VECTOR(struct lowered_window) windows;
+};
+
 /* A file, or what was unpacked from one, that travels behind the blob. */
 struct lowered_payload {
 	const char *name; /* the path as written */
@@ -143,6 +162,8 @@ struct lowered {
 	struct hv_start start;
 	const struct boot_image *kernel; /* lower/start.h; NULL where it is not known what is inside */
 	VECTOR(struct lowered_guard) guards;
+	uint32_t first_vcpu;	      /* among those of all guests */
+	struct lowered_share *shares; /* of the host CPUs, one a vCPU */
 };
 
 struct lowered_system {
@@ -150,7 +171,11 @@ struct lowered_system {
 	struct position position;
 	struct hv_system record; /* name and position are emit's */
 	VECTOR(struct lowered *) guests;
+	VECTOR(struct lowered_frame) frames;
 	VECTOR(struct lowered_payload) payloads; /* shared by guests that name the same file */
 };
+
+/* How many CPUs a machine needs for it; schedule.c. */
+uint32_t lowered_host_cpus(const struct lowered_system *system);
 
 #endif

@@ -49,6 +49,9 @@ bool check_guards(const struct lowered *guest);
 bool check_layout_guest(const struct lowered *guest);
 bool check_loads(const struct lowered *guest);
 
+/* The host CPUs: who has which, and the tables. After the guests. */
+void lower_schedule(struct lower_context *context);
+
 /* What belongs to no guest: the core's pool, console, power. Runs last. */
 void layout_host(struct lower_context *context);
 
@@ -57,6 +60,9 @@ void layout_host(struct lower_context *context);
  * is incomplete and must not be emitted.
  */
 bool lower_system(struct lower_context *context);
+
+/* The tables of host CPUs alone, of the model alone. Returns false when there were errors. */
+bool lower_tables(struct lower_context *context);
 
 /*
  * Reads the files that guests name, their headers only, and sees whether they find room: the passes

@@ -58,18 +58,24 @@ static void lower_guest(struct lower_context *context, struct lowered *guest)
 	}
 }
 
-static void lower_guests(struct lower_context *context)
+/* The guests, of which nothing is known yet but what is a word of their files. */
+static void begin(struct lower_context *context)
 {
 	context->system = arena_new(context->arena, struct lowered_system);
 	for (size_t i = 0; i < context->model->guests.count; i++) {
-		struct guest *model = context->model->guests.items[i];
 		struct lowered *guest = arena_new(context->arena, struct lowered);
 
-		guest->model = model;
+		guest->model = context->model->guests.items[i];
 		guest_flags(guest);
 		vector_push(context->arena, &context->system->guests, guest);
-		lower_guest(context, guest);
 	}
+}
+
+static void lower_guests(struct lower_context *context)
+{
+	begin(context);
+	for (size_t i = 0; i < context->system->guests.count; i++)
+		lower_guest(context, context->system->guests.items[i]);
 }
 
 bool lower_system(struct lower_context *context)
@@ -77,7 +83,17 @@ bool lower_system(struct lower_context *context)
 	size_t before = diag_errors(context->diags);
 
 	lower_guests(context);
+	lower_schedule(context);
 	layout_host(context);
+	return diag_errors(context->diags) == before;
+}
+
+bool lower_tables(struct lower_context *context)
+{
+	size_t before = diag_errors(context->diags);
+
+	begin(context);
+	lower_schedule(context);
 	return diag_errors(context->diags) == before;
 }
 

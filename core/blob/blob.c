@@ -145,6 +145,35 @@ static const char *check_vcpu(const struct blob *b, uint32_t i)
 	REQUIRE(good_index(b, HV_SECTION_GUESTS, v->guest), "guest");
 	REQUIRE(good_index(b, HV_SECTION_POSITIONS, v->position), "position");
 	REQUIRE(good_or_none(b, HV_SECTION_STARTS, v->start), "start");
+	REQUIRE(v->scheduler < HV_SCHEDULERS, "scheduler");
+	REQUIRE(v->scheduler != HV_SCHEDULER_FAIR || (v->weight && v->cap <= 100), "share");
+	return NULL;
+}
+
+static const char *check_window(const struct blob *b, uint32_t i)
+{
+	REQUIRE(good_index(b, HV_SECTION_POSITIONS, b->windows[i].position), "position");
+	return NULL;
+}
+
+static const char *check_frame(const struct blob *b, uint32_t i)
+{
+	const struct hv_frame *f = &b->frames[i];
+	uint64_t end = 0;
+
+	REQUIRE(good_index(b, HV_SECTION_POSITIONS, f->position), "position");
+	REQUIRE(good_run(b, HV_SECTION_WINDOWS, f->windows) && f->windows.count, "windows");
+	for (uint32_t n = 0; n < f->windows.count; n++) {
+		const struct hv_window *w = &b->windows[f->windows.first + n];
+
+		REQUIRE(good_index(b, HV_SECTION_VCPUS, w->vcpu) &&
+				b->vcpus[w->vcpu].scheduler == HV_SCHEDULER_TABLE &&
+				b->vcpus[w->vcpu].host_cpu == f->host_cpu,
+			"window of another's vCPU");
+		REQUIRE(w->length_us && w->start_us >= end, "windows overlap or are not sorted");
+		end = (uint64_t)w->start_us + w->length_us;
+	}
+	REQUIRE(end <= f->length_us, "windows beyond the frame");
 	return NULL;
 }
 
@@ -386,6 +415,9 @@ static const struct kind {
 	[HV_SECTION_PATCHES] = {sizeof(struct hv_cpuid_patch), check_patch,
 				offsetof(struct blob, patches)},
 	[HV_SECTION_GUARDS] = {sizeof(struct hv_guard), check_guard, offsetof(struct blob, guards)},
+	[HV_SECTION_FRAMES] = {sizeof(struct hv_frame), check_frame, offsetof(struct blob, frames)},
+	[HV_SECTION_WINDOWS] = {sizeof(struct hv_window), check_window,
+				offsetof(struct blob, windows)},
 };
 
 /* ---- the three rounds */

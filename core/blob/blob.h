@@ -36,6 +36,8 @@ struct blob {
 	const struct hv_host_test *tests;
 	const struct hv_cpuid_patch *patches;
 	const struct hv_guard *guards;
+	const struct hv_frame *frames;
+	const struct hv_window *windows;
 };
 
 /* What is wrong with a blob: one sentence, and the section and record where (HV_NONE: none). */

@@ -232,21 +232,17 @@ static enum status build_buses(struct vm *vm)
 
 /* ---- vCPUs */
 
-/* Those that the records pin come first, at their own turn; the others take the free CPUs in order.
- */
-static enum status assign_cpu(struct vcpu *vcpu)
-{
-	enum status s = STATUS_RANGE;
+/* Those that the records pin come first, so that no other takes their CPUs; then those that want one for themselves. */
+enum { PINNED, ALONE, SHARING, TURNS };
 
-	if (vcpu->record->host_cpu != HV_NONE)
-		return sched_assign(vcpu, vcpu->record->host_cpu);
-	for (uint32_t i = 0; i < cpu_count && s != STATUS_OK; i++)
-		s = sched_assign(vcpu, i);
-	return s;
+static int turn_of(const struct hv_vcpu *record)
+{
+	if (record->host_cpu != HV_NONE)
+		return PINNED;
+	return record->scheduler == HV_SCHEDULER_EXCLUSIVE ? ALONE : SHARING;
 }
 
-/* Pinned ones first, so that no other takes their CPUs. */
-static enum status assign_cpus(bool pinned)
+static enum status assign_cpus(int turn)
 {
 	for (struct vm *vm = vm_first(); vm; vm = vm->next) {
 		for (uint32_t i = 0; i < vm->guest.vcpu_count; i++) {
@@ -254,9 +250,9 @@ static enum status assign_cpus(bool pinned)
 			char place[BLOB_PLACE_SIZE];
 			enum status s;
 
-			if ((vcpu->record->host_cpu != HV_NONE) != pinned)
+			if (turn_of(vcpu->record) != turn)
 				continue;
-			s = assign_cpu(vcpu);
+			s = sched_assign(vcpu, vcpu->record->host_cpu);
 			if (s == STATUS_OK)
 				continue;
 			log_guest(LOG_ERROR, vm->guest.name, "no CPU for vCPU %u: %s%s", i,
@@ -409,11 +405,9 @@ MUST_USE enum status build_vms(const struct blob *blob, const struct vcpu_backen
 	live_state_probe();
 	for (uint32_t i = 0; i < blob->count[HV_SECTION_GUESTS] && s == STATUS_OK; i++)
 		s = build_vm(blob, i, backend);
-	if (s == STATUS_OK)
-		s = assign_cpus(true);
-	if (s == STATUS_OK)
-		s = assign_cpus(false);
-	return s;
+	for (int turn = 0; turn < TURNS && s == STATUS_OK; turn++)
+		s = assign_cpus(turn);
+	return s == STATUS_OK ? sched_prepare(blob) : s;
 }
 
 MUST_USE enum status start_vms(void)

@@ -131,7 +131,7 @@ static enum status make_cpu(uint32_t index, const struct acpi_cpu *a)
 	return STATUS_OK;
 }
 
-static void take_kick(void)
+void smp_take_kick(void)
 {
 	this_cpu()->kicks++;
 	timer_check();
@@ -158,7 +158,7 @@ enum status smp_prepare(void)
 		return trace_error(STATUS_CORRUPT); /* a MADT without the CPU that reads it */
 	cpu_count = ap_stack_count = n;
 	ap_root = host_map_root();
-	interrupt_set_handler(HOST_VECTOR_KICK, take_kick);
+	interrupt_set_handler(HOST_VECTOR_KICK, smp_take_kick);
 	interrupt_set_handler(HOST_VECTOR_TIMER, timer_interrupt);
 	interrupt_set_handler(HOST_VECTOR_ERROR, note_error);
 	timer_set_effects(&timer_lapic_effects);

@@ -22,6 +22,9 @@ void smp_start(uint64_t start_page);
 
 uint32_t smp_online(void);
 
+/* The handler of HOST_VECTOR_KICK; who puts another one in its place calls it. */
+void smp_take_kick(void);
+
 /* All CPUs, this one last, call `work`, which does not return. */
 void smp_run(void (*work)(void)) NORETURN;
 

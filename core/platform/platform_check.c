@@ -91,6 +91,16 @@ static uint64_t memory_of(const struct blob *b, const struct hv_guest *g)
 	return sum;
 }
 
+/* How many CPUs it needs for itself. */
+static uint32_t own_cpus(const struct blob *b, const struct hv_guest *g)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < g->vcpus.count; i++)
+		count += b->vcpus[g->vcpus.first + i].scheduler == HV_SCHEDULER_EXCLUSIVE;
+	return count;
+}
+
 enum status platform_check(const struct blob *b, const struct platform_facts *f,
 			   void (*report)(const char *line))
 {
@@ -100,7 +110,7 @@ enum status platform_check(const struct blob *b, const struct platform_facts *f,
 	for (uint32_t i = 0; i < b->count[HV_SECTION_GUESTS]; i++) {
 		c.guest = &b->guests[i];
 		memory += memory_of(b, c.guest);
-		vcpus += c.guest->vcpus.count;
+		vcpus += own_cpus(b, c.guest);
 		check_width(&c);
 		check_pins(&c);
 		check_policy(&c);

@@ -141,7 +141,8 @@ enum verdict vcpu_prepare(struct vcpu *vcpu)
 {
 	uint32_t asked = __atomic_load_n(&vcpu->request, __ATOMIC_ACQUIRE);
 
-	if (asked & VCPU_REQUEST_PARK) /* stays set until the scheduler has parked it */
+	/* Both stay set until the scheduler has looked. */
+	if (asked & (VCPU_REQUEST_PARK | VCPU_REQUEST_YIELD))
 		return VERDICT_LEAVE;
 	__atomic_fetch_and(&vcpu->request, ~asked, __ATOMIC_ACQ_REL);
 	if (asked & ~(uint32_t)VCPU_REQUEST_EVENT)

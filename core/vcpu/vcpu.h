@@ -43,6 +43,7 @@ enum vcpu_request {
 	VCPU_REQUEST_PARK = 1u << 4,    /* leave the guest and stay out: the VM is being stopped */
 	VCPU_REQUEST_FLUSH = 1u << 5,   /* mappings changed: drop this vCPU's translations */
 	VCPU_REQUEST_OFFSET = 1u << 6,  /* the TSC offset changed */
+	VCPU_REQUEST_YIELD = 1u << 7,   /* out to the scheduler, whose own bit it is */
 };
 
 /* Where a vCPU is in its life; written by its own CPU or while it is parked. */
@@ -210,6 +211,8 @@ struct guest {
 	 * out; a vCPU crashed. */
 	void (*parked)(struct vcpu *vcpu);
 	void (*crashed)(struct vcpu *vcpu);
+	/* A vCPU that shares its CPU gets it, after it has waited for vcpu->stolen in all, or loses it. NULL: nobody asks. */
+	void (*scheduled)(struct vcpu *vcpu, bool running);
 	/* What the backend keeps for the VM (permission maps, identifiers). */
 	void *arch;
 };
@@ -267,6 +270,12 @@ struct vcpu {
 	struct live_state *live; /* state.h: what it had when it last left its CPU */
 	bool fresh;              /* reset: what its CPU still has of it is not to be saved */
 	struct vcpu *next;       /* of those that run on the same CPU */
+
+	/* sched/: host ticks, where the CPU is shared. */
+	uint64_t ready_since; /* waits for the CPU since then; ~0: does not */
+	uint64_t stolen;      /* waited for it, all in all */
+	uint64_t virtual_time; /* ran, in proportion to its weight */
+	uint64_t cap_window, cap_used; /* ran, within this window */
 };
 
 /* Reasons for a line in the log that is worth saying once a guest: bits of guest.logged. */

@@ -247,6 +247,49 @@ def two_linux_guests():
     require(reports.last_report(vm.text), "no report of the first")
 
 
+def _linux_sharing(name, documents, cpus, emulator="qemu-7", memory=0, limit=linux.LIMIT, **options):
+    """Linux guests on fewer CPUs than they have vCPUs, to the end; the console."""
+    place = directory(name)
+    image = os.path.join(place, "image.elf")
+    machine.hvcc_build(guests.write_system(place, documents, **options), image)
+    command = machine.qemu_command(emulator, image, cpus=cpus, memory=memory or len(documents) * linux.MEMORY + 256)
+    vm = machine.Machine(command, limit, os.path.join(place, "console.log"))
+    finish_poweroff(vm)
+    report = reports.last_report(vm.text)
+    require(report, "no report")
+    return report
+
+
+def two_linux_on_one_processor():
+    """two Linux guests share one CPU by weight, one of them silent, both power off"""
+    row = dict(LINUX, shape="1x1x1")
+    first, second = linux.document(row), quiet(dict(linux.document(row), name="second"))
+    first["scheduling"] = {"scheduler": "fair", "weight": 512}
+    second["scheduling"] = {"scheduler": "fair"}
+    problems = linux.compare(row, _linux_sharing("two-on-one", [first, second], 1))
+    require(not problems, "\n".join(problems))
+
+
+def linux_by_a_table():
+    """two Linux guests on one CPU, by a table that hvcc made of their budgets, beside one that has a CPU for itself"""
+    row = dict(LINUX, shape="1x1x1")
+    trees = [linux.document(row), *(quiet(dict(linux.document(row), name=name)) for name in ("second", "third"))]
+    trees[0]["scheduling"] = {"scheduler": "edf", "period": "20ms", "budget": "12ms"}
+    trees[1]["scheduling"] = {"scheduler": "edf", "period": "40ms", "budget": "16ms"}
+    problems = linux.compare(row, _linux_sharing("by-a-table", trees, 2, "qemu-10"))
+    require(not problems, "\n".join(problems))
+
+
+def many_vcpus_on_few():
+    """a Linux guest with 64 vCPUs on 2 CPUs reaches its userspace with all of them, and powers off"""
+    row = dict(LINUX, shape="1x32x2")
+    tree = linux.document(row)
+    tree.update(scheduling={"scheduler": "fair"}, memory={"size": "512MiB"})
+    tree["boot"]["cmdline"] += " quiet"
+    problems = linux.compare(row, _linux_sharing("many-on-few", [tree], 2, memory=1024, limit=600))
+    require(not problems, "\n".join(problems))
+
+
 def too_few_processors():
     """a machine that does not fit is refused with the reason, and nothing starts"""
     vm = system("too-few", [guests.document("boot", dict(PLAIN, cpus=4))], 2)
@@ -380,6 +423,8 @@ SCENARIOS = [s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, c
              neighbour_of_the_deaf, console_prefix, console_switch, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
              too_little_memory, hello, spp_logs, spp_stops, spp_left_out, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]
+# Shared CPUs.
+SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few]
 # Life and death.
 SCENARIOS += [crash_dumps, reset_dumps, linux_panics]
 

@@ -45,7 +45,7 @@ static void test_good(void **state)
 	assert_int_equal(verify(), STATUS_OK);
 	assert_ptr_equal(blob.guests, s->guests);
 	assert_ptr_equal(blob.cpuid_index, s->index);
-	assert_int_equal(blob.count[HV_SECTION_VCPUS], 2);
+	assert_int_equal(blob.count[HV_SECTION_VCPUS], 3);
 	assert_string_equal(blob_string(&blob, blob.guests[0].name), "rt0");
 	assert_ptr_equal(blob_payload(&blob, 0), s->payload);
 	assert_string_equal(blob_place(&blob, 1, place), " (rt0.yaml:41)");
@@ -88,9 +88,9 @@ static const struct change {
 	CHANGE(guests[0].name, 32, HV_SECTION_GUESTS, 0),
 	CHANGE(guests[0].position, 2, HV_SECTION_GUESTS, 0),
 	CHANGE(guests[0].vcpus.count, 0, HV_SECTION_GUESTS, 0),
-	CHANGE(guests[0].vcpus.count, 3, HV_SECTION_GUESTS, 0),
+	CHANGE(guests[0].vcpus.count, 4, HV_SECTION_GUESTS, 0),
 	CHANGE(guests[0].vcpus.first, 0xffffffff, HV_SECTION_GUESTS, 0),
-	CHANGE(guests[0].vcpus.first, 1, HV_SECTION_GUESTS, 0),
+	CHANGE(guests[0].vcpus.first, 2, HV_SECTION_GUESTS, 0),
 	CHANGE(guests[0].regions.first, 1, HV_SECTION_GUESTS, 0),
 	CHANGE(guests[0].loads.count, 3, HV_SECTION_GUESTS, 0),
 	CHANGE(guests[0].devices.count, 3, HV_SECTION_GUESTS, 0),
@@ -114,6 +114,18 @@ static const struct change {
 	CHANGE(vcpus[0].start, 0xffffffff, HV_SECTION_GUESTS, 0),
 	CHANGE(vcpus[1].start, 1, HV_SECTION_VCPUS, 1),
 	CHANGE(vcpus[1].position, 2, HV_SECTION_VCPUS, 1),
+	CHANGE(vcpus[1].scheduler, HV_SCHEDULERS, HV_SECTION_VCPUS, 1),
+	CHANGE(vcpus[1].scheduler, HV_SCHEDULER_FAIR, HV_SECTION_VCPUS, 1), /* without a weight */
+	CHANGE(frames[0].position, 2, HV_SECTION_FRAMES, 0),
+	CHANGE(frames[0].length_us, 699, HV_SECTION_FRAMES, 0),
+	CHANGE(frames[0].host_cpu, 1, HV_SECTION_FRAMES, 0), /* its vCPU runs elsewhere */
+	CHANGE(frames[0].windows.count, 0, HV_SECTION_FRAMES, 0),
+	CHANGE(frames[0].windows.count, 3, HV_SECTION_FRAMES, 0),
+	CHANGE(windows[0].vcpu, 1, HV_SECTION_FRAMES, 0), /* not by a table */
+	CHANGE(windows[0].vcpu, 3, HV_SECTION_FRAMES, 0),
+	CHANGE(windows[0].length_us, 401, HV_SECTION_FRAMES, 0),
+	CHANGE(windows[0].length_us, 0, HV_SECTION_FRAMES, 0),
+	CHANGE(windows[1].position, 2, HV_SECTION_WINDOWS, 1),
 	CHANGE(regions[1].gpa, 0xff000, HV_SECTION_GUESTS, 0),
 	CHANGE(regions[1].gpa, 0x100001, HV_SECTION_REGIONS, 1),
 	CHANGE(regions[1].gpa, 1ull << 52, HV_SECTION_REGIONS, 1),

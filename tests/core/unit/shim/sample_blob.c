@@ -42,6 +42,8 @@ static void make_header(struct sample_blob *s)
 	SECTION(s, HV_SECTION_TESTS, tests);
 	SECTION(s, HV_SECTION_PATCHES, patches);
 	SECTION(s, HV_SECTION_GUARDS, guards);
+	SECTION(s, HV_SECTION_FRAMES, frames);
+	SECTION(s, HV_SECTION_WINDOWS, windows);
 }
 
 static void make_guest(struct sample_blob *s)
@@ -61,6 +63,10 @@ static void make_guest(struct sample_blob *s)
 	for (uint32_t i = 0; i < SAMPLE_COUNT; i++)
 		s->vcpus[i] = (struct hv_vcpu){.apic_id = i, .host_cpu = HV_NONE,
 					       .start = i ? HV_NONE : 0};
+	s->vcpus[2] = (struct hv_vcpu){.start = HV_NONE, .scheduler = HV_SCHEDULER_TABLE};
+	s->frames[0] = (struct hv_frame){.length_us = 1000, .windows = {0, SAMPLE_COUNT}};
+	for (uint32_t i = 0; i < SAMPLE_COUNT; i++)
+		s->windows[i] = (struct hv_window){.start_us = 400 * i, .length_us = 300, .vcpu = 2};
 	s->regions[0] = (struct hv_region){.size = 0x100000, .kind = HV_REGION_RAM,
 					   .backing = HV_BACKING_ANY, .rights = 7, .cache = 6};
 	s->regions[1] = (struct hv_region){.gpa = 0x100000, .size = 0x1000, .kind = HV_REGION_ROM,

@@ -13,7 +13,7 @@ struct sample_blob {
 	struct hv_position positions[SAMPLE_COUNT];
 	struct hv_system system[1];
 	struct hv_guest guests[1];
-	struct hv_vcpu vcpus[SAMPLE_COUNT];
+	struct hv_vcpu vcpus[SAMPLE_COUNT + 1]; /* the last one, of no guest, runs by a table */
 	struct hv_start starts[1];
 	struct hv_region regions[SAMPLE_COUNT];
 	struct hv_load loads[SAMPLE_COUNT];
@@ -31,6 +31,8 @@ struct sample_blob {
 	struct hv_host_test tests[1];
 	struct hv_cpuid_patch patches[1];
 	struct hv_guard guards[SAMPLE_COUNT];
+	struct hv_frame frames[1];
+	struct hv_window windows[SAMPLE_COUNT];
 	/* The payload begins here, on the next page. */
 	uint8_t payload[4096 * 2] __attribute__((aligned(4096)));
 };
