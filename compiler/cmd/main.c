@@ -460,6 +460,7 @@ static int print_findings(struct run *run, int code)
 	struct invocation *in = &run->invocation;
 	bool alone = in->prints_findings || diag_errors(in->diags);
 
+	fflush(stdout); /* who reads both in one stream gets one behind the other; a failure is remembered */
 	if (in->report) {
 		code = write_report(run, code);
 		print_text(run);

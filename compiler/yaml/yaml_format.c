@@ -128,16 +128,26 @@ static void head(struct formatter *f, size_t offset, size_t wanted)
 
 /* -------------------------------------------------------------------------------------- gaps */
 
+/* Whether nothing but blanks stands before `at` in its line, as where an empty key or value is said to be. */
+static bool begins_line(const struct formatter *f, size_t at)
+{
+	size_t i = f->lines[line_of(f, at)].start;
+
+	while (i < at && is_blank(f->text[i]))
+		i++;
+	return i == at;
+}
+
 /*
  * The bytes [start, end) become `wanted` if they are blanks around exactly what `wanted` has beside
- * blanks. Where a line ends there, or a comment stands, nothing is changed.
+ * blanks. Where a line begins or ends there, or a comment stands, nothing is changed.
  */
 static void gap(struct formatter *f, size_t start, size_t end, const char *wanted)
 {
 	const char *sign = wanted + strspn(wanted, " ");
 	bool seen = !*sign;
 
-	if (start > end)
+	if (start > end || begins_line(f, start))
 		return;
 	for (size_t i = start; i < end; i++) {
 		if (f->text[i] == ' ' || f->text[i] == '\t')
