@@ -70,7 +70,7 @@ compiler_yaml     += merge.o parameters.o
 compiler_model    += compose.o
 compiler_yaml     += migrate.o
 compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
-compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o schedule.o start.o \
+compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o host_memory.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o schedule.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o

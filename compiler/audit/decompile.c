@@ -244,6 +244,16 @@ static void put_cpu(struct yaml *yaml, const struct image *image, const struct r
 
 /* -------------------------------------------------------------------------------------- memory and boot */
 
+/* What only goes on with the region before it: the cut is that of a range of the machine's memory. */
+static bool is_continued(const struct image *image, const struct hv_guest *guest, uint32_t index)
+{
+	const struct hv_region *region = &image->regions[guest->regions.first + index], *before = region - 1;
+
+	return index && before->backing == HV_BACKING_FIXED && region->backing == HV_BACKING_FIXED &&
+	       before->gpa + before->size == region->gpa && before->kind == region->kind &&
+	       !strcmp(image_text(image, before->name), image_text(image, region->name));
+}
+
 /* The layout that `memory.size` gives, cut where NUMA nodes meet. */
 static bool is_plain_memory(const struct image *image, const struct hv_guest *guest)
 {
@@ -260,7 +270,8 @@ static bool is_plain_memory(const struct image *image, const struct hv_guest *gu
 			next = high;
 			last_node = HV_NONE - 1;
 		}
-		if (region->kind != HV_REGION_RAM || region->gpa != next || node == last_node ||
+		if (region->kind != HV_REGION_RAM || region->gpa != next ||
+		    (node == last_node && !is_continued(image, guest, i)) ||
 		    strcmp(image_text(image, region->name), next < hole ? "ram" : "ram above 4 GiB"))
 			return false;
 		next += region->size;
@@ -328,9 +339,12 @@ static void put_size_or_regions(struct yaml *yaml, const struct hv_guest *guest)
 	for (uint32_t i = 0; i < guest->regions.count; i++) {
 		const struct hv_region *region = &image->regions[guest->regions.first + i];
 		const char *name = image_text(image, region->name);
+		uint64_t whole = region->size;
 
+		while (i + 1 < guest->regions.count && is_continued(image, guest, i + 1))
+			whole += image->regions[guest->regions.first + ++i].size;
 		put(yaml, "    - { gpa: 0x%llx, size: %s", (unsigned long long)region->gpa,
-		    size_text(yaml, region->size));
+		    size_text(yaml, whole));
 		put(yaml, ", kind: %s", region->kind == HV_REGION_RAM ? "ram" : "reserved");
 		if (*name && strcmp(name, "region"))
 			put(yaml, ", name: %s", quoted(yaml, name));
@@ -469,17 +483,53 @@ struct bytes decompile_guest(const struct decompiled *d, const struct recovered_
 	return finish(&yaml);
 }
 
+/* The node of all of a guest's memory, where the guest has no nodes of its own to say it; HV_NONE: none. */
+static uint32_t bound_node(const struct image *image, const struct hv_guest *guest)
+{
+	if (numa_of(image, guest).nodes.count)
+		return HV_NONE;
+	for (uint32_t i = 0; i < guest->regions.count; i++)
+		if (image->regions[guest->regions.first + i].kind == HV_REGION_RAM)
+			return image->regions[guest->regions.first + i].host_node;
+	return HV_NONE;
+}
+
+static void put_bind(struct yaml *yaml, const struct hv_guest *guest, bool *any)
+{
+	uint32_t node = bound_node(yaml->image, guest), ranges = 0;
+
+	for (uint32_t i = 0; i < guest->regions.count; i++)
+		ranges += yaml->image->regions[guest->regions.first + i].backing == HV_BACKING_FIXED;
+	if (node == HV_NONE && !ranges)
+		return;
+	put(yaml, "%s  %s:\n", *any ? "" : "bind:\n", quoted(yaml, image_text(yaml->image, guest->name)));
+	*any = true;
+	if (node != HV_NONE)
+		put(yaml, "    node: %u\n", node);
+	put(yaml, "%s", ranges ? "    memory:\n" : "");
+	for (uint32_t i = 0; i < guest->regions.count; i++) {
+		const struct hv_region *region = &yaml->image->regions[guest->regions.first + i];
+
+		if (region->backing == HV_BACKING_FIXED)
+			put(yaml, "      - { host: 0x%llx, size: %s }\n", (unsigned long long)region->host,
+			    size_text(yaml, region->size));
+	}
+}
+
 struct bytes decompile_system(const struct decompiled *d)
 {
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
 	static const char *const modes[HV_CONSOLE_MODES] = { "raw", "prefix", "switch" };
 	const struct hv_system *system = d->image->system;
 	struct yaml yaml = { .image = d->image };
+	bool any = false;
 
 	put(&yaml, "# Recovered from an image by hvcc decompile.\n");
 	put(&yaml, "schema: hvcc/system/v1\nname: %s\nguests:\n", image_text(d->image, system->name));
 	for (size_t i = 0; i < d->guests.count; i++)
 		put(&yaml, "  - %s\n", quoted(&yaml, d->guests.items[i].path));
+	for (uint32_t i = 0; i < d->image->counts[HV_SECTION_GUESTS]; i++)
+		put_bind(&yaml, &d->image->guests[i], &any);
 	put(&yaml, "console: { io: 0x%x, baud: %u, log-level: %s", system->console_port,
 	    system->console_baud, levels[system->log_level % 4]);
 	if (system->console_mode)

@@ -232,8 +232,6 @@ static void tell_nodes(struct telling *t, const struct hv_guest *guest)
 		const char *value = text(t, "vCPUs %s, %s", *node->cpus ? node->cpus : "none",
 					 size_of(t, node->size));
 
-		if (node->host_node != HV_NONE)
-			value = text(t, "%s, of node %u of the host", value, node->host_node);
 		for (uint32_t to = 0; to < numa.nodes.count; to++)
 			value = text(t, "%s%s%u", value, to ? " " : ", distances ",
 				     numa_distance(&numa, i, to));
@@ -259,6 +257,8 @@ static void tell_regions(struct telling *t, const struct hv_guest *guest)
 		if (region->backing == HV_BACKING_FIXED)
 			value = text(t, "%s, at 0x%llx of the host", value,
 				     (unsigned long long)region->host);
+		if (region->host_node != HV_NONE)
+			value = text(t, "%s, in node %u of the host", value, region->host_node);
 		tell(t, FACT_MEMORY, text(t, "0x%012llx", (unsigned long long)region->gpa), value)
 			->amount = region->rights ? region->size : 0;
 	}

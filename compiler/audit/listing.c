@@ -163,11 +163,17 @@ static void list_regions(struct listing *l, const struct hv_guest *guest)
 	for (uint32_t i = 0; i < guest->regions.count; i++) {
 		const struct hv_region *region = &l->image->regions[guest->regions.first + i];
 
+		const char *backing = WORD(region->backing, backings);
+
+		if (region->backing == HV_BACKING_FIXED)
+			backing = arena_printf(l->image->arena, "at 0x%llx of the machine",
+					       (unsigned long long)region->host);
+		if (region->host_node != HV_NONE)
+			backing = arena_printf(l->image->arena, "%s, host node %u", backing, region->host_node);
 		line(l, HV_SECTION_REGIONS, guest->regions.first + i, region->position,
 		     "region    0x%012llx %s %s \"%s\", %s, %s%s%s", (unsigned long long)region->gpa,
 		     unit_text(size_units, region->size, size, sizeof(size)),
-		     WORD(region->kind, kinds), image_text(l->image, region->name),
-		     WORD(region->backing, backings), region->rights & HV_READ ? "r" : "-",
+		     WORD(region->kind, kinds), image_text(l->image, region->name), backing, region->rights & HV_READ ? "r" : "-",
 		     region->rights & HV_WRITE ? "w" : "-", region->rights & HV_EXECUTE ? "x" : "-");
 	}
 }

@@ -175,7 +175,7 @@ static uint64_t node_ram(const struct platform *platform, const struct host_node
 /* Memory that guests want of a node, and who was the last to want some. */
 struct demand {
 	uint64_t bytes;
-	const struct numa_node *last, *first;
+	struct where first, last;
 	const char *first_guest, *last_guest;
 };
 
@@ -191,23 +191,87 @@ static bool node_exists(const struct check_context *c, struct where where, uint3
 	return false;
 }
 
-static void add_demand(const struct check_context *c, struct demand *demands, const struct guest *guest)
+static void add_demand(struct demand *demand, struct where where, uint64_t bytes, const struct guest *guest)
+{
+	demand->bytes += bytes;
+	demand->last = where;
+	demand->last_guest = guest->name.value;
+	if (was_set(demand->first))
+		return;
+	demand->first = where;
+	demand->first_guest = guest->name.value;
+}
+
+/* How much of a fixed range is in a node. */
+static uint64_t shared_bytes(const struct bound_range *range, const struct host_node *node)
+{
+	uint64_t range_end = range->host.value + range->size.value, sum = 0;
+
+	for (size_t i = 0; i < node->memory.count; i++) {
+		const struct host_range *in = &node->memory.items[i];
+		uint64_t first = in->base.value > range->host.value ? in->base.value : range->host.value;
+		uint64_t end = end_of(in) < range_end ? end_of(in) : range_end;
+
+		sum += first < end ? end - first : 0;
+	}
+	return sum;
+}
+
+static void check_range_node(const struct check_context *c, const struct memory *memory, const struct bound_range *range)
+{
+	const struct platform *platform = &c->system->platform;
+	const struct host_node *node = &platform->nodes.items[memory->host_node.value];
+	struct diag *d;
+
+	if (!was_set(memory->host_node.where) || !node->memory.count || shared_bytes(range, node) == range->size.value)
+		return;
+	d = diag_report(c->diags, BIND_OFF_NODE, range->where.at, (unsigned long long)range->host.value,
+			(unsigned long long)(range->host.value + range->size.value - 1), memory->host_node.value,
+			platform->name.value);
+	diag_note(d, memory->host_node.where.at, "the node of the bind");
+	diag_note(d, node->where.at, "what is in that node");
+}
+
+/* Ranges that are fixed take from the nodes that they are in, whatever else is said. */
+static void demand_ranges(const struct check_context *c, struct demand *demands, const struct guest *guest)
+{
+	const struct platform *platform = &c->system->platform;
+
+	for (size_t i = 0; i < guest->memory.host.count; i++) {
+		const struct bound_range *range = &guest->memory.host.items[i];
+
+		for (size_t node = 0; node < platform->nodes.count; node++) {
+			uint64_t bytes = shared_bytes(range, &platform->nodes.items[node]);
+
+			if (bytes)
+				add_demand(&demands[node], range->where, bytes, guest);
+		}
+		check_range_node(c, &guest->memory, range);
+	}
+}
+
+static void demand_nodes(const struct check_context *c, struct demand *demands, const struct guest *guest)
 {
 	for (size_t i = 0; i < guest->memory.numa.count; i++) {
 		const struct numa_node *node = &guest->memory.numa.items[i];
-		struct demand *demand;
 
-		if (!was_set(node->host_node.where) || !node_exists(c, node->host_node.where, node->host_node.value))
-			continue;
-		demand = &demands[node->host_node.value];
-		demand->bytes += node->size.value;
-		demand->last = node;
-		demand->last_guest = guest->name.value;
-		if (!demand->first) {
-			demand->first = node;
-			demand->first_guest = guest->name.value;
-		}
+		if (was_set(node->host_node.where) && node_exists(c, node->host_node.where, node->host_node.value))
+			add_demand(&demands[node->host_node.value], node->host_node.where, node->size.value, guest);
 	}
+}
+
+static void demand_memory(const struct check_context *c, struct demand *demands, const struct guest *guest)
+{
+	const struct memory *memory = &guest->memory;
+
+	if (was_set(memory->host_node.where) && !node_exists(c, memory->host_node.where, memory->host_node.value))
+		return;
+	if (memory->host.count)
+		demand_ranges(c, demands, guest);
+	else if (was_set(memory->host_node.where))
+		add_demand(&demands[memory->host_node.value], memory->host_node.where, memory->size.value, guest);
+	else
+		demand_nodes(c, demands, guest);
 }
 
 static void check_demand(const struct check_context *c, const struct demand *demand, size_t number)
@@ -217,14 +281,14 @@ static void check_demand(const struct check_context *c, const struct demand *dem
 	char needed[32], has[32];
 	struct diag *d;
 
-	if (!demand->last || !node->memory.count || demand->bytes <= there)
+	if (!demand->last_guest || !node->memory.count || demand->bytes <= there)
 		return;
-	d = diag_report(c->diags, PLATFORM_NODE_FULL, demand->last->host_node.where.at, number,
+	d = diag_report(c->diags, PLATFORM_NODE_FULL, demand->last.at, number,
 			c->system->platform.name.value, unit_text(size_units, there, has, sizeof(has)),
 			unit_text(size_units, demand->bytes, needed, sizeof(needed)));
 	diag_label(d, "for `%s`", demand->last_guest);
-	if (demand->first != demand->last)
-		diag_note(d, demand->first->host_node.where.at, "and for `%s`", demand->first_guest);
+	if (demand->first.at.offset != demand->last.at.offset || demand->first.at.file != demand->last.at.file)
+		diag_note(d, demand->first.at, "and for `%s`", demand->first_guest);
 	diag_note(d, node->where.at, "the node");
 }
 
@@ -237,12 +301,9 @@ void check_platform_nodes(const struct check_context *c)
 		return;
 	demands = arena_array(c->system->arena, platform->nodes.count, sizeof(*demands));
 	for (size_t i = 0; i < c->system->guests.count; i++)
-		add_demand(c, demands, c->system->guests.items[i]);
+		demand_memory(c, demands, c->system->guests.items[i]);
 	for (size_t i = 0; i < platform->nodes.count; i++)
 		check_demand(c, &demands[i], i);
-	for (size_t i = 0; i < c->system->binds.count; i++)
-		if (was_set(c->system->binds.items[i].node.where))
-			node_exists(c, c->system->binds.items[i].node.where, c->system->binds.items[i].node.value);
 }
 
 /* The node of the guest that a vCPU is in; NULL: none says so. */
@@ -257,17 +318,18 @@ static const struct numa_node *node_of_vcpu(const struct guest *guest, uint32_t 
 static void check_pin_node(const struct check_context *c, const struct guest *guest, const struct pin *pin)
 {
 	const struct numa_node *node = node_of_vcpu(guest, pin->vcpu);
+	struct where where = node ? node->host_node.where : guest->memory.host_node.where;
+	uint32_t host_node = node ? node->host_node.value : guest->memory.host_node.value;
 	const struct host_cpu *cpu;
 	struct diag *d;
 
-	if (!node || !was_set(node->host_node.where) || pin->cpu >= c->system->platform.cpu_list.count)
+	if (!was_set(where) || pin->cpu >= c->system->platform.cpu_list.count)
 		return;
 	cpu = &c->system->platform.cpu_list.items[pin->cpu];
-	if (!was_set(cpu->node.where) || cpu->node.value == node->host_node.value)
+	if (!was_set(cpu->node.where) || cpu->node.value == host_node)
 		return;
-	d = diag_report(c->diags, PLATFORM_OFF_NODE, pin->where.at, pin->cpu, cpu->node.value, pin->vcpu,
-			node->host_node.value);
-	diag_note(d, node->host_node.where.at, "where the vCPU's memory is");
+	d = diag_report(c->diags, PLATFORM_OFF_NODE, pin->where.at, pin->cpu, cpu->node.value, pin->vcpu, host_node);
+	diag_note(d, where.at, "where the vCPU's memory is");
 	diag_note(d, cpu->node.where.at, "where the CPU is");
 }
 
@@ -276,7 +338,7 @@ void check_platform_pin_nodes(const struct check_context *c)
 	for (size_t i = 0; i < c->system->guests.count; i++) {
 		const struct guest *guest = c->system->guests.items[i];
 
-		for (size_t j = 0; guest->memory.numa.count && j < guest->vcpus.pins.count; j++)
+		for (size_t j = 0; j < guest->vcpus.pins.count; j++)
 			check_pin_node(c, guest, &guest->vcpus.pins.items[j]);
 	}
 }

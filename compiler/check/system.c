@@ -129,14 +129,30 @@ static void check_memory(const struct check_context *c, const struct bind *bind,
 
 	for (size_t i = 0; i < bind->memory.count; i++)
 		sum += bind->memory.items[i].size.value;
-	if (!bind->memory.count || sum >= guest->memory.size.value)
+	if (!bind->memory.count || sum == guest->memory.size.value)
 		return;
-	d = diag_report(c->diags, BIND_MEMORY_SHORT, bind->memory.items[0].where.at,
-			guest->name.value, unit_text(size_units, sum, given, sizeof(given)),
-			unit_text(size_units, guest->memory.size.value, needed, sizeof(needed)));
+	unit_text(size_units, sum, given, sizeof(given));
+	unit_text(size_units, guest->memory.size.value, needed, sizeof(needed));
+	if (sum < guest->memory.size.value)
+		d = diag_report(c->diags, BIND_MEMORY_SHORT, bind->memory.items[0].where.at, guest->name.value,
+				given, needed);
+	else
+		d = diag_report(c->diags, BIND_MEMORY_LONG, bind->memory.items[0].where.at, guest->name.value,
+				given, needed);
 	diag_note(d, was_set(guest->memory.size.where) ? guest->memory.size.where.at
 						       : guest->memory.where.at,
 		  "the guest's memory");
+}
+
+static void check_node(const struct check_context *c, const struct bind *bind, const struct guest *guest)
+{
+	struct diag *d;
+
+	if (!was_set(bind->node.where) || guest->memory.numa.count < 2)
+		return;
+	d = diag_report(c->diags, BIND_NODES, bind->node.where.at, guest->memory.numa.count, guest->name.value,
+			bind->node.value);
+	diag_note(d, guest->memory.numa.items[0].where.at, "the first of its nodes");
 }
 
 void check_bind_parts(const struct check_context *c)
@@ -150,6 +166,7 @@ void check_bind_parts(const struct check_context *c)
 			diag_report(c->diags, BIND_EMPTY, bind->guest.where.at, bind->guest.value);
 		check_devices(c, bind, guest);
 		check_memory(c, bind, guest);
+		check_node(c, bind, guest);
 	}
 }
 

@@ -105,7 +105,8 @@ static int run(struct invocation *in)
 			return EXIT_ENVIRONMENT;
 	}
 	blob_build(in->arena, in->sources, context.system, &blob);
-	result = compile_write(in, output, core, core_path, &blob);
+	result = compile_fits(in, &context, core, &blob) ? compile_write(in, output, core, core_path, &blob) :
+							   invocation_verdict(in);
 	if (result == EXIT_OK && depfile)
 		result = write_depfile(in, depfile, output, &context, core_path);
 	if (result == EXIT_OK && invocation_option(in, "verbose"))

@@ -59,6 +59,17 @@ struct bytes compile_core(struct invocation *in, const char *given, const char *
 	return (struct bytes){ 0 };
 }
 
+bool compile_fits(struct invocation *in, struct lower_context *context, struct bytes core,
+		  const struct blob_image *blob)
+{
+	size_t before = diag_errors(in->diags);
+	uint64_t base, size;
+
+	if (core.size && image_place_elf(core, blob, &base, &size))
+		check_image_room(context, base, size);
+	return diag_errors(in->diags) == before;
+}
+
 int compile_write(struct invocation *in, const char *path, struct bytes core, const char *core_path,
 		  const struct blob_image *blob)
 {

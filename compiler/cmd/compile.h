@@ -16,6 +16,10 @@ bool compile(struct invocation *invocation, const char *path, struct lower_conte
  */
 struct bytes compile_core(struct invocation *invocation, const char *given, const char **path);
 
+/* Whether no memory that `bind` gives away lies where the image is loaded; false after errors were reported. */
+bool compile_fits(struct invocation *invocation, struct lower_context *context, struct bytes core,
+		  const struct blob_image *blob);
+
 /*
  * Writes a blob as an ELF image with the core (core.size != 0), or alone. Returns EXIT_OK, or
  * EXIT_ENVIRONMENT after a message; then no file was written.

@@ -45,6 +45,38 @@ static void add_pair(struct machine *machine, const char *option, const char *ar
 	add(machine, argument);
 }
 
+/* What the machine must have for the places that `bind` and `host-node` name. */
+struct places {
+	uint64_t bytes;	    /* so much memory reaches to the end of the last range */
+	unsigned int nodes; /* 0: no node is named */
+};
+
+/* With much memory, QEMU puts 2 GiB of it below 4 GiB. */
+static uint64_t reach(uint64_t end)
+{
+	return end > 4096 * MIB ? end - 2048 * MIB : end;
+}
+
+static struct places places_of(const struct lowered_system *system)
+{
+	struct places places = { 0 };
+
+	for (size_t i = 0; i < system->guests.count; i++) {
+		const struct lowered *guest = system->guests.items[i];
+
+		for (size_t j = 0; j < guest->regions.count; j++) {
+			const struct hv_region *r = &guest->regions.items[j].record;
+			uint64_t bytes = r->backing == HV_BACKING_FIXED ? reach(r->host + r->size) : 0;
+
+			if (bytes > places.bytes)
+				places.bytes = bytes;
+			if (r->host_node != HV_NONE && r->host_node >= places.nodes)
+				places.nodes = r->host_node + 1;
+		}
+	}
+	return places;
+}
+
 /* Guests' RAM, the pool, the image twice (as loaded, and room for firmware), rounded up. */
 static unsigned long long memory_mib(const struct lowered_system *system, uint64_t image_size)
 {
@@ -56,7 +88,19 @@ static unsigned long long memory_mib(const struct lowered_system *system, uint64
 		for (size_t j = 0; j < guest->ram.count; j++)
 			bytes += guest->ram.items[j].size;
 	}
-	return (bytes + 64 * MIB - 1) / (64 * MIB) * 64;
+	return (bytes + places_of(system).bytes + 64 * MIB - 1) / (64 * MIB) * 64;
+}
+
+/* Each node alone has as much as would do without nodes. */
+static void add_memory(struct machine *machine, unsigned long long mib, unsigned int nodes)
+{
+	struct arena *arena = machine->arena;
+
+	add_pair(machine, "-m", arena_printf(arena, "%llu", mib * (nodes ? nodes : 1)));
+	for (unsigned int i = 0; i < nodes; i++) {
+		add_pair(machine, "-object", arena_printf(arena, "memory-backend-ram,id=node%u,size=%lluM", i, mib));
+		add_pair(machine, "-numa", arena_printf(arena, "node,nodeid=%u,memdev=node%u", i, i));
+	}
 }
 
 static void add_console(struct machine *machine)
@@ -79,7 +123,7 @@ static void describe(struct machine *machine, const struct invocation *in,
 	add(machine, "-no-reboot");
 	add_pair(machine, "-machine", arena_printf(arena, "q35,accel=%s", accel));
 	add_pair(machine, "-cpu", strcmp(accel, "kvm") ? "max" : "host");
-	add_pair(machine, "-m", arena_printf(arena, "%llu", memory_mib(system, image_size)));
+	add_memory(machine, memory_mib(system, image_size), places_of(system).nodes);
 	add_pair(machine, "-smp", arena_printf(arena, "%u", lowered_host_cpus(system)));
 	add_console(machine);
 	if (system->record.flags & HV_SYSTEM_DEBUG_EXIT)
@@ -169,8 +213,8 @@ static const char *temporary_name(struct invocation *in)
 	return name;
 }
 
-static int build_and_execute(struct invocation *in, struct machine *machine,
-			     const struct lowered_system *system, const struct blob_image *blob)
+static int build_and_execute(struct invocation *in, struct machine *machine, struct lower_context *context,
+			     const struct blob_image *blob)
 {
 	const char *kept = invocation_option(in, "output"), *core_path;
 	struct bytes core = compile_core(in, invocation_option(in, "core"), &core_path);
@@ -181,9 +225,10 @@ static int build_and_execute(struct invocation *in, struct machine *machine,
 	machine->image = kept ? kept : temporary_name(in);
 	if (!machine->image)
 		return EXIT_ENVIRONMENT;
-	result = compile_write(in, machine->image, core, core_path, blob);
+	result = compile_fits(in, context, core, blob) ? compile_write(in, machine->image, core, core_path, blob) :
+							 invocation_verdict(in);
 	if (result == EXIT_OK) {
-		describe(machine, in, system, blob->image_size);
+		describe(machine, in, context->system, blob->image_size);
 		result = execute(in, machine);
 	}
 	if (!kept)
@@ -227,7 +272,7 @@ static int run(struct invocation *in)
 		describe(&machine, in, context.system, blob.image_size);
 		print(&machine);
 	} else {
-		result = build_and_execute(in, &machine, context.system, &blob);
+		result = build_and_execute(in, &machine, &context, &blob);
 	}
 	blob_image_free(&blob);
 	return result;

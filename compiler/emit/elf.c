@@ -180,6 +180,17 @@ const char *image_write_elf(struct arena *arena, struct output *output, struct b
 	return NULL;
 }
 
+bool image_place_elf(struct bytes core, const struct blob_image *blob, uint64_t *base, uint64_t *size)
+{
+	struct elf_image elf;
+
+	if (elf_read(core, &elf))
+		return false;
+	*base = elf.low;
+	*size = up(elf.high, BLOB_ALIGN) - elf.low + blob->image_size;
+	return true;
+}
+
 static bool is_blob(struct bytes bytes)
 {
 	return bytes_hold(bytes, 0, sizeof(struct hv_header)) &&

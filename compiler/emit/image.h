@@ -15,6 +15,9 @@
 const char *image_write_elf(struct arena *arena, struct output *output, struct bytes core,
 			    const struct blob_image *blob);
 
+/* Where a loader puts such an image if it can: its first byte and how many there are. False: no core to carry it. */
+bool image_place_elf(struct bytes core, const struct blob_image *blob, uint64_t *base, uint64_t *size);
+
 /* The blob inside an image, or the file itself if it is one. Empty when there is none. */
 struct bytes image_find_blob(struct bytes file);
 

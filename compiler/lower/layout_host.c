@@ -31,7 +31,8 @@ static uint64_t guard_frames(const struct lowered *guest)
 	return frames;
 }
 
-/* Frames of nested tables if every large page is 2 MiB: one a GiB, two for each region's ends. */
+/* Frames of nested tables if every large page is 2 MiB: one a GiB, two for each region's ends; where addresses do
+ * not allow large pages, one more for each 2 MiB. */
 static uint64_t table_frames(const struct lowered *guest)
 {
 	uint64_t frames = LEAST_TABLE_FRAMES + guard_frames(guest);
@@ -40,6 +41,7 @@ static uint64_t table_frames(const struct lowered *guest)
 		const struct hv_region *r = &guest->regions.items[i].record;
 
 		frames += 2 + (r->size + GIB - 1) / GIB + 1;
+		frames += region_is_skewed(r) ? (r->size >> 21) + 1 : 0;
 	}
 	return frames;
 }
@@ -57,6 +59,13 @@ static uint64_t pool_bytes(const struct lowered_system *system, uint64_t history
 		bytes += (table_frames(guest) + guest->reserve_frames) * PAGE;
 	}
 	return bytes;
+}
+
+void check_pool(struct lower_context *context)
+{
+	for (size_t i = 0; i < context->system->guests.count; i++)
+		context->system->guests.items[i]->reserve_frames = RESERVE_FRAMES;
+	check_core_room(context, pool_bytes(context->system));
 }
 
 static struct hv_event event_of(const struct event *event)

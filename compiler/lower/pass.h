@@ -45,6 +45,7 @@ void pass_bios(struct lower_context *context, struct lowered *guest);
 void pass_acpi(struct lower_context *context, struct lowered *guest);
 void pass_start(struct lower_context *context, struct lowered *guest);
 void pass_guards(struct lower_context *context, struct lowered *guest);
+void pass_host_memory(struct lower_context *context, struct lowered *guest);
 bool check_guards(const struct lowered *guest);
 bool check_layout_guest(const struct lowered *guest);
 bool check_loads(const struct lowered *guest);
@@ -52,8 +53,17 @@ bool check_loads(const struct lowered *guest);
 /* The host CPUs: who has which, and the tables. After the guests. */
 void lower_schedule(struct lower_context *context);
 
+/* Whether a region's addresses in guest and machine lie differently in 2 MiB, so that its pages are of 4 KiB. */
+bool region_is_skewed(const struct hv_region *region);
+/* Reports it when what `bind` leaves of the machine's RAM has no piece of that size for the core. */
+void check_core_room(struct lower_context *context, uint64_t pool_bytes);
+/* The same for what lies where a loader puts the image, [base, base + size). */
+void check_image_room(struct lower_context *context, uint64_t base, uint64_t size);
+
 /* What belongs to no guest: the core's pool, console, power. Runs last. */
 void layout_host(struct lower_context *context);
+/* Whether the machine has room for that pool, once nothing else is wrong. */
+void check_pool(struct lower_context *context);
 
 /*
  * Lowers the whole system. Returns false when there were errors (reported); the lowered form then

@@ -12,6 +12,7 @@
 static const struct pass passes[] = {
 	{ "topology", lower_topology, NULL, true },
 	{ "layout-guest", pass_layout_guest, check_layout_guest, true },
+	{ "host-memory", pass_host_memory, check_layout_guest, true },
 	{ "layout-mmio", pass_layout_mmio, NULL, true },
 	{ "cpu-policy", lower_cpu_policy, lower_cpu_check },
 	{ "irq", pass_irq, NULL, true },
@@ -85,6 +86,8 @@ bool lower_system(struct lower_context *context)
 	lower_guests(context);
 	lower_schedule(context);
 	layout_host(context);
+	if (diag_errors(context->diags) == before)
+		check_pool(context);
 	return diag_errors(context->diags) == before;
 }
 
@@ -103,5 +106,7 @@ bool lower_files(struct lower_context *context)
 
 	context->only_files = true;
 	lower_guests(context);
+	if (diag_errors(context->diags) == before)
+		check_pool(context);
 	return diag_errors(context->diags) == before;
 }

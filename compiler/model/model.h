@@ -146,6 +146,8 @@ struct memory {
 	VECTOR(struct spp) spp;
 	VECTOR(struct sgx_epc) sgx_epc;
 	VECTOR(struct numa_node) numa; /* as written; none: one node, and no SRAT */
+	FIELD(uint32_t) host_node;	 /* of all of it; absent, or set by `bind` */
+	VECTOR(struct bound_range) host; /* where `bind` puts it, in this order; none: the core chooses */
 };
 
 /* The entry of a node by its number, or NULL. */

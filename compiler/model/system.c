@@ -76,12 +76,31 @@ static void apply_devices(const struct bind *bind, struct guest *guest)
 		}
 }
 
+/* One node of the machine for all of a guest's own. */
+static void apply_memory(const struct bind *bind, struct memory *memory)
+{
+	struct where where = bind->node.where;
+
+	memory->host.items = bind->memory.items;
+	memory->host.count = memory->host.capacity = bind->memory.count;
+	if (!was_set(where))
+		return;
+	where.origin = ORIGIN_BOUND;
+	memory->host_node.value = bind->node.value;
+	memory->host_node.where = where;
+	for (size_t i = 0; i < memory->numa.count; i++) {
+		memory->numa.items[i].host_node.value = bind->node.value;
+		memory->numa.items[i].host_node.where = where;
+	}
+}
+
 /* The pins of a bind replace those of the guest's own file. */
 static void apply_bind(struct bind *bind, struct guest *guest)
 {
 	if (!guest)
 		return;
 	apply_devices(bind, guest);
+	apply_memory(bind, &guest->memory);
 	if (!bind->pins.count)
 		return;
 	guest->vcpus.pins.items = bind->pins.items;

@@ -100,17 +100,35 @@ static enum status place_region(struct memory *memory, const struct hv_region *r
 	return STATUS_OK;
 }
 
+static bool is_fixed_ram(const struct hv_region *r)
+{
+	return r->backing == HV_BACKING_FIXED && r->kind != HV_REGION_MMIO;
+}
+
+MUST_USE enum status claim_fixed_memory(const struct blob *blob)
+{
+	char place[BLOB_PLACE_SIZE];
+
+	for (uint32_t i = 0; i < blob->count[HV_SECTION_REGIONS]; i++) {
+		const struct hv_region *r = &blob->regions[i];
+		enum status s = is_fixed_ram(r) ? frames_claim(&machine_frames, r->host, r->size) : STATUS_OK;
+
+		if (s == STATUS_OK)
+			continue;
+		log_error("%#llx to %#llx is not free for memory region %s%s", (unsigned long long)r->host,
+			  (unsigned long long)(r->host + r->size - 1), blob_string(blob, r->name),
+			  blob_place(blob, r->position, place));
+		return s;
+	}
+	return STATUS_OK;
+}
+
 static enum status fix_region(struct memory *memory, const struct hv_region *r)
 {
 	struct memory_extent e = {.gpa = r->gpa, .size = r->size, .phys = r->host, .region = r};
-	enum status s;
 
-	if (r->backing == HV_BACKING_FIXED && r->kind != HV_REGION_MMIO) {
-		s = frames_claim(&machine_frames, r->host, r->size);
-		if (s != STATUS_OK)
-			return s;
+	if (is_fixed_ram(r))
 		e.host = phys_to_virt(r->host);
-	}
 	return memory_append(memory, &e);
 }
 
@@ -131,6 +149,18 @@ static enum status build_regions(struct vm *vm, struct memory *memory)
 		return s;
 	}
 	return STATUS_OK;
+}
+
+static void log_places(const struct memory *memory)
+{
+	for (uint32_t i = 0; i < memory->count; i++) {
+		const struct memory_extent *e = &memory->extents[i];
+
+		if (e->region->backing != HV_BACKING_NONE)
+			log_guest(LOG_DEBUG, memory->name, "%llu KiB at %#llx are at %#llx of this machine",
+				  (unsigned long long)(e->size >> 10), (unsigned long long)e->gpa,
+				  (unsigned long long)e->phys);
+	}
 }
 
 /* Each region may be cut at two boundaries, and where the host's memory is in pieces. */
@@ -160,6 +190,7 @@ static enum status build_memory(struct vm *vm, const struct vcpu_backend *backen
 		      backend->largest_page());
 	if (s == STATUS_OK)
 		s = build_regions(vm, memory);
+	log_places(memory);
 	if (s == STATUS_OK)
 		s = memory_map_all(memory);
 	if (s == STATUS_OK)

@@ -8,6 +8,10 @@
 struct blob;
 struct vcpu_backend;
 
+/* Claims the memory of regions with fixed host addresses, before anything else takes it. STATUS_DENIED,
+ * and why in the log: not all of it is free. */
+MUST_USE enum status claim_fixed_memory(const struct blob *blob);
+
 /* Builds every guest of the blob, takes its memory from the frame pool and gives its vCPUs to CPUs.
  * Run on the boot CPU after all CPUs are known and before the pool is frozen. A guest that does not
  * fit this machine is logged and the status returned. */

@@ -198,6 +198,8 @@ static enum status take_memory(void)
 		s = frames_exclude(&machine_frames, boot.blob_range.base, boot.blob_range.size);
 	if (!s)
 		s = set_nodes();
+	if (!s && machine_blob)
+		s = claim_fixed_memory(machine_blob);
 	if (!s)
 		s = take_pool();
 	if (!s)

@@ -9,8 +9,11 @@ Each is a function below; its first line of text is the line of TAP. A function 
 
 import argparse
 import concurrent.futures
+import json
 import os
 import re
+import socket
+import struct
 import subprocess
 import sys
 
@@ -419,7 +422,52 @@ def vtx_too_old():
         require("this machine is refused" in text, "not refused: " + cpu)
 
 
-SCENARIOS = [s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
+def physical_memory(monitor, base, size, path):
+    """Bytes of a running QEMU's memory, from its own monitor."""
+    with socket.socket(socket.AF_UNIX) as qmp:
+        qmp.connect(monitor)
+        lines = qmp.makefile("rw")
+        for command in ({"execute": "qmp_capabilities"}, {"execute": "pmemsave", "arguments": {"val": base, "size": size, "filename": path}}):
+            lines.write(json.dumps(command) + "\n")
+            lines.flush()
+            while "return" not in json.loads(lines.readline()):
+                pass
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def bound_memory():
+    """memory lies where `bind` puts it, at the addresses or in the node that it names: seen from outside"""
+    place = directory("bound")
+    image, monitor, dump = (os.path.join(place, name) for name in ("image.elf", "monitor", "memory"))
+    first, second = guests.document("spin", PLAIN), dict(guests.document("spin", PLAIN), name="second")
+    machine.hvcc_build(guests.write_system(place, [first, quiet(second)], bind={
+        "spin": {"memory": [{"host": 0x24000000, "size": "32MiB"}, {"host": 0x8000000, "size": "32MiB"}]},
+        "second": {"node": 0}}, console={"log-level": "debug"}), image)
+    nodes = [word for i in range(2) for word in ("-object", "memory-backend-ram,id=m%d,size=512M" % i, "-numa", "node,memdev=m%d" % i)]
+    command = machine.qemu_command("qemu-7", image, cpus=2, memory=1024, extra=nodes + ["-qmp", "unix:%s,server=on,wait=off" % monitor])
+    vm = machine.Machine(command, guests.LIMIT, os.path.join(place, "console.log"))
+    try:
+        where = {"spin": [], "second": []}
+        for _ in range(3):
+            line = vm.expect(r"^hvcore: guest (\S+): (\d+) KiB at (\S+) are at (0x[0-9a-f]+) of this machine")
+            where[line[1]].append((int(line[3], 0), int(line[2]) << 10, int(line[4], 0)))
+        require(where["spin"] == [(0, 32 << 20, 0x24000000), (32 << 20, 32 << 20, 0x8000000)], "bound at %s" % where)
+        require(len(where["second"]) == 1 and where["second"][0][2] + (64 << 20) <= 512 << 20, "not in node 0: %s" % where)
+        vm.expect(r"^guest: ")
+        with open(guests.kernel("spin"), "rb") as file:
+            elf = file.read()
+        table, entry_size, entries = struct.unpack_from("<28xI10xHH", elf)[:3]
+        kind, offset, _, address, size = struct.unpack_from("<5I", elf, table)
+        require(kind == 1 and entry_size == 32 and entries and size > 4096, "no segment in the kernel")
+        size = 4096  # code, which stays as it is
+        for name in where:
+            require(physical_memory(monitor, where[name][0][2] + address, size, dump) == elf[offset:offset + size], name + " is not there")
+    finally:
+        vm.kill()
+
+
+SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
              neighbour_of_the_deaf, console_prefix, console_switch, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
              too_little_memory, hello, spp_logs, spp_stops, spp_left_out, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]

@@ -163,6 +163,17 @@ def main():
             for name, boot in (("a", GUESTS["bzImage"]), ("b", GUESTS["bzImage, unpacked"]), ("c", GUESTS["raw, long mode"])):
                 file.write(f"  - name: {name}\n" + "".join(f"    {line}\n" for line in boot.split("\n")))
         round_trip("a system of three", "two.yaml")
+        node = "topology: { sockets: 2, cores: 1 } }\n    memory: { numa: [ { node: 0, cpus: '0', size: 32MiB }, { node: 1, cpus: '1', size: 48MiB } ] }"
+        for name, memory, bind in [
+                ("its RAM in two ranges", "memory: { size: 64MiB }", "memory: [ { host: 0x8000000, size: 32MiB }, { host: 0x4000000, size: 32MiB } ]"),
+                ("a node", "memory: { size: 64MiB }", "node: 3"), ("a node for nodes", "vcpus: { " + node, "node: 0"),
+                ("ranges across nodes", "vcpus: { " + node, "node: 1, memory: [ { host: 0x8000000, size: 40MiB }, { host: 0x4000000, size: 40MiB } ]"),
+                ("ranges across the hole", "memory: { size: 4GiB }", "memory: [ { host: 0x100000000, size: 1GiB }, { host: 0x180000000, size: 3GiB } ]"),
+                ("ranges across regions", "memory: { regions: [ { gpa: 0, size: 32MiB, name: low }, { gpa: 0x2000000, size: 1MiB, kind: reserved }, "
+                 "{ gpa: 0x2100000, size: 31MiB, name: high } ] }", "memory: [ { host: 0x8000000, size: 16MiB }, { host: 0x4000000, size: 47MiB } ]")]:
+            with open("bound.yaml", "w") as file:
+                file.write(f"schema: hvcc/system/v1\nname: s\nguests:\n  - name: g\n    {memory}\n    {RAW}\nbind: {{ g: {{ {bind} }} }}\n")
+            round_trip("bound to " + name, "bound.yaml")
         with open("guest.yaml", "w") as file:
             file.write(f"{HEAD}{RAW}\nmemory:\n  size: 64MiB\n  spp:\n    - {{ name: a, gpa: 0x1000000, pages: 3, protected: [1, 30] }}\n"
                        "    - { name: b, gpa: 0x1003000, writable: 0xff, action: inject, inject: gp }\n"

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "HV0937": "rules.py: tests_of_configurations",
     "HV0004": "json_for_all_errors",
     "HV0005": "json_for_all_errors",
+    "HV0376": "image_is_not_given_away",
     "HV0114": "many_nodes",
     "HV0152": "forms.py: depth_is_bounded",
     "HV0153": "forms.py: size_is_bounded",
@@ -351,6 +352,21 @@ def bzimage():
             (0x248, "<I", 1024), (0x24c, "<I", len(payload)), (0x258, "<Q", 16 << 20), (0x260, "<I", 4 << 20)]:
         struct.pack_into(layout, setup, offset, value)
     return bytes(setup) + code
+
+
+@test
+def image_is_not_given_away():
+    """Memory that `bind` fixes does not lie where the image itself is loaded; beside it is well."""
+    with tempfile.TemporaryDirectory() as folder:
+        for host, want in ((0xf00000, 1), (0x1000000, 1), (0x4000000, 0)):
+            with open(os.path.join(folder, "s.yaml"), "w", encoding="utf-8") as file:
+                file.write("schema: hvcc/system/v1\nguests:\n  - name: g\n    memory: { size: 2MiB }\n"
+                           "    boot: { kernel: s.yaml, protocol: raw, raw: { load-address: 0x8000, entry: 0x8000 } }\n"
+                           f"bind: {{ g: {{ memory: [ {{ host: 0x{host:x}, size: 2MiB }} ] }} }}\n")
+            for command in (["build", "-o", "x"], ["run", "--qemu", "true", "-o", "y"]):
+                run = hvcc(*command, "--core", os.path.join(TOP, "build/hvcore.elf"), "s.yaml", cwd=folder)
+                equal("HV0376" in run.stderr.decode(), bool(want), run.stderr.decode())
+                equal(run.returncode == 1 and not os.path.exists(os.path.join(folder, command[-1])), bool(want), run.stderr.decode())
 
 
 @test
