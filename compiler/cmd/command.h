@@ -103,6 +103,10 @@ const char *invocation_option(const struct invocation *invocation, const char *n
  */
 struct system *load_system(struct invocation *invocation, const char *path);
 
+/* The same for a machine's facts and rules of a site, too; *root is the document as it stands. */
+struct cursor;
+struct system *load_any(struct invocation *invocation, const char *path, struct cursor *root);
+
 /* A document of that form, validated; NULL after errors, with what form it has, if any, in the message. */
 const struct node *load_form(struct invocation *invocation, const char *path,
 			     const struct schema *wanted);

@@ -230,21 +230,27 @@ static void print_features(const struct invocation *in, const struct system *sys
 
 static int run(struct invocation *in)
 {
+	const char *path = in->arguments[0];
+	const struct effective *effective;
+	struct cursor root = { 0 };
 	struct system *system;
 
 	/* Nothing is made of the file here: what the core lacks is worth a word, and no refusal. */
 	in->diags->severity_of[DIAG_UNSUPPORTED] = 1 + SEVERITY_WARNING;
-	system = load_system(in, in->arguments[0]);
+	system = invocation_option(in, "features") ? load_system(in, path) : load_any(in, path, &root);
 	if (!system)
 		return invocation_verdict(in);
-	if (invocation_option(in, "provenance"))
-		provenance_print(in, effective_system(system), invocation_option(in, "json"));
-	else if (invocation_option(in, "json"))
-		print_json(in, effective_system(system));
-	else if (invocation_option(in, "features"))
+	if (invocation_option(in, "features")) {
 		print_features(in, system);
+		return invocation_verdict(in);
+	}
+	effective = system->guests.count ? effective_system(system) : effective_tree(root);
+	if (invocation_option(in, "provenance"))
+		provenance_print(in, effective, invocation_option(in, "json"));
+	else if (invocation_option(in, "json"))
+		print_json(in, effective);
 	else
-		print_children(in, effective_system(system), 0);
+		print_children(in, effective, 0);
 	return invocation_verdict(in);
 }
 
@@ -252,8 +258,8 @@ const struct command command_config = {
 	.name = "config",
 	.arguments = "FILE",
 	.summary = "show the configuration in force, with the source of each value",
-	.description = "Every value with where it was set, or that it is a default. The output is a "
-		       "document that means the same. --provenance tells more of where: the column, the parameter that a "
+	.description = "Every value with where it was set, or that it is a default; of a guest, a system, a machine or "
+		       "the rules of a site. The output is a document that means the same. --provenance tells more of where: the column, the parameter that a "
 		       "value was given for, what extends or includes the file, and `bind`.",
 	.options = options,
 	.least = 1,

@@ -30,18 +30,16 @@ static int print_records(struct invocation *in)
 {
 	const char *path = in->arguments[0], *section = invocation_option(in, "section");
 	struct blob_view view;
-	struct bytes file;
+	struct bytes file, blob;
 	const char *why = read_file(in->arena, path, MOST_IMAGE, &file);
 	json_t *root;
 
 	if (why)
 		return environment_error(in, "cannot read `%s`: %s", path, why);
-	file = image_find_blob(file);
-	why = file.size ? view_open(file, &view) : "holds no blob of hvcc";
-	if (why) {
-		fprintf(stderr, "hvcc: inspect: `%s` %s\n", path, why);
-		return EXIT_CONFIGURATION;
-	}
+	blob = image_find_blob(file);
+	why = blob.size ? view_open(blob, &view) : "holds no blob of hvcc";
+	if (why)
+		return image_refused(in, path, file, why);
 	root = view_json(&view, section);
 	if (!root)
 		return usage_error(in, "there is no section `%s`", section);

@@ -35,6 +35,21 @@ static struct composer *composer_of(struct invocation *in)
 	return in->composer;
 }
 
+/* What to do with a document of another form. */
+static void help_with(struct diag *d, const char *path, const struct schema *form)
+{
+	if (form == &schema_platform)
+		diag_help(d, "it is about a machine: `--platform %s` beside the file of a guest or system; `hvcc check` and "
+			  "`hvcc config` take it alone", path);
+	else if (form == &schema_policy)
+		diag_help(d, "it has rules for guests: `--policy %s` beside the file of a guest or system; `hvcc check` and "
+			  "`hvcc config` take it alone", path);
+	else if (form == &schema_test)
+		diag_help(d, "it has tests: `hvcc test %s` runs them", path);
+	else
+		diag_help(d, "it is a guest or a system: `hvcc check %s` says whether it is well", path);
+}
+
 /* Reads a document and validates it. *form stays NULL when there is no telling what it is. */
 static const struct node *load_document(struct loading *loading, const char *path,
 					struct position named_at,
@@ -66,13 +81,17 @@ static const struct node *open_document(void *context, struct file_name name,
 	const struct schema_document *form;
 	const struct node *root = load_document(loading, name.path, name.where.at, &form);
 
+	if (root && form->schema != wanted) {
+		struct diag *d = diag_report(loading->invocation->diags, WRONG_FORM, name.where.at, name.value,
+					     form->form, form_of(wanted));
+
+		if (!position_known(name.where.at))
+			help_with(d, name.value, form->schema);
+		return NULL;
+	}
 	if (root && loading->template)
 		diag_report(loading->invocation->diags, TEMPLATE_BUILT, name.where.at, name.value);
-	if (!root || form->schema == wanted)
-		return loading->sound || (loading->usable && wanted == &schema_guest) ? root : NULL;
-	diag_report(loading->invocation->diags, WRONG_FORM, name.where.at, name.value, form->form,
-		    form_of(wanted));
-	return NULL;
+	return loading->sound || (loading->usable && wanted == &schema_guest) ? root : NULL;
 }
 
 /* The rules of the site, read once for all files. */
@@ -85,8 +104,8 @@ static const struct node *open_rules(struct loading *loading, struct rules_file 
 	rules->tried = true;
 	rules->root = load_document(loading, rules->path, (struct position){ 0 }, &form);
 	if (rules->root && form->schema != &schema_policy) {
-		diag_report(loading->invocation->diags, WRONG_FORM, (struct position){ 0 },
-			    rules->path, form->form, "hvcc/policy/v1");
+		help_with(diag_report(loading->invocation->diags, WRONG_FORM, (struct position){ 0 }, rules->path,
+				      form->form, "hvcc/policy/v1"), rules->path, form->schema);
 		rules->root = NULL;
 	}
 	if (!loading->sound)
@@ -112,9 +131,14 @@ static void add_rules(struct loading *loading, struct system *system)
 	}
 }
 
-/* *other: the form of a document that is neither a guest nor a system. */
-static struct system *load(struct invocation *in, const char *path, const char **other,
-			   bool *template)
+/* What a document turned out to be. */
+struct loaded {
+	struct cursor cursor; /* its root; no node: it could not be read */
+	const char *other;    /* the form of one that is neither a guest nor a system */
+	bool template;
+};
+
+static struct system *load(struct invocation *in, const char *path, struct loaded *loaded)
 {
 	struct loading loading = { .invocation = in };
 	struct opener opener = { open_document, &loading };
@@ -124,19 +148,19 @@ static struct system *load(struct invocation *in, const char *path, const char *
 	const struct node *root;
 
 	root = load_document(&loading, path, (struct position){ 0 }, &form);
-	*template = loading.template;
-	*other = root && form->schema != &schema_guest && form->schema != &schema_system
-			 ? form->form : NULL;
-	if (root && form->schema != &schema_test && (loading.sound || (loading.usable && !*other)))
-		system = system_from_tree(
-			(struct cursor){
-				.arena = in->arena,
-				.sources = in->sources,
-				.file = path,
-				.schema = form->schema,
-				.node = root,
-			},
-			&opener, in->platform);
+	*loaded = (struct loaded){ .template = loading.template };
+	if (root)
+		loaded->cursor = (struct cursor){
+			.arena = in->arena,
+			.sources = in->sources,
+			.file = path,
+			.schema = form->schema,
+			.node = root,
+		};
+	if (root && form->schema != &schema_guest && form->schema != &schema_system)
+		loaded->other = form->form;
+	if (root && form->schema != &schema_test && (loading.sound || (loading.usable && !loaded->other)))
+		system = system_from_tree(loaded->cursor, &opener, in->platform);
 	if (system)
 		add_rules(&loading, system);
 	if (system)
@@ -145,26 +169,43 @@ static struct system *load(struct invocation *in, const char *path, const char *
 	return diag_errors(in->diags) > errors ? NULL : system;
 }
 
+static void refuse_form(struct invocation *in, const char *path, const struct loaded *loaded)
+{
+	help_with(diag_report(in->diags, WRONG_FORM, (struct position){ 0 }, path, loaded->other, "a guest or a system"),
+		  path, loaded->cursor.schema);
+}
+
+struct system *load_any(struct invocation *in, const char *path, struct cursor *root)
+{
+	struct loaded loaded;
+	struct system *system = load(in, path, &loaded);
+
+	*root = loaded.cursor;
+	if (loaded.template)
+		diag_report(in->diags, TEMPLATE_BUILT, (struct position){ 0 }, path);
+	if (root->schema == &schema_test)
+		refuse_form(in, path, &loaded);
+	return loaded.template ? NULL : system;
+}
+
 struct system *load_system(struct invocation *in, const char *path)
 {
-	const char *other;
-	bool template;
-	struct system *system = load(in, path, &other, &template);
+	struct loaded loaded;
+	struct system *system = load(in, path, &loaded);
 
-	if (template)
+	if (loaded.template)
 		diag_report(in->diags, TEMPLATE_BUILT, (struct position){ 0 }, path);
-	if (!other)
+	if (!loaded.other)
 		return system;
-	diag_report(in->diags, WRONG_FORM, (struct position){ 0 }, path, other, "a guest or a system");
+	refuse_form(in, path, &loaded);
 	return NULL;
 }
 
 struct system *load_and_check(struct invocation *in, const char *path)
 {
-	const char *other;
-	bool template;
+	struct loaded loaded;
 
-	return load(in, path, &other, &template);
+	return load(in, path, &loaded);
 }
 
 /* HV10xx: valid, but not on this machine; some of them are faults of the machine's own document. */
@@ -197,8 +238,8 @@ const struct node *load_form(struct invocation *in, const char *path, const stru
 	const struct node *root = load_document(&loading, path, (struct position){ 0 }, &form);
 
 	if (root && form->schema != wanted) {
-		diag_report(in->diags, WRONG_FORM, (struct position){ 0 }, path, form->form,
-			    form_of(wanted));
+		help_with(diag_report(in->diags, WRONG_FORM, (struct position){ 0 }, path, form->form, form_of(wanted)),
+			  path, form->schema);
 		return NULL;
 	}
 	return loading.sound ? root : NULL;

@@ -10,6 +10,17 @@
 
 #define MOST_IMAGE ((size_t)8 << 30)
 
+int image_refused(const struct invocation *in, const char *path, struct bytes file, const char *why)
+{
+	bool text = file.size && file.size == strnlen((const char *)file.data, file.size);
+
+	fprintf(stderr, "hvcc: %s: `%s` %s\n", in->command->name, path, why);
+	if (text)
+		fprintf(stderr, "  = help: it looks like a document: `hvcc build %s` makes an image of it; `hvcc graph`, `hvcc diff` and "
+				"`hvcc acpi` take it as it is\n", path);
+	return EXIT_CONFIGURATION;
+}
+
 static int open_bytes(const struct invocation *in, const char *path, struct bytes file,
 		      struct image *image)
 {
@@ -18,8 +29,7 @@ static int open_bytes(const struct invocation *in, const char *path, struct byte
 	image->path = path;
 	if (!why)
 		return EXIT_OK;
-	fprintf(stderr, "hvcc: %s: `%s` %s\n", in->command->name, path, why);
-	return EXIT_CONFIGURATION;
+	return image_refused(in, path, file, why);
 }
 
 int open_image_file(struct invocation *in, const char *path, struct image *image)

@@ -6,6 +6,9 @@
 #include "audit/image.h"
 #include "cmd/command.h"
 
+/* Says why a file is no image, and what it may be instead. Returns the exit code. */
+int image_refused(const struct invocation *invocation, const char *path, struct bytes file, const char *why);
+
 /* Opens an image or blob. Returns EXIT_OK, or another exit code after a message. */
 int open_image_file(struct invocation *invocation, const char *path, struct image *image);
 

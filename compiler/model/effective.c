@@ -500,6 +500,72 @@ static struct effective *new_document(const struct writer *w, const struct schem
 	return e;
 }
 
+/* ------------------------------------------------------------------------- documents as they stand */
+
+static void fill(const struct writer *w, struct effective *e, struct cursor c);
+
+/* What stands there; NULL: nothing, and no default either. */
+static struct effective *add_value(const struct writer *w, struct effective *parent, const char *key, struct cursor c)
+{
+	const struct schema *schema = schema_alternative(c.schema, c.node ? (int)c.node->kind : NODE_SCALAR);
+	enum effective_kind kind = EFFECTIVE_BARE;
+	struct effective *e;
+
+	if (!schema || cursor_where(c).origin == ORIGIN_ABSENT)
+		return NULL;
+	if (schema->kind == SCHEMA_OBJECT || schema->kind == SCHEMA_MAP)
+		kind = EFFECTIVE_MAP;
+	else if (schema->kind == SCHEMA_LIST)
+		kind = EFFECTIVE_LIST;
+	else if (schema->kind == SCHEMA_TEXT || schema->kind == SCHEMA_PATH || schema->kind == SCHEMA_POLICY ||
+		 schema->kind == SCHEMA_EXPRESSION)
+		kind = EFFECTIVE_TEXT;
+	e = add(w, parent, kind, c.schema, key);
+	fill(w, e, c);
+	return e;
+}
+
+static void fill_pairs(const struct writer *w, struct effective *e, struct cursor c)
+{
+	for (size_t i = 0; i < cursor_count(c); i++) {
+		const struct node *key;
+		struct cursor value = cursor_pair(c, i, &key);
+
+		add_value(w, e, key->text, value);
+	}
+}
+
+static void fill(const struct writer *w, struct effective *e, struct cursor c)
+{
+	const struct schema *schema = schema_alternative(c.schema, c.node ? (int)c.node->kind : NODE_SCALAR);
+
+	if (e->kind == EFFECTIVE_BARE) {
+		set_bare(w, e, cursor_number(c), cursor_where(c));
+	} else if (e->kind == EFFECTIVE_TEXT) {
+		e->text = schema->kind == SCHEMA_PATH ? path_below_top(w->sources, cursor_path(c).path) : cursor_text(c);
+		e->where = cursor_where(c);
+	} else if (schema->kind == SCHEMA_MAP) {
+		fill_pairs(w, e, c);
+	} else if (e->kind == EFFECTIVE_MAP) {
+		/* The hash of a machine's facts is that of lines which are not written here. */
+		for (size_t i = 0; i < schema->key_count; i++)
+			if (schema != &schema_platform || strcmp(schema->keys[i].name, "hash"))
+				add_value(w, e, schema->keys[i].name, cursor_key(c, schema->keys[i].name));
+	} else {
+		for (size_t i = 0; i < cursor_count(c); i++)
+			add_value(w, e, NULL, cursor_item(c, i));
+	}
+}
+
+const struct effective *effective_tree(struct cursor c)
+{
+	struct writer w = { c.arena, c.sources };
+	struct effective *e = add(&w, NULL, EFFECTIVE_MAP, c.schema, NULL);
+
+	fill(&w, e, c);
+	return e;
+}
+
 const struct effective *effective_guest(const struct system *system, const struct guest *guest)
 {
 	struct writer writer = { system->arena, system->sources };

@@ -6,7 +6,7 @@
 #ifndef HVCC_MODEL_EFFECTIVE_H
 #define HVCC_MODEL_EFFECTIVE_H
 
-#include "model/model.h"
+#include "model/from_tree.h"
 #include "validate/schema.h"
 
 enum effective_kind { EFFECTIVE_MAP, EFFECTIVE_LIST, EFFECTIVE_TEXT, EFFECTIVE_BARE };
@@ -28,6 +28,9 @@ const struct effective *effective_system(const struct system *system);
 
 /* The document of one guest. */
 const struct effective *effective_guest(const struct system *system, const struct guest *guest);
+
+/* Any document, from the root of its tree: what it says, and the defaults of what it leaves out. */
+const struct effective *effective_tree(struct cursor cursor);
 
 /* The document of the system, also where that was made of a guest alone. */
 const struct effective *effective_whole(const struct system *system);

@@ -69,6 +69,17 @@ static bool is_printable(uint32_t code)
 	       (code >= 0xe000 && code <= 0xfffd && code != 0xfeff) || code >= 0x10000;
 }
 
+/* Images begin like no text does. */
+static void help_with_images(const struct reader *r, struct diag *d)
+{
+	static const char *const magics[] = { "\177ELF", "HVBLOB01" };
+
+	for (size_t i = 0; i < sizeof(magics) / sizeof(*magics); i++)
+		if (r->source->size > 8 && !memcmp(r->source->text, magics[i], strlen(magics[i])))
+			diag_help(d, "this is an image or a kernel: `hvcc inspect`, `audit`, `decompile`, `diff` and `graph` take "
+				  "images that `hvcc build` made");
+}
+
 static bool check_encoding(struct reader *r)
 {
 	const uint8_t *text = (const uint8_t *)r->source->text;
@@ -80,11 +91,11 @@ static bool check_encoding(struct reader *r)
 		size_t length = utf8_length(text + i, size - i, &code);
 
 		if (!length) {
-			diag_report(r->diags, YAML_ENCODING, place(r, i, 1), text[i]);
+			help_with_images(r, diag_report(r->diags, YAML_ENCODING, place(r, i, 1), text[i]));
 			return false;
 		}
 		if (!is_printable(code)) {
-			diag_report(r->diags, YAML_CONTROL, place(r, i, length), code);
+			help_with_images(r, diag_report(r->diags, YAML_CONTROL, place(r, i, length), code));
 			return false;
 		}
 		ascii = ascii && length == 1;

@@ -5,6 +5,7 @@ values are from, and how versions migrate."""
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -188,6 +189,59 @@ def migrate(folder):
         assert f"{name}.yaml:" in run.stderr, run.stderr
     equal(hvcc("migrate", "--to", "v2", "g.yaml", folder=folder).returncode, 2)
     equal(hvcc("migrate", "nothing.yaml", folder=folder).returncode, 3)
+
+
+# What each command makes of each kind of file, in the order of FILES: its exit code, and where it refuses the file the
+# code of the message, or where that is no finding a word of it.
+FILES = ["guest.yaml", "system.yaml", "template.yaml", "platform.yaml", "policy.yaml", "t.hvtest.yaml", "image", "kernel.elf",
+         "text.txt", "empty.yaml", "folder", "missing"]
+GOOD, FORM, HALF, BINARY, WHAT, NONE, GONE = (0, ""), (1, "HV0003"), (1, "HV0163"), (1, "HV0103"), (1, "HV0120"), (1, "HV0112"), (3, "HV0001")
+NO_BLOB, NO_FILE = (1, "holds no blob"), (3, "cannot read")
+DOCUMENTS = [GOOD, GOOD, HALF, FORM, FORM, FORM, BINARY, BINARY, WHAT, NONE, GONE, GONE]
+ALONE = [GOOD, GOOD, HALF, GOOD, GOOD, FORM, BINARY, BINARY, WHAT, NONE, GONE, GONE]
+IMAGES = [NO_BLOB] * 6 + [GOOD, NO_BLOB, NO_BLOB, NO_BLOB, NO_FILE, NO_FILE]
+EITHER = [GOOD, GOOD, HALF, FORM, FORM, FORM, GOOD, NO_BLOB, WHAT, NONE, NO_FILE, NO_FILE]
+COMMANDS = {
+    "check": [GOOD] * 6 + [BINARY, BINARY, WHAT, NONE, GONE, GONE],
+    "config": ALONE, "config --json": ALONE, "config --provenance": ALONE, "config --features": DOCUMENTS,
+    "build -o out": DOCUMENTS, "acpi": DOCUMENTS, "run --print": DOCUMENTS, "cpuid": DOCUMENTS,
+    "inspect": IMAGES, "inspect --listing": IMAGES, "audit": IMAGES, "decompile -o back": IMAGES,
+    "graph": EITHER, "graph --view shares": EITHER, "diff image": EITHER,
+    "fmt": [GOOD] * 6 + [BINARY, BINARY, GOOD, NONE, GONE, GONE],
+    "migrate --check": [GOOD] * 6 + [BINARY, BINARY, WHAT, NONE, GONE, GONE],
+    "test": [FORM] * 5 + [GOOD, BINARY, BINARY, WHAT, NONE, (3, "no tests"), GONE],
+    "check guest.yaml --platform": [FORM, FORM, FORM, GOOD, FORM, FORM, BINARY, BINARY, WHAT, NONE, GONE, GONE],
+    "check guest.yaml --policy": [FORM, FORM, FORM, FORM, GOOD, FORM, BINARY, BINARY, WHAT, NONE, GONE, GONE],
+}
+
+
+@test
+def each_command_with_each_form(folder):
+    """Nothing is done with what is none of a command's business, and the message says what to do with it instead."""
+    write(folder, guest_yaml=guest(WHOLE.replace("kernel: k", "kernel: kernel.elf")), template_yaml=guest("template: true\n"),
+          system_yaml="schema: hvcc/system/v1\nguests: [ guest.yaml ]\n", text_txt="hello world\n", empty_yaml="",
+          platform_yaml="schema: hvcc/platform/v1\nname: box\ncpus: 4\nmemory: 4GiB\ns5-type: 5\ntsc-khz: 2000000\n",
+          policy_yaml="schema: hvcc/policy/v1\nassert: [ { that: vcpus.count <= 8, message: eight at most } ]\n")
+    with open(os.path.join(folder, "t.hvtest.yaml"), "w", encoding="utf-8") as file:
+        file.write("schema: hvcc/test/v1\ntests: [ { name: one, document: guest.yaml, values: { vcpus.count: 1 } } ]\n")
+    os.mkdir(os.path.join(folder, "folder"))
+    shutil.copy(os.path.join(TOP, "build/hello.elf"), os.path.join(folder, "kernel.elf"))
+    core = ["--core", os.path.join(TOP, "build/hvcore.elf")]
+    run = hvcc("build", *core, "-o", "image", "guest.yaml", folder=folder)
+    equal(run.returncode, 0, run.stderr)
+    for command, outcomes in COMMANDS.items():
+        words = command.split() + (core if command.startswith("build") else [])
+        for name, (code, word) in zip(FILES, outcomes, strict=True):
+            run = hvcc(*words, name, folder=folder)
+            what = f"{command} {name}: {run.stderr}"
+            equal(run.returncode, code, what)
+            equal(sorted(set(codes(run))), [word] if word.startswith("HV") else [], what)
+            assert word in run.stderr, what
+            if (code, word) in (FORM, BINARY) or (code, word) == NO_BLOB and name.endswith("yaml") and name != "empty.yaml":
+                assert "= help: " in run.stderr, what
+            equal(os.path.exists(os.path.join(folder, "out")), command.startswith("build") and code == 0, what)
+            if os.path.exists(os.path.join(folder, "out")):
+                os.unlink(os.path.join(folder, "out"))
 
 
 @test
