@@ -65,7 +65,7 @@ void check_pool(struct lower_context *context)
 {
 	for (size_t i = 0; i < context->system->guests.count; i++)
 		context->system->guests.items[i]->reserve_frames = RESERVE_FRAMES;
-	check_core_room(context, pool_bytes(context->system));
+	check_core_room(context, pool_bytes(context->system, context->model->console.history.value));
 }
 
 static struct hv_event event_of(const struct event *event)
