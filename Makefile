@@ -59,7 +59,7 @@ compiler_base     := arena.o buffer.o json.o map.o number_list.o output.o source
 compiler_diag     := diag.o diag_gcc.o diag_github.o diag_json.o diag_junit.o diag_sarif.o diag_tap.o diag_text.o printers.o
 compiler_yaml     := text_map.o yaml_edit.o yaml_format.o yaml_read.o
 compiler_validate := formats.o pattern.o schema.o validate.o
-compiler_policy   := assert.o ast.o base.o evaluate.o explain.o feature.o include.o msr.o resolve.o typecheck.o variant.o
+compiler_policy   := assert.o ast.o base.o condition.o evaluate.o explain.o feature.o include.o msr.o resolve.o typecheck.o variant.o
 compiler_model    := effective.o from_tree.o guest.o model.o part.o parts.o platform.o system.o
 compiler_check    := boot.o cmdline.o cpu.o events.o irq.o memory.o names.o numa.o platform.o policy.o run.o
 compiler_check    += machine.o platform_cpu.o platform_pci.o
@@ -76,7 +76,7 @@ compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcf
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
 # Expressions and what is held to them.
-compiler_rule  := ast.o evaluate.o explain.o functions.o scan.o typecheck.o
+compiler_rule  := ast.o evaluate.o explain.o functions.o mention.o scan.o typecheck.o
 compiler_model += assertion.o
 compiler_cmd += test.o
 compiler_validate += lint.o
@@ -238,15 +238,13 @@ libs_front := -lyaml -ljansson -lsodium
 unit_expression := $(front_sources)
 libs_expression := $(libs_front)
 # From a policy to its records.
-policy_sources := $(foreach f,base policy,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \
-	$(addprefix compiler/,diag/diag.c model/model.c lower/topology.c lower/cpuid.c lower/msr.c) \
-	$(addprefix $(B)/generated/,policy_parser.c policy_lexer.c)
+policy_sources := $(front_sources) $(addprefix compiler/lower/,topology.c cpuid.c msr.c)
 unit_cpu_topology := $(policy_sources)
 unit_cpu_features := $(policy_sources)
 unit_cpu_policy   := $(policy_sources)
-libs_cpu_topology := -ljansson
-libs_cpu_features := -ljansson
-libs_cpu_policy   := -ljansson
+libs_cpu_topology := $(libs_front)
+libs_cpu_features := $(libs_front)
+libs_cpu_policy   := $(libs_front)
 
 # From a checked model to an image.
 back_sources := $(front_sources) $(foreach f,kernel lower acpi emit,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f))))
@@ -292,7 +290,7 @@ units: $(units)
 fuzz_yaml := $(front_sources)
 libs_fuzz_yaml := -lyaml -ljansson -lsodium
 fuzz_policy := $(policy_sources)
-libs_fuzz_policy := -ljansson
+libs_fuzz_policy := $(libs_front)
 fuzz_expression := $(front_sources)
 libs_fuzz_expression := $(libs_fuzz_yaml)
 fuzzers := yaml policy expression

@@ -119,6 +119,35 @@ struct term *term_each(struct rule *rule, struct text_span at, const char *name,
 	return term;
 }
 
+#define MOST_SETS 4 /* of features, among the variables */
+
+/* What people say of a machine, for `host.avx2`: where the world has sets of features. */
+struct term *term_spoken(struct rule *rule, struct text_span at, const char *first,
+			 struct text_span first_at, const char *second, struct text_span second_at)
+{
+	const struct rule_world *world = rule->world;
+	const char *names[MOST_SETS], *closest;
+	size_t count = 0;
+	struct diag *d;
+
+	for (size_t i = 0; i < world->variable_count && count < MOST_SETS; i++)
+		if (world->variables[i].kind == RULE_FEATURES)
+			names[count++] = world->variables[i].name;
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(names[i], first))
+			return term_named(rule, TERM_KEY, at,
+					  term_named(rule, TERM_NAME, first_at, NULL, first, first_at),
+					  second, second_at);
+	d = diag_report(rule->diags, RULE_SYNTAX, rule_place(rule, second_at),
+			arena_printf(rule->arena, "`%s`", second),
+			arena_printf(rule->arena, "an operator or %s",
+				     world->end ? world->end : "the end of the expression"));
+	closest = diag_closest(first, names, count);
+	if (closest)
+		diag_help(d, "did you mean `%s %s`?", closest, second);
+	return NULL;
+}
+
 /* One error more on an expression that is too long or too deep to look at. */
 static bool small_enough(struct rule *rule)
 {
@@ -149,7 +178,7 @@ struct rule *rule_parse(struct arena *arena, struct diags *diags, const struct l
 	struct rule *rule = arena_new(arena, struct rule);
 
 	*rule = (struct rule){
-		.arena = arena, .diags = diags, .text = text,
+		.arena = arena, .diags = diags, .text = text, .world = world,
 		.offset = (uint32_t)offset, .length = (uint32_t)length,
 	};
 	if (length > RULE_TEXT) {
@@ -160,5 +189,6 @@ struct rule *rule_parse(struct arena *arena, struct diags *diags, const struct l
 	scan_text(rule);
 	if (rule->errors || !small_enough(rule) || !rule_typecheck(rule, world, wanted))
 		return NULL;
+	rule->world = NULL;
 	return rule;
 }

@@ -13,6 +13,7 @@ struct text_span {
 enum term_kind {
 	TERM_LITERAL, /* value */
 	TERM_ITEMS,   /* `[a, b]`: items */
+	TERM_RANGE,   /* left..right */
 	TERM_NAME,    /* name: a key of the form, a variable, or one bound by an outer `each` */
 	TERM_KEY,     /* left.name */
 	TERM_INDEX,   /* left[right] */
@@ -58,6 +59,7 @@ struct rule {
 	struct arena *arena;
 	struct diags *diags; /* while it is read */
 	const struct located_text *text;
+	const struct rule_world *world; /* while it is read */
 	uint32_t offset, length;
 	struct term *root;
 	size_t errors; /* while it is read */
@@ -89,6 +91,10 @@ void term_add_item(struct rule *rule, struct term *list, struct term *item);
 /* name(first: body), where first must be `bound in list`. */
 struct term *term_each(struct rule *rule, struct text_span at, const char *name,
 		       struct text_span name_at, struct term *first, struct term *body);
+
+/* `host avx2`; NULL after reporting that two words in a row mean nothing here. */
+struct term *term_spoken(struct rule *rule, struct text_span at, const char *first,
+			 struct text_span first_at, const char *second, struct text_span second_at);
 
 /* Finds names, functions and types. False after errors were reported. */
 bool rule_typecheck(struct rule *rule, const struct rule_world *world, enum rule_kind wanted);

@@ -55,11 +55,20 @@ size_t rule_count(const struct rule_value *list)
 	return list->node && !list->items ? list->node->children.count : list->count;
 }
 
+/* `4..7`: its entries are counted, not kept. */
+static bool is_range(const struct rule_value *list)
+{
+	return list->kind == RULE_LIST && !list->items && !list->node;
+}
+
 bool rule_item(const struct rule_value *list, size_t index, struct rule_value *item)
 {
 	if (index >= rule_count(list))
 		return false;
-	*item = list->items ? list->items[index] : value_of(list->node->children.items[index]);
+	if (is_range(list))
+		*item = (struct rule_value){ .kind = list->item, .number = list->number + (int64_t)index };
+	else
+		*item = list->items ? list->items[index] : value_of(list->node->children.items[index]);
 	return true;
 }
 
@@ -78,6 +87,8 @@ bool rule_equal(const struct rule_value *a, const struct rule_value *b)
 		       a->number == b->number;
 	if (b->kind != RULE_LIST || rule_count(a) != rule_count(b))
 		return false;
+	if (is_range(a) && is_range(b))
+		return a->number == b->number;
 	for (size_t i = 0; rule_item(a, i, &x) && rule_item(b, i, &y); i++)
 		if (x.kind == RULE_LIST || !rule_equal(&x, &y))
 			return false;
@@ -231,10 +242,11 @@ static bool tally(struct evaluation *e, const struct term *term, const struct ru
 		return !e->faulty;
 	}
 	if (term->function->result == RULE_NUMBER) {
-		result->number += value->truth == RULE_TRUE;
 		if (is_unknown(value))
-			*result = *value;
-		return !is_unknown(value);
+			*result = *value; /* and on: all that it depends on is asked for */
+		else if (!is_unknown(result))
+			result->number += value->truth == RULE_TRUE;
+		return true;
 	}
 	if (value->truth == RULE_UNKNOWN || decides(term, value->truth))
 		*result = *value;
@@ -249,6 +261,8 @@ static struct rule_value evaluate_each(struct evaluation *e, const struct term *
 
 	if (e->faulty)
 		return fault(e);
+	if (is_unknown(&list))
+		return list;
 	if (term->function->result == RULE_NUMBER)
 		result.kind = term->type.kind == RULE_ANY ? RULE_NUMBER : term->type.kind;
 	else
@@ -314,6 +328,9 @@ static bool is_in(const struct rule_value *value, const struct rule_value *list)
 {
 	struct rule_value item;
 
+	if (is_range(list))
+		return value->kind != RULE_NULL && value->number >= list->number &&
+		       (uint64_t)value->number - (uint64_t)list->number < list->count;
 	for (size_t i = 0; rule_item(list, i, &item); i++)
 		if (rule_equal(value, &item))
 			return true;
@@ -393,12 +410,34 @@ static struct rule_value evaluate_items(struct evaluation *e, const struct term 
 	return (struct rule_value){ .kind = RULE_LIST, .items = items.items, .count = items.count };
 }
 
+static struct rule_value evaluate_range(struct evaluation *e, const struct term *term,
+					const struct binding *bindings)
+{
+	struct rule_value first = rule_evaluate(e, term->left, bindings);
+	struct rule_value last = rule_evaluate(e, term->right, bindings);
+	struct rule_value range = { .kind = RULE_LIST, .item = term->type.items, .number = first.number };
+
+	if (e->faulty)
+		return fault(e);
+	if (is_unknown(&first) || is_unknown(&last))
+		return is_unknown(&first) ? first : last;
+	if (first.kind == RULE_NULL || last.kind == RULE_NULL)
+		return no_value(e, first.kind == RULE_NULL ? term->left : term->right);
+	if (last.number >= first.number)
+		range.count = (uint64_t)last.number - (uint64_t)first.number + 1;
+	return range;
+}
+
 struct rule_value rule_evaluate(struct evaluation *e, const struct term *term,
 				const struct binding *bindings)
 {
 	if (e->faulty)
 		return fault(e);
-	if (++e->steps > RULE_STEPS) {
+	if (e->world->spent)
+		e->steps = ++*e->world->spent;
+	else
+		e->steps++;
+	if (e->steps > RULE_STEPS) {
 		if (e->diags)
 			diag_report(e->diags, RULE_WORK, rule_place(e->rule, e->rule->root->at),
 				    RULE_STEPS);
@@ -409,6 +448,8 @@ struct rule_value rule_evaluate(struct evaluation *e, const struct term *term,
 		return term->value;
 	case TERM_ITEMS:
 		return evaluate_items(e, term, bindings);
+	case TERM_RANGE:
+		return evaluate_range(e, term, bindings);
 	case TERM_NAME:
 		return evaluate_name(e, term, bindings);
 	case TERM_KEY:

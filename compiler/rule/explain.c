@@ -36,12 +36,15 @@ static struct rule_value look(struct rule_failure *f, const struct rule_world *w
 	return value;
 }
 
-static bool holds(struct rule_failure *f, const struct rule_world *world, const struct term *term,
-		  const struct binding *bindings)
+/* What is false is not blamed on what is not known. */
+static bool is_to_blame(struct rule_failure *f, const struct rule_world *world, const struct term *term,
+			const struct binding *bindings)
 {
 	struct rule_value value = look(f, world, term, bindings);
 
-	return value.kind == RULE_BOOLEAN && value.truth == RULE_TRUE;
+	if (f->truth == RULE_FALSE)
+		return value.kind == RULE_BOOLEAN && value.truth == RULE_FALSE;
+	return value.kind != RULE_BOOLEAN || value.truth != RULE_TRUE;
 }
 
 /* The first entry for which the condition of an `all` does not hold, as a binding; NULL: none. */
@@ -54,7 +57,7 @@ static struct binding *first_failing(struct rule_failure *f, const struct rule_w
 		struct binding *made = arena_new(f->rule->arena, struct binding);
 
 		*made = (struct binding){ .outer = bindings, .each = each, .value = item };
-		if (!holds(f, world, each->right, made))
+		if (is_to_blame(f, world, each->right, made))
 			return made;
 	}
 	return NULL;
@@ -68,7 +71,7 @@ static void blame(struct rule_failure *f, const struct rule_world *world, const 
 
 	for (;;) {
 		if (term->kind == TERM_BINARY && term->operator == OPERATOR_AND) {
-			term = holds(f, world, term->left, bindings) ? term->right : term->left;
+			term = is_to_blame(f, world, term->left, bindings) ? term->left : term->right;
 		} else if (term->kind == TERM_EACH && !strcmp(term->name, "all") &&
 			   (inner = first_failing(f, world, term, bindings))) {
 			bindings = inner;
@@ -116,8 +119,11 @@ bool rule_value(const struct rule *rule, const struct rule_world *world, struct 
 static const char *show_list(struct arena *arena, const struct rule_value *list)
 {
 	const char *text = "[";
-	struct rule_value item;
+	struct rule_value item, last;
 
+	if (!list->items && !list->node && list->count > 1 && rule_item(list, 0, &item) &&
+	    rule_item(list, list->count - 1, &last))
+		return arena_printf(arena, "%s..%s", rule_show(arena, &item), rule_show(arena, &last));
 	if (rule_item(list, 0, &item) && (item.kind == RULE_LIST || item.kind == RULE_MAP))
 		return arena_printf(arena, "a list of %zu", rule_count(list));
 	for (size_t i = 0; i < MOST_SHOWN && rule_item(list, i, &item); i++)
@@ -231,11 +237,12 @@ static void say_values(struct describing *d, const struct term *term)
 		say(d, term);
 	if (term->kind == TERM_CALL && term->left) {
 		say(d, term);
+		say_values(d, term->items);
 		return;
 	}
 	if (term->kind == TERM_EACH || term->kind == TERM_CALL) {
 		say(d, term);
-		if (term->kind == TERM_EACH)
+		if (term->kind == TERM_EACH && is_path(term->left))
 			say(d, term->left);
 	}
 	for (const struct term *item = term->items; item; item = item->next)

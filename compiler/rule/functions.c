@@ -150,9 +150,9 @@ static const char language[] =
 	"expressions: conditions over the effective configuration (`hvcc config`)\n\n"
 	"Paths are those of the document: memory.size, devices.serial[0].io, vcpus.pin[0],\n"
 	"bind['linux'].pin. What is not there is null, and so is what is below it.\n\n"
-	"Values: 4, 0x3f8, 512MiB, 10ms, 'text', true, false, null, [1, 2].\n\n"
+	"Values: 4, 0x3f8, 512MiB, 10ms, 'text', true, false, null, [1, 2], 4..7.\n\n"
 	"Operators, the loosest first:\n"
-	"  or\n  and\n  not\n  == != < <= > >= in, not in\n  + -\n  * / %\n\n"
+	"  or\n  and\n  not\n  == != < <= > >= in, not in\n  ..\n  + -\n  * / %\n\n"
 	"Functions:\n";
 
 void rule_print_language(FILE *stream)

@@ -54,6 +54,7 @@ struct rule_value {
 	int64_t number;	       /* NUMBER, SIZE, DURATION */
 	const char *text;      /* STRING */
 	const struct rule_value *items; /* LIST that is no part of a document; else see node */
+	enum rule_kind item; /* LIST with neither, `4..7`: of this kind, from number on */
 	size_t count;
 	const struct effective *node; /* the part of the document that it is, or NULL */
 	const struct schema *schema;  /* how documents write it, or NULL */
@@ -84,6 +85,13 @@ struct rule_world {
 	/* NULL: there is such a feature. Else the closest name, or "". */
 	const char *(*unknown_feature)(void *context, const char *feature);
 	void *context;
+	/*
+	 * The variable of kind FEATURES that a name alone speaks of: `avx2` is `cpu.has('avx2')` then, and
+	 * `host avx2` is `host.has('avx2')`. NULL: features are asked for by functions only.
+	 */
+	const char *self;
+	const char *end;  /* what stands behind the expression, for messages: "`;`"; NULL: nothing */
+	uint32_t *spent;  /* counts the steps of all tests that share a bound; NULL: each has RULE_STEPS */
 };
 
 struct rule;
@@ -122,6 +130,17 @@ void rule_describe(struct diag *diag, struct rule_failure *failure,
 
 /* Where the first value of the failed part was set that a person set; nowhere when none was. */
 struct position rule_culprit(struct rule_failure *failure, const struct rule_world *world);
+
+/* Where a rule speaks of a variable first; nowhere: it does not. */
+struct position rule_mention(const struct rule *rule, const char *variable);
+
+/*
+ * The numbers that a rule compares a variable with, ends of ranges included; `exactly` tells those that it
+ * shall be equal to. Returns false where the variable is used in any other way.
+ */
+bool rule_compared(const struct rule *rule, const char *variable,
+		   void (*each)(void *context, int64_t number, bool exactly, struct position at),
+		   void *context);
 
 /* The place of the whole rule, and its text. */
 struct position rule_position(const struct rule *rule);

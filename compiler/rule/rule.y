@@ -53,6 +53,7 @@ static void rule_yyerror(const struct text_span *place, void *scanner, struct ru
 
 %token OR "`or`" AND "`and`" NOT "`not`" NOT_IN "`not in`" IN "`in`"
 %token EQUAL "`==`" UNEQUAL "`!=`" AT_MOST "`<=`" AT_LEAST "`>=`"
+%token TO "`..`"
 %token TRUE_WORD "`true`" FALSE_WORD "`false`" NULL_WORD "`null`"
 %token <text> WORD "a name" QUOTED "a text in quotes"
 %token <value> QUANTITY "a number"
@@ -62,6 +63,7 @@ static void rule_yyerror(const struct text_span *place, void *scanner, struct ru
 %left AND
 %precedence NOT
 %nonassoc EQUAL UNEQUAL '<' AT_MOST '>' AT_LEAST IN NOT_IN
+%nonassoc TO
 %left '+' '-'
 %left '*' '/' '%'
 
@@ -86,6 +88,7 @@ expression:
 |	expression AT_LEAST expression { $$ = term_binary(scan->rule, OPERATOR_AT_LEAST, @$, $1, $3); }
 |	expression IN expression { $$ = term_binary(scan->rule, OPERATOR_IN, @$, $1, $3); }
 |	expression NOT_IN expression { $$ = term_binary(scan->rule, OPERATOR_NOT_IN, @$, $1, $3); }
+|	expression TO expression { $$ = term_pair(scan->rule, TERM_RANGE, @$, $1, $3); }
 |	expression '+' expression { $$ = term_binary(scan->rule, OPERATOR_PLUS, @$, $1, $3); }
 |	expression '-' expression { $$ = term_binary(scan->rule, OPERATOR_MINUS, @$, $1, $3); }
 |	expression '*' expression { $$ = term_binary(scan->rule, OPERATOR_TIMES, @$, $1, $3); }
@@ -95,6 +98,11 @@ expression:
 
 primary:
 	WORD { $$ = term_named(scan->rule, TERM_NAME, @$, NULL, $1, @1); }
+|	WORD WORD {
+		$$ = term_spoken(scan->rule, @$, $1, @1, $2, @2);
+		if (!$$)
+			YYABORT;
+	}
 |	QUANTITY { $$ = literal(scan->rule, @$, $1); }
 |	QUOTED {
 		$$ = literal(scan->rule, @$, (struct rule_value){ .kind = RULE_STRING, .text = $1 });
@@ -142,37 +150,41 @@ items:
 
 #define MOST_EXPECTED 5
 
-/* Punctuation comes out of bison as `';'`. */
-static const char *symbol_text(struct arena *arena, yysymbol_kind_t symbol)
+/* Punctuation comes out of bison as `';'`; the end is what the text around the expression has there. */
+static const char *symbol_text(const struct rule *rule, yysymbol_kind_t symbol)
 {
 	const char *name = yysymbol_name(symbol);
 
+	if (symbol == YYSYMBOL_YYEOF && rule->world->end)
+		return rule->world->end;
+
 	if (name[0] == '\'')
-		return arena_printf(arena, "`%c`", name[1]);
+		return arena_printf(rule->arena, "`%c`", name[1]);
 	return name;
 }
 
 /* "`a`, `b` or `c`"; where much may follow, what it is in general. */
-static const char *expected_list(struct arena *arena, const yypcontext_t *context)
+static const char *expected_list(const struct rule *rule, const yypcontext_t *context)
 {
 	yysymbol_kind_t expected[YYNTOKENS];
 	int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
 	const char *list = "", *closing = "`:`";
 
 	for (int i = 0; i < count; i++) {
-		const char *name = symbol_text(arena, expected[i]);
+		const char *name = symbol_text(rule, expected[i]);
 
 		if (expected[i] == YYSYMBOL_QUANTITY)
-			return "a path, a function or a value";
+			return rule->world->self ? "a condition" : "a path, a function or a value";
 		if (name[1] == ')' || name[1] == ']' || expected[i] == YYSYMBOL_YYEOF)
 			closing = name;
 	}
 	if (count > MOST_EXPECTED)
-		return arena_printf(arena, "an operator or %s", closing);
+		return arena_printf(rule->arena, "an operator or %s", closing);
 	for (int i = 0; i < count; i++) {
 		const char *join = i == 0 ? "" : i == count - 1 ? " or " : ", ";
 
-		list = arena_printf(arena, "%s%s%s", list, join, symbol_text(arena, expected[i]));
+		list = arena_printf(rule->arena, "%s%s%s", list, join,
+				    symbol_text(rule, expected[i]));
 	}
 	return list;
 }
@@ -182,13 +194,13 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner,
 {
 	const struct text_span *at = yypcontext_location(context);
 	struct rule *rule = scan->rule;
-	const char *found = "the end of the expression";
+	const char *found = rule->world->end ? rule->world->end : "the end of the expression";
 
 	(void)scanner;
 	if (yypcontext_token(context) != YYSYMBOL_YYEOF)
 		found = arena_printf(rule->arena, "`%s`", rule_slice(rule, *at));
 	diag_report(rule->diags, RULE_SYNTAX, rule_place(rule, *at), found,
-		    expected_list(rule->arena, context));
+		    expected_list(rule, context));
 	rule->errors++;
 	return 0;
 }

@@ -120,6 +120,13 @@ bool rule_scan_number(struct rule_scan *scan, const char *text, struct text_span
 	return true;
 }
 
+bool rule_scan_feature(const struct rule_scan *scan, const char *text)
+{
+	const struct rule_world *world = scan->rule->world;
+
+	return world->self && !world->unknown_feature(world->context, text);
+}
+
 int rule_scan_stray(struct rule_scan *scan, const char *text, struct text_span at)
 {
 	struct diag *d = diag_report(scan->rule->diags, RULE_CHARACTER, rule_place(scan->rule, at),
@@ -132,8 +139,7 @@ int rule_scan_stray(struct rule_scan *scan, const char *text, struct text_span a
 
 int rule_scan_meant(struct rule_scan *scan, const char *text, struct text_span at)
 {
-	const char *meant = !strcmp(text, "=") ? "==" : !strcmp(text, "&&") ? "and"
-					       : !strcmp(text, "||")	    ? "or" : "not";
+	const char *meant = !strcmp(text, "&&") ? "and" : !strcmp(text, "||") ? "or" : "not";
 	struct diag *d = diag_report(scan->rule->diags, RULE_CHARACTER, rule_place(scan->rule, at),
 				     text);
 

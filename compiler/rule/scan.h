@@ -9,6 +9,9 @@
 bool rule_scan_number(struct rule_scan *scan, const char *text, struct text_span at,
 		      struct rule_value *value);
 
+/* Whether a word that is no name elsewhere is one here, because a feature of CPUs is called so: `3dnow`. */
+bool rule_scan_feature(const struct rule_scan *scan, const char *text);
+
 /* Report a character, or an operator of another language; the parser recovers without saying more. */
 int rule_scan_stray(struct rule_scan *scan, const char *text, struct text_span at);
 int rule_scan_meant(struct rule_scan *scan, const char *text, struct text_span at);

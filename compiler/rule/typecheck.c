@@ -140,6 +140,56 @@ static const struct rule_variable *find_variable(const struct checker *c, const 
 	return NULL;
 }
 
+static bool check_feature(struct checker *c, const struct term *argument)
+{
+	const char *feature = argument->value.text, *closest;
+	struct diag *d;
+
+	if (argument->kind != TERM_LITERAL || !c->world->unknown_feature)
+		return true;
+	closest = c->world->unknown_feature(c->world->context, feature);
+	if (!closest)
+		return true;
+	d = COMPLAIN(c, POLICY_FEATURE, argument->at, feature);
+	if (*closest) {
+		diag_help(d, "did you mean `%s`?", closest);
+		diag_fix_name(c->rule->diags, d, d->at, feature, closest);
+	}
+	return false;
+}
+
+/* `host.avx2` and `avx2` become what they are short for: the call of `has`. */
+static struct rule_type make_question(struct checker *c, struct term *term,
+				      const struct rule_variable *of, const char *feature)
+{
+	struct term *left = term_named(c->rule, TERM_NAME, term->at, NULL, of->name, term->at);
+	struct term *name = term_new(c->rule, TERM_LITERAL, term->name_at);
+
+	left->variable = of;
+	left->type.kind = of->kind;
+	name->value = (struct rule_value){ .kind = RULE_STRING, .text = feature };
+	name->type.kind = RULE_STRING;
+	if (!check_feature(c, name))
+		return any;
+	term->kind = TERM_CALL;
+	term->left = left;
+	term->name = "has";
+	term->items = term->last = name;
+	term->function = rule_function_find("has", false, true);
+	return (struct rule_type){ .kind = RULE_BOOLEAN };
+}
+
+/* A word that is no feature and looks like a variable. */
+static bool means_variable(const struct checker *c, const char *name)
+{
+	const char *names[MOST_NAMES];
+	size_t count = 0;
+
+	for (; count < c->world->variable_count && count < MOST_NAMES; count++)
+		names[count] = c->world->variables[count].name;
+	return c->world->unknown_feature(c->world->context, name) && diag_closest(name, names, count);
+}
+
 static struct rule_type check_name(struct checker *c, struct term *term, const struct scope *scope)
 {
 	const struct schema *schema;
@@ -157,7 +207,11 @@ static struct rule_type check_name(struct checker *c, struct term *term, const s
 			.word_count = term->variable->word_count,
 		};
 	schema = c->world->form ? schema_key_find(c->world->form, term->name) : NULL;
-	return schema ? type_of_schema(schema) : unknown_name(c, term, scope);
+	if (schema)
+		return type_of_schema(schema);
+	if (c->world->self && !means_variable(c, term->name))
+		return make_question(c, term, find_variable(c, c->world->self), term->name);
+	return unknown_name(c, term, scope);
 }
 
 static struct rule_type check_key(struct checker *c, struct term *term, const struct scope *scope)
@@ -169,6 +223,8 @@ static struct rule_type check_key(struct checker *c, struct term *term, const st
 
 	if (map.kind == RULE_ANY)
 		return any;
+	if (map.kind == RULE_FEATURES && c->world->self)
+		return make_question(c, term, term->left->variable, term->name);
 	if (map.kind != RULE_MAP || !map.schema || map.schema->kind != SCHEMA_OBJECT) {
 		d = COMPLAIN(c, RULE_NO_KEYS, term->name_at, rule_slice(c->rule, term->left->at),
 			     rule_kind_name(map.kind), term->name);
@@ -254,21 +310,6 @@ static bool goes_with(enum rule_kind wanted, enum rule_kind given)
 	       (wanted == RULE_NUMBER && is_number(given));
 }
 
-static void check_feature(struct checker *c, const struct term *argument)
-{
-	const char *closest;
-	struct diag *d;
-
-	if (argument->kind != TERM_LITERAL || !c->world->unknown_feature)
-		return;
-	closest = c->world->unknown_feature(c->world->context, argument->value.text);
-	if (!closest)
-		return;
-	d = COMPLAIN(c, POLICY_FEATURE, argument->at, argument->value.text);
-	if (*closest)
-		diag_help(d, "did you mean `%s`?", closest);
-}
-
 static struct rule_type check_arguments(struct checker *c, struct term *term,
 					const struct scope *scope)
 {
@@ -315,6 +356,11 @@ static struct rule_type check_call(struct checker *c, struct term *term, const s
 	term->function = rule_function_find(term->name, false, term->left != NULL);
 	if (!term->function)
 		return unknown_function(c, term);
+	if (c->world->self && !strcmp(term->name, "may-have")) {
+		diag_help(COMPLAIN(c, RULE_FUNCTION, term->name_at, term->name),
+			  "conditions of policies are decided on the machine itself: ask with `has`");
+		return any;
+	}
 	if (term->left && receiver.kind != RULE_ANY && !has_features(&receiver, term->left)) {
 		diag_help(COMPLAIN(c, RULE_TYPE, term->left->at,
 				   rule_slice(c->rule, term->left->at),
@@ -464,6 +510,10 @@ static struct rule_type check_in(struct checker *c, struct term *term)
 			 arena_printf(c->rule->arena, "a list of %s", rule_kind_name(item.kind)));
 		return any;
 	}
+	if (list->kind == TERM_RANGE) {
+		check_units(c, list->left, left);
+		check_units(c, list->right, left);
+	}
 	check_word(c, left, &other);
 	for (const struct term *i = list->kind == TERM_ITEMS ? list->items : NULL; i; i = i->next) {
 		check_units(c, left, i);
@@ -507,11 +557,30 @@ static bool want_truth(struct checker *c, const struct term *term)
 	return false;
 }
 
+/* Beside what is one of a few words, names in short conditions are such words: `vendor = amd`. */
+static void take_words(const struct checker *c, struct term *term, const struct rule_type *beside)
+{
+	if (!c->world->self || (!beside->words && beside->kind != RULE_ANY))
+		return;
+	for (struct term *item = term->kind == TERM_ITEMS ? term->items : NULL; item; item = item->next)
+		take_words(c, item, beside);
+	if (term->kind != TERM_NAME || find_variable(c, term->name))
+		return;
+	term->kind = TERM_LITERAL;
+	term->value = (struct rule_value){ .kind = RULE_STRING, .text = term->name };
+}
+
 static struct rule_type check_binary(struct checker *c, struct term *term,
 				     const struct scope *scope)
 {
 	check(c, term->left, scope);
+	if (term->operator >= OPERATOR_EQUAL && term->operator < OPERATOR_PLUS)
+		take_words(c, term->right, &term->left->type);
 	check(c, term->right, scope);
+	if (term->right->kind == TERM_RANGE && term->operator == OPERATOR_EQUAL)
+		term->operator = OPERATOR_IN;
+	if (term->right->kind == TERM_RANGE && term->operator == OPERATOR_UNEQUAL)
+		term->operator = OPERATOR_NOT_IN;
 	if (term->operator <= OPERATOR_AND)
 		return (want_truth(c, term->left) & want_truth(c, term->right))
 			       ? (struct rule_type){ .kind = RULE_BOOLEAN } : any;
@@ -541,6 +610,27 @@ static struct rule_type check_items(struct checker *c, struct term *term, const 
 	return (struct rule_type){ .kind = RULE_LIST, .items = first.kind };
 }
 
+static struct rule_type check_range(struct checker *c, struct term *term, const struct scope *scope)
+{
+	const struct term *left = term->left, *right = term->right;
+
+	check(c, term->left, scope);
+	check(c, term->right, scope);
+	if (!want_number(c, left) || !want_number(c, right))
+		return any;
+	if (!comparable(left->type.kind, right->type.kind)) {
+		COMPLAIN(c, RULE_COMPARE, term->at, rule_slice(c->rule, left->at),
+			 rule_kind_name(left->type.kind), rule_slice(c->rule, right->at),
+			 rule_kind_name(right->type.kind));
+		return any;
+	}
+	check_units(c, left, right);
+	if (left->kind == TERM_LITERAL && right->kind == TERM_LITERAL &&
+	    right->value.number < left->value.number)
+		COMPLAIN(c, POLICY_LEAF_ORDER, term->at);
+	return (struct rule_type){ .kind = RULE_LIST, .items = right->type.kind };
+}
+
 static struct rule_type check(struct checker *c, struct term *term, const struct scope *scope)
 {
 	switch (term->kind) {
@@ -549,6 +639,9 @@ static struct rule_type check(struct checker *c, struct term *term, const struct
 		break;
 	case TERM_ITEMS:
 		term->type = check_items(c, term, scope);
+		break;
+	case TERM_RANGE:
+		term->type = check_range(c, term, scope);
 		break;
 	case TERM_NAME:
 		term->type = check_name(c, term, scope);
