@@ -144,39 +144,6 @@ struct ast_settings ast_settings_add(struct ast_settings list, struct ast_settin
 	return list;
 }
 
-struct ast_expr *ast_expr(struct ast_policy *policy, enum expr_kind kind, struct span at)
-{
-	struct ast_expr *expr = arena_new(policy->arena, struct ast_expr);
-
-	expr->kind = kind;
-	expr->at = at;
-	return expr;
-}
-
-static void add_part(struct ast_expr *expr, struct ast_expr *part)
-{
-	if (expr->last)
-		expr->last->next = part;
-	else
-		expr->first = part;
-	expr->last = part;
-}
-
-/* `a and b and c` is one AND of three: a long row is no deep tree. */
-struct ast_expr *ast_expr_join(struct ast_policy *policy, enum expr_kind kind, struct ast_expr *left,
-			       struct ast_expr *right)
-{
-	struct ast_expr *joined = left;
-
-	if (left->kind != kind) {
-		joined = ast_expr(policy, kind, left->at);
-		add_part(joined, left);
-	}
-	add_part(joined, right);
-	joined->at.length = right->at.offset + right->at.length - joined->at.offset;
-	return joined;
-}
-
 struct ast_block policy_parse_text(struct ast_policy *policy, uint32_t text)
 {
 	const struct located_text *located = policy->texts.items[text].text;

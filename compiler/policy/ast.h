@@ -55,31 +55,13 @@ struct ast_assign {
 	bool valid;
 };
 
-/* What a `when` asks for. */
-enum condition_kind { CONDITION_VENDOR, CONDITION_VCPU, CONDITION_HOST };
-
-struct ast_condition {
-	enum condition_kind kind;
-	const char *name;	 /* VENDOR, HOST */
-	uint64_t first, last;	 /* VCPU */
-	struct span at;		 /* of the name or the numbers */
-	uint8_t vendors;	 /* VENDOR: enum feature_vendors; resolve.c */
-	enum feature_id feature; /* HOST; resolve.c */
-};
-
 /*
- * The expression of an `assert`. AND and OR have two parts or more, NOT has one; a leaf is a feature
- * of the guest or, after `host.`, of the machine. As deep as parentheses and `not`s are written: the
- * parser's stack is the bound.
+ * What a `when` or `assert` asks for, in the language of expressions (rule/): condition.c knows of what.
  */
-enum expr_kind { EXPR_AND, EXPR_OR, EXPR_NOT, EXPR_GUEST, EXPR_HOST };
-
-struct ast_expr {
-	struct ast_expr *next; /* of the parts of one AND or OR */
-	enum expr_kind kind;
-	struct ast_expr *first, *last; /* parts */
-	struct ast_name *name;	       /* of a leaf */
+struct ast_condition {
 	struct span at;
+	struct rule *rule; /* resolve.c; NULL: it had an error */
+	bool *said;	   /* that it cannot be computed was reported */
 };
 
 /* `family = 25`, in a `limit` or `identity`. */
@@ -127,10 +109,9 @@ struct ast_statement {
 	struct span base_at;
 	struct ast_leaf leaf;
 	struct ast_assign *assigns;
-	struct ast_condition condition;	       /* WHEN */
+	struct ast_condition condition;	       /* WHEN, ASSERT */
 	struct ast_block then, otherwise;
 	struct ast_setting *settings;	       /* LIMIT, IDENTITY */
-	struct ast_expr *expr;		       /* ASSERT */
 };
 
 /* A list under construction. */
@@ -190,6 +171,9 @@ struct ast_block policy_parse_text(struct ast_policy *policy, uint32_t text);
 void policy_resolve(struct ast_policy *policy);
 void policy_typecheck(struct ast_policy *policy);
 
+/* Reads the condition of a statement; what is wrong with it is reported. */
+void policy_condition_read(struct ast_policy *policy, struct ast_statement *statement);
+
 /* The place of a span in the file. */
 struct position policy_place(const struct ast_policy *policy, struct span span);
 
@@ -207,10 +191,6 @@ struct ast_block ast_block_add(struct ast_block block, struct ast_block more);
 struct ast_block ast_block_of(struct ast_statement *statement);
 struct ast_setting *ast_setting(struct ast_policy *policy, const char *name, struct span at);
 struct ast_settings ast_settings_add(struct ast_settings list, struct ast_setting *setting);
-struct ast_expr *ast_expr(struct ast_policy *policy, enum expr_kind kind, struct span at);
-/* left AND (or OR) right, as one list. */
-struct ast_expr *ast_expr_join(struct ast_policy *policy, enum expr_kind kind, struct ast_expr *left,
-			       struct ast_expr *right);
 
 /* Sets all four registers: `leaf 0xb.* = auto;` */
 struct ast_assigns ast_fill(struct ast_policy *policy, struct ast_value value);

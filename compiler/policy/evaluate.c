@@ -424,18 +424,18 @@ static void widen_leaf(struct evaluation *e, const struct ast_statement *stateme
 static void widen_block(struct evaluation *e, const struct ast_block *block, bool varies)
 {
 	for (const struct ast_statement *s = block->first; s; s = s->next) {
+		enum rule_truth truth;
+
 		if (s->kind == STATEMENT_LEAF)
 			widen_leaf(e, s, varies);
 		if (s->kind != STATEMENT_WHEN)
 			continue;
-		if (s->condition.kind != CONDITION_VENDOR) {
-			widen_block(e, &s->then, true);
-			widen_block(e, &s->otherwise, true);
-		} else {
-			bool holds = policy_condition_holds(e, &s->condition);
-
-			widen_block(e, holds ? &s->then : &s->otherwise, varies);
-		}
+		truth = policy_condition(&(struct outlook){ .e = e, .any_host = true, .any_vcpu = true },
+					 &s->condition);
+		if (truth != RULE_FALSE)
+			widen_block(e, &s->then, varies || truth == RULE_UNKNOWN);
+		if (truth != RULE_TRUE)
+			widen_block(e, &s->otherwise, varies || truth == RULE_UNKNOWN);
 	}
 }
 
@@ -446,26 +446,12 @@ void policy_union_bits(struct evaluation *e)
 
 /* ---------------------------------------------------------------------------------- conditions */
 
-static bool host_has(const struct evaluation *e, enum feature_id id)
+/* Whether a condition says something else on another machine, or for another vCPU. */
+static bool depends(struct outlook outlook, bool on_host, const struct ast_condition *condition)
 {
-	for (uint32_t i = 0; i < e->test_count; i++) {
-		if (e->tests[i].feature == id)
-			return e->tests[i].present;
-	}
-	return false; /* a feature that this vendor does not have */
-}
-
-bool policy_condition_holds(const struct evaluation *e, const struct ast_condition *condition)
-{
-	switch (condition->kind) {
-	case CONDITION_VENDOR:
-		return condition->vendors & e->vendor;
-	case CONDITION_VCPU:
-		return e->first_vcpu >= condition->first && e->first_vcpu <= condition->last;
-	case CONDITION_HOST:
-		return host_has(e, condition->feature);
-	}
-	return false;
+	outlook.any_host = on_host;
+	outlook.any_vcpu = !on_host;
+	return policy_condition(&outlook, condition) == RULE_UNKNOWN;
 }
 
 void policy_visit(struct evaluation *e, const struct ast_block *block,
@@ -473,15 +459,18 @@ void policy_visit(struct evaluation *e, const struct ast_block *block,
 {
 	for (const struct ast_statement *s = block->first; s; s = s->next) {
 		uint32_t in_host = e->in_host, in_vcpu = e->in_vcpu;
+		struct outlook here = policy_outlook(e);
+		enum rule_truth truth;
 
 		if (s->kind != STATEMENT_WHEN) {
 			visit(e, s);
 			continue;
 		}
-		e->in_host += s->condition.kind == CONDITION_HOST;
-		e->in_vcpu += s->condition.kind == CONDITION_VCPU;
-		policy_visit(e, policy_condition_holds(e, &s->condition) ? &s->then : &s->otherwise,
-			     visit);
+		truth = policy_condition(&here, &s->condition);
+		e->in_host += depends(here, true, &s->condition);
+		e->in_vcpu += depends(here, false, &s->condition);
+		if (truth == RULE_TRUE || truth == RULE_FALSE)
+			policy_visit(e, truth == RULE_TRUE ? &s->then : &s->otherwise, visit);
 		e->in_host = in_host;
 		e->in_vcpu = in_vcpu;
 	}
@@ -757,7 +746,7 @@ static const struct cpu_base *find_base(struct evaluation *e)
 static void visit_assert(struct evaluation *e, const struct ast_statement *s)
 {
 	if (s->kind == STATEMENT_ASSERT)
-		policy_assert(e, s->expr);
+		policy_assert(e, &s->condition);
 }
 
 bool policy_evaluate(struct evaluation *e)

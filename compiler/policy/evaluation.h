@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What evaluate.c, variant.c and assert.c share: one evaluation of a policy, for one vendor and, where
- * the policy distinguishes them, for one kind of machine and one range of vCPUs.
+ * What evaluate.c, variant.c, condition.c and assert.c share: one evaluation of a policy, for one vendor
+ * and, where the policy distinguishes them, for one kind of machine and one range of vCPUs.
  *
  *     policy_compile (variant.c)
  *         per vendor, per variant: evaluate (evaluate.c)
@@ -13,6 +13,7 @@
 
 #include "policy/ast.h"
 #include "policy/policy.h"
+#include "rule/rule.h"
 
 enum {
 	MOST_CONDITIONS = 4, /* features that the `when host` of a policy ask for */
@@ -43,18 +44,46 @@ struct evaluation {
 	uint32_t test_count;
 	uint32_t first_vcpu, last_vcpu;
 
-	/* While statements are visited: inside how many `when host`, `when vcpu`. */
+	/* While statements are visited: inside how many `when` that depend on the machine, on the vCPU. */
 	uint32_t in_host, in_vcpu;
+
+	uint32_t *spent; /* on all conditions of this vendor: bounded by RULE_STEPS */
 };
 
 /* Decides all of e->cpu. False when there is no base to start from, which was reported. */
 bool policy_evaluate(struct evaluation *e);
 
-/* Whether a condition holds in this variant. */
-bool policy_condition_holds(const struct evaluation *e, const struct ast_condition *condition);
+/* From where one looks at a condition: what is taken as known. */
+struct outlook {
+	const struct evaluation *e;
+	bool any_host, any_vcpu; /* the machine, the vCPU is not known, whatever the variant says */
+	bool decided;		 /* e->cpu is: features of the guest are known, and what it requires */
+	uint32_t vcpu;
+	struct feature_set has, lacks; /* what is known of the machine besides */
+
+	/* What was asked for and is not known: the first, and all. */
+	enum feature_id open;
+	struct feature_set asked;
+};
+
+/* The outlook of this variant. */
+struct outlook policy_outlook(const struct evaluation *e);
+
+/* Whether a condition holds; FAULTY where it has an error or cannot be computed, which was reported. */
+enum rule_truth policy_condition(struct outlook *outlook, const struct ast_condition *condition);
+
+/* Reports that an assertion does not hold: of which part that is so, and which values it has. */
+void policy_condition_broken(struct outlook *outlook, const struct ast_condition *condition);
+
+/*
+ * The vCPUs from which on a condition may hold or not: its numbers, and those behind them. Returns false
+ * where any vCPU could be one. Those that the guest does not have are reported.
+ */
+bool policy_condition_vcpus(const struct evaluation *e, const struct ast_condition *condition,
+			    void (*each)(void *context, uint32_t vcpu), void *context);
 
 /* Checks an assertion against e->cpu; adds the machines that break it to e->cpu->refusals. */
-void policy_assert(struct evaluation *e, const struct ast_expr *expr);
+void policy_assert(struct evaluation *e, const struct ast_condition *condition);
 
 /* Assigns nothing, but makes each bit that depends on a variant the host's: for the union. */
 void policy_union_bits(struct evaluation *e);

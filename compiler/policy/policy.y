@@ -2,8 +2,8 @@
 /*
  * The grammar of policies: schema/policy.md. Actions build nodes and decide nothing. After a
  * mistake the parser goes on behind the next `;` or `{ }`, so that one run shows all of them.
- * Every list is left-recursive: the stack is as deep as blocks and parentheses are nested, and what
- * walks the tree later goes no deeper.
+ * Every list is left-recursive: the stack is as deep as blocks are nested, and what walks the tree later
+ * goes no deeper. Conditions are not read here: rule/ has the one grammar of expressions.
  */
 %define api.pure full
 %define api.prefix {policy_yy}
@@ -21,8 +21,6 @@
 }
 
 %code {
-#include <string.h>
-
 #define YYMAXDEPTH 200
 #define YYLLOC_DEFAULT(current, rhs, n)                                                            \
 	((current) = (n) ? span_join(YYRHSLOC(rhs, 1), YYRHSLOC(rhs, n))                           \
@@ -47,10 +45,8 @@ static struct span span_join(struct span first, struct span last)
 	struct ast_value value;
 	struct ast_leaf leaf;
 	struct ast_block block;
-	struct ast_condition condition;
 	struct ast_setting *setting;
 	struct ast_settings settings;
-	struct ast_expr *expr;
 	uint32_t reg;
 }
 
@@ -63,7 +59,7 @@ static void policy_yyerror(const struct span *place, void *scanner, struct polic
 %token BASE "`base`" WITHOUT "`without`" REQUIRE "`require`" FORCE "`force`" OPTIONAL "`optional`"
 %token DISABLE "`disable`" FORBID "`forbid`" LEAF "`leaf`" HOST "`host`" DEFAULT "`default`"
 %token AUTO "`auto`" LIMIT "`limit`" IDENTITY "`identity`" INCLUDE "`include`" ASSERT "`assert`"
-%token WHEN "`when`" ELSE "`else`" VENDOR "`vendor`" VCPU "`vcpu`" AND "`and`" OR "`or`" NOT "`not`"
+%token WHEN "`when`" ELSE "`else`" CONDITION "a condition"
 %token EAX "`eax`" EBX "`ebx`" ECX "`ecx`" EDX "`edx`" TO "`..`"
 %token <text> NAME "a name" GLOB "a pattern" STRING "a text in quotes" BITS "bits (0b...)"
 %token <number> INTEGER "a number"
@@ -79,15 +75,8 @@ static void policy_yyerror(const struct span *place, void *scanner, struct polic
 %type <assigns> assigns
 %type <value> value
 %type <block> policy statement otherwise
-%type <condition> condition
 %type <setting> limit ident
 %type <settings> limits idents
-%type <text> ident_name
-%type <expr> expr
-
-%left OR
-%left AND
-%precedence NOT
 
 %%
 
@@ -147,16 +136,16 @@ statement:
 	}
 |	"`identity`" '{' idents error '}' { yyerrok; $$ = (struct ast_block){ 0 }; }
 |	"`include`" STRING ';' { $$ = policy_include(scan->policy, $2, @2); }
-|	"`assert`" expr ';' {
+|	"`assert`" CONDITION ';' {
 		struct ast_statement *made = ast_statement(scan->policy, STATEMENT_ASSERT, @1);
 
-		made->expr = $2;
+		made->condition.at = @2;
 		$$ = ast_block_of(made);
 	}
-|	"`when`" condition '{' policy '}' otherwise {
+|	"`when`" CONDITION '{' policy '}' otherwise {
 		struct ast_statement *made = ast_statement(scan->policy, STATEMENT_WHEN, @1);
 
-		made->condition = $2;
+		made->condition.at = @2;
 		made->then = $4;
 		made->otherwise = $6;
 		$$ = ast_block_of(made);
@@ -176,22 +165,6 @@ skipped:
 otherwise:
 	%empty { $$ = (struct ast_block){ 0 }; }
 |	"`else`" '{' policy '}' { $$ = $3; }
-;
-
-condition:
-	"`vendor`" '=' NAME {
-		$$ = (struct ast_condition){ .kind = CONDITION_VENDOR, .name = $3, .at = @3 };
-	}
-|	"`vcpu`" '=' INTEGER {
-		$$ = (struct ast_condition){ .kind = CONDITION_VCPU, .first = $3, .last = $3, .at = @3 };
-	}
-|	"`vcpu`" '=' INTEGER TO INTEGER {
-		$$ = (struct ast_condition){ .kind = CONDITION_VCPU, .first = $3, .last = $5,
-					     .at = span_join(@3, @5) };
-	}
-|	"`host`" NAME {
-		$$ = (struct ast_condition){ .kind = CONDITION_HOST, .name = $2, .at = @2 };
-	}
 ;
 
 limits:
@@ -214,49 +187,25 @@ idents:
 ;
 
 ident:
-	ident_name '=' INTEGER ';' {
+	NAME '=' INTEGER ';' {
 		$$ = ast_setting(scan->policy, $1, @1);
 		$$->number = $3;
 		$$->value_at = @3;
 	}
-|	ident_name '=' STRING ';' {
+|	NAME '=' STRING ';' {
 		$$ = ast_setting(scan->policy, $1, @1);
 		$$->text = $3;
 		$$->value_at = @3;
 	}
-|	ident_name '=' NAME ';' {
+|	NAME '=' NAME ';' {
 		$$ = ast_setting(scan->policy, $1, @1);
 		$$->text = $3;
 		$$->value_at = @3;
 	}
-|	ident_name '=' "`host`" ';' {
+|	NAME '=' "`host`" ';' {
 		$$ = ast_setting(scan->policy, $1, @1);
 		$$->text = "host";
 		$$->value_at = @3;
-	}
-;
-
-ident_name:
-	NAME
-|	"`vendor`" { $$ = "vendor"; }
-;
-
-expr:
-	expr "`and`" expr { $$ = ast_expr_join(scan->policy, EXPR_AND, $1, $3); }
-|	expr "`or`" expr { $$ = ast_expr_join(scan->policy, EXPR_OR, $1, $3); }
-|	"`not`" expr {
-		$$ = ast_expr(scan->policy, EXPR_NOT, @$);
-		$$->first = $$->last = $2;
-	}
-|	'(' expr ')' {
-		$$ = $2;
-		$$->at = @$;
-	}
-|	NAME {
-		bool host = strncmp($1, "host.", 5) == 0;
-
-		$$ = ast_expr(scan->policy, host ? EXPR_HOST : EXPR_GUEST, @1);
-		$$->name = ast_name(scan->policy, host ? $1 + 5 : $1, false, @1);
 	}
 ;
 
@@ -393,8 +342,7 @@ static void suggest_keyword(struct diag *diag, const struct policy_scan *scan,
 	static const char *const keywords[] = {
 		"base",	  "require", "force",	 "optional", "disable", "forbid", "leaf",
 		"limit",  "identity", "include", "assert",   "when",	"else",	  "without",
-		"vendor", "vcpu",    "default",  "host",     "auto",	"eax",	  "ebx",
-		"ecx",	  "edx",     "and",	 "or",	     "not",
+		"default", "host",   "auto",	 "eax",	     "ebx",	"ecx",	  "edx",
 	};
 	const char *word = arena_strndup(
 		scan->policy->arena, scan->policy->texts.items[at->text].text->text + at->offset, at->length);
@@ -423,7 +371,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner,
 	return 0;
 }
 
-/* Only when the stack is full: blocks in blocks, or `(` and `not` without end. */
+/* Only when the stack is full: blocks in blocks without end. */
 static void policy_yyerror(const struct span *place, void *scanner, struct policy_scan *scan,
 			   const char *message)
 {

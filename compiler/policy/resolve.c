@@ -177,34 +177,7 @@ static void resolve_identity(struct ast_policy *policy, struct ast_setting *sett
 	}
 }
 
-/* -------------------------------------------------------------------------- when, assert, and all */
-
-static void resolve_condition(struct ast_policy *policy, struct ast_condition *condition)
-{
-	struct ast_name name = { .text = condition->name, .at = condition->at };
-
-	if (condition->kind == CONDITION_VENDOR) {
-		uint32_t vendor = find_word(policy, vendor_words, VENDOR_WORDS, "a vendor",
-					    condition->name, condition->at);
-
-		condition->vendors = vendor % 2 ? AMD : INTEL;
-	} else if (condition->kind == CONDITION_HOST) {
-		condition->feature = feature_find(condition->name);
-		if (condition->feature == FEATURE_NONE)
-			unknown_feature(policy, &name);
-	} else if (condition->last < condition->first) {
-		diag_report(policy->diags, POLICY_LEAF_ORDER, policy_place(policy, condition->at));
-	}
-}
-
-/* As deep as the text nests: the parser's stack has bounded it. */
-static void resolve_expr(struct ast_policy *policy, struct ast_expr *expr)
-{
-	if (expr->name)
-		resolve_name(policy, expr->name);
-	for (struct ast_expr *part = expr->first; part; part = part->next)
-		resolve_expr(policy, part);
-}
+/* --------------------------------------------------------------------------------- all statements */
 
 static void resolve_block(struct ast_policy *policy, const struct ast_block *block);
 
@@ -218,11 +191,10 @@ static void resolve_statement(struct ast_policy *policy, struct ast_statement *s
 		resolve_limits(policy, s->settings);
 	else if (s->kind == STATEMENT_IDENTITY)
 		resolve_identity(policy, s->settings);
-	else if (s->kind == STATEMENT_ASSERT)
-		resolve_expr(policy, s->expr);
+	if (s->kind == STATEMENT_WHEN || s->kind == STATEMENT_ASSERT)
+		policy_condition_read(policy, s);
 	if (s->kind != STATEMENT_WHEN)
 		return;
-	resolve_condition(policy, &s->condition);
 	resolve_block(policy, &s->then);
 	resolve_block(policy, &s->otherwise);
 }

@@ -31,71 +31,123 @@ static uint32_t vcpu_count(const struct guest *guest)
 	return guest->vcpus.count.value ? guest->vcpus.count.value : 1;
 }
 
-static void add_host(struct axes *axes, const struct ast_condition *condition)
+static void too_many(struct axes *axes, const struct ast_condition *condition)
 {
-	if (!(features[condition->feature].vendors & axes->e->vendor))
-		return;
-	for (uint32_t i = 0; i < axes->host_count; i++) {
-		if (axes->hosts[i] == condition->feature)
-			return;
-	}
-	if (axes->host_count == MOST_CONDITIONS)
+	if (!position_known(axes->large))
 		axes->large = policy_place(axes->e->ast, condition->at);
-	else
-		axes->hosts[axes->host_count++] = (uint16_t)condition->feature;
 }
 
-static void add_start(struct axes *axes, uint64_t vcpu, const struct ast_condition *condition)
+/* The features of the machine that a condition asked for; false: there is no room for them. */
+static bool add_hosts(struct axes *axes, const struct feature_set *asked)
+{
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+		bool known = !feature_in(asked, id);
+
+		for (uint32_t i = 0; i < axes->host_count; i++)
+			known |= axes->hosts[i] == id;
+		if (known)
+			continue;
+		if (axes->host_count == MOST_CONDITIONS)
+			return false;
+		axes->hosts[axes->host_count++] = (uint16_t)id;
+	}
+	return true;
+}
+
+static bool add_start(struct axes *axes, uint32_t vcpu)
 {
 	uint32_t at = 0;
 
-	if (vcpu >= vcpu_count(axes->e->guest))
-		return;
 	while (at < axes->start_count && axes->starts[at] < vcpu)
 		at++;
 	if (at < axes->start_count && axes->starts[at] == vcpu)
-		return;
-	if (axes->start_count == MOST_VARIANTS) {
-		axes->large = policy_place(axes->e->ast, condition->at);
-		return;
-	}
+		return true;
+	if (axes->start_count == MOST_VARIANTS)
+		return false;
 	memmove(&axes->starts[at + 1], &axes->starts[at],
 		(axes->start_count - at) * sizeof(axes->starts[0]));
-	axes->starts[at] = (uint32_t)vcpu;
+	axes->starts[at] = vcpu;
 	axes->start_count++;
+	return true;
 }
 
-static void add_vcpus(struct axes *axes, const struct ast_condition *condition)
-{
-	uint32_t count = vcpu_count(axes->e->guest);
-	struct diag *diag;
+/* vCPUs at which a condition may change, in no order. */
+struct candidates {
+	struct arena *arena;
+	uint32_t count; /* the guest's vCPUs */
+	VECTOR(uint32_t) vcpus;
+};
 
-	if (condition->last >= count) {
-		diag = diag_report(axes->e->diags, POLICY_VCPU, policy_place(axes->e->ast, condition->at),
-				   (unsigned long long)condition->last, count, count == 1 ? "" : "s");
-		if (was_set(axes->e->guest->vcpus.count.where))
-			diag_note(diag, axes->e->guest->vcpus.count.where.at, "count set here");
-		return;
+static void add_candidate(void *context, uint32_t vcpu)
+{
+	struct candidates *c = context;
+
+	if (vcpu < c->count)
+		vector_push(c->arena, &c->vcpus, vcpu);
+}
+
+static struct outlook outlook_of_vcpu(const struct axes *axes, uint32_t vcpu)
+{
+	return (struct outlook){ .e = axes->e, .any_host = true, .vcpu = vcpu };
+}
+
+/* Whether a condition is another one for this vCPU than for the one before: on any machine. */
+static bool changes_at(const struct axes *axes, const struct ast_condition *condition, uint32_t vcpu)
+{
+	for (uint32_t world = 0; vcpu && world < 1u << axes->host_count; world++) {
+		struct outlook here = { .e = axes->e, .vcpu = vcpu }, before;
+
+		for (uint32_t i = 0; i < axes->host_count; i++)
+			feature_add(world >> i & 1 ? &here.has : &here.lacks, axes->hosts[i]);
+		before = here;
+		before.vcpu--;
+		if (policy_condition(&here, condition) != policy_condition(&before, condition) ||
+		    here.open != before.open)
+			return true;
 	}
-	add_start(axes, condition->first, condition);
-	add_start(axes, condition->last + 1, condition);
+	return false;
+}
+
+/* What distinguishes variants in a condition; an assertion asks the machine when it starts. */
+static void add_condition(struct axes *axes, const struct ast_condition *condition, bool asserts)
+{
+	struct candidates c = { .arena = axes->e->arena, .count = vcpu_count(axes->e->guest) };
+	bool fits = true;
+
+	add_candidate(&c, 0);
+	if (!policy_condition_vcpus(axes->e, condition, add_candidate, &c)) {
+		fits = c.count <= MOST_VARIANTS;
+		for (uint32_t vcpu = 0; fits && vcpu < c.count; vcpu++)
+			add_candidate(&c, vcpu);
+	}
+	for (size_t i = 0; fits && !asserts && i < c.vcpus.count; i++) {
+		struct outlook outlook = outlook_of_vcpu(axes, c.vcpus.items[i]);
+
+		policy_condition(&outlook, condition);
+		fits = add_hosts(axes, &outlook.asked);
+	}
+	for (size_t i = 0; fits && i < c.vcpus.count; i++)
+		if (asserts || changes_at(axes, condition, c.vcpus.items[i]))
+			fits = add_start(axes, c.vcpus.items[i]);
+	if (!fits)
+		too_many(axes, condition);
 }
 
 static void find_axes(struct axes *axes, const struct ast_block *block)
 {
 	for (const struct ast_statement *s = block->first; s; s = s->next) {
-		bool vendor = s->condition.kind == CONDITION_VENDOR;
-		bool holds = s->condition.vendors & axes->e->vendor;
+		struct outlook anywhere = { .e = axes->e, .any_host = true, .any_vcpu = true };
+		enum rule_truth truth;
 
+		if (s->kind == STATEMENT_ASSERT)
+			add_condition(axes, &s->condition, true);
 		if (s->kind != STATEMENT_WHEN)
 			continue;
-		if (s->condition.kind == CONDITION_HOST)
-			add_host(axes, &s->condition);
-		if (s->condition.kind == CONDITION_VCPU)
-			add_vcpus(axes, &s->condition);
-		if (!vendor || holds)
+		add_condition(axes, &s->condition, false);
+		truth = policy_condition(&anywhere, &s->condition);
+		if (truth != RULE_FALSE)
 			find_axes(axes, &s->then);
-		if (!vendor || !holds)
+		if (truth != RULE_TRUE)
 			find_axes(axes, &s->otherwise);
 	}
 }
@@ -321,6 +373,7 @@ struct policy *policy_compile(struct arena *arena, struct diags *diags, const st
 	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
 		policy->vendors[vendor].vendor = vendor;
 		runs[vendor] = (struct evaluation){
+			.spent = arena_new(arena, uint32_t),
 			.arena = arena, .diags = diags, .guest = guest, .ast = ast,
 			.cpu = &policy->vendors[vendor], .lost_to = lost_to,
 			.vendor = vendor == HV_VENDOR_INTEL ? INTEL : AMD,
