@@ -41,7 +41,7 @@ core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o posted.o spp.o
 core_vm       := irq.o vm.o
 core_sched    := sched.o fair.o table.o
 core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vlapic_lent.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
-core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o
+core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o kvm_steal.o kvm_ipi.o
 core_pci      := ecam.o config_space.o bar.o msi.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
@@ -205,7 +205,7 @@ unit_vrtc := core/dev/vrtc.c $(shim)
 unit_vuart := core/dev/vuart.c $(shim)
 unit_acpi_pm := core/dev/acpi_pm.c core/dev/debug_exit.c $(shim)
 unit_pci_host := $(patsubst %.o,core/pci/%.c,$(core_pci)) $(shim)
-unit_kvm := core/pv/kvm_features.c core/pv/kvm_clock.c core/pv/kvm_eoi.c $(unit_vlapic)
+unit_kvm := $(patsubst %.o,core/pv/%.c,$(core_pv)) $(unit_vlapic)
 # Guest memory, its page walk, its buses.
 units_core += bus memory guest_walk
 space_sources := core/space/memory.c core/space/write_guard.c core/mm/ptab.c core/lib/status.c tests/core/unit/shim/guest_ram.c
@@ -213,6 +213,8 @@ unit_bus := core/space/bus.c core/lib/status.c
 unit_memory := core/space/dma.c $(space_sources)
 unit_guest_walk := core/space/guest_walk.c $(space_sources)
 # The common half of a vCPU against a backend without a processor.
+units_core += sched
+unit_sched := core/sched/fair.c core/sched/table.c
 units_contract := events exits irq_routing policy backend
 vcpu_sources := $(addprefix core/vcpu/,vcpu.c inject.c dump.c exit.c exit_cpuid.c exit_cr.c exit_halt.c exit_hypercall.c exit_mmio.c \
 	exit_msr.c exit_pio.c refused_write.c cpuid.c msr.c) core/space/bus.c core/space/guest_walk.c core/lib/format.c \

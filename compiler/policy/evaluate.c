@@ -52,12 +52,23 @@ static bool has_pv(const struct guest *guest, enum pv wanted)
 	return false;
 }
 
+/* What is of use only where vCPUs wait for CPUs. */
+static bool is_for_sharing(enum feature_id id)
+{
+	return id == FEATURE_KVM_STEAL_TIME || id == FEATURE_KVM_PV_UNHALT ||
+	       id == FEATURE_KVM_PV_TLB_FLUSH || id == FEATURE_KVM_PV_IPI;
+}
+
 /* Why another key of the guest keeps a feature off; NULL: none does. */
 static const char *kept_off(const struct guest *guest, enum feature_id id, struct position *at)
 {
 	if (features[id].leaf == KVM_FEATURES && !has_pv(guest, PV_KVM)) {
 		*at = guest->pv.where.at;
 		return "`pv` does not list `kvm`";
+	}
+	if (is_for_sharing(id) && guest->scheduling.scheduler.value == SCHEDULER_EXCLUSIVE) {
+		*at = guest->scheduling.scheduler.where.at;
+		return "each vCPU has a CPU for itself";
 	}
 	if (id == FEATURE_X2APIC && guest->vcpus.apic.mode.value == APIC_MODE_XAPIC &&
 	    was_set(guest->vcpus.apic.mode.where)) {

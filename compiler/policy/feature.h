@@ -87,6 +87,7 @@ enum msr_group {
 	MSRS_LONG,
 	MSRS_KVM_CLOCK_OLD,
 	MSRS_KVM_CLOCK,
+	MSRS_KVM_STEAL,
 	MSRS_KVM_EOI,
 	MSRS_PMU_IDLE, /* no feature has it: the counters of a guest without a hypervisor bit */
 	MSR_GROUPS,

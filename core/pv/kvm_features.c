@@ -39,6 +39,16 @@ static enum access_result eoi(void *context, struct bus_access *access)
 	return ACCESS_DONE;
 }
 
+static enum access_result steal(void *context, struct bus_access *access)
+{
+	struct kvm_vcpu *vcpu = self(context, access);
+
+	if (access->write)
+		return kvm_steal_write(vcpu, access->value);
+	access->value = vcpu->steal;
+	return ACCESS_DONE;
+}
+
 static const struct {
 	uint32_t feature;
 	uint32_t msr;
@@ -49,6 +59,7 @@ static const struct {
 	{ KVM_FEATURE_CLOCKSOURCE, MSR_KVM_SYSTEM_TIME_OLD, system_time, 0 },
 	{ KVM_FEATURE_CLOCKSOURCE2, MSR_KVM_WALL_CLOCK, wall_clock, BUS_LOCKED },
 	{ KVM_FEATURE_CLOCKSOURCE2, MSR_KVM_SYSTEM_TIME, system_time, 0 },
+	{ KVM_FEATURE_STEAL_TIME, MSR_KVM_STEAL_TIME, steal, 0 },
 	{ KVM_FEATURE_PV_EOI, MSR_KVM_EOI, eoi, 0 },
 };
 
@@ -66,6 +77,10 @@ static enum status create(struct device *device)
 		kvm->vcpu[i].vcpu = device_vcpu(device->vm, i);
 		kvm_eoi_create(&kvm->vcpu[i]);
 	}
+	if (device->record->parameter[1] & KVM_FEATURE_STEAL_TIME)
+		device_on_schedule(device->vm, kvm_steal_scheduled, kvm);
+	if (device->record->parameter[1] & (KVM_FEATURE_PV_UNHALT | KVM_FEATURE_PV_SEND_IPI))
+		device_on_hypercall(device->vm, kvm_hypercall, kvm);
 	for (unsigned int i = 0; i < ARRAY_SIZE(msrs); i++) {
 		enum status s;
 
@@ -92,6 +107,8 @@ static void reset(struct device *device)
 		kvm->vcpu[i].system_time = 0;
 		kvm->vcpu[i].version = 0;
 		kvm->vcpu[i].eoi = 0;
+		kvm->vcpu[i].steal = kvm->vcpu[i].steal_time = 0;
+		kvm->vcpu[i].steal_version = 0;
 		irq_set_eoi_assist(kvm->vcpu[i].vcpu, NULL);
 	}
 }

@@ -182,7 +182,7 @@ static _Noreturn void run_exclusive(struct percpu *cpu, struct vcpu *vcpu)
 static void tell(struct vcpu *vcpu, bool running)
 {
 	if (vcpu && vcpu->guest->scheduled)
-		vcpu->guest->scheduled(vcpu, running);
+		vcpu->guest->scheduled(vcpu->guest->scheduled_context, vcpu->index, running);
 }
 
 /* The CPU goes from one vCPU to another, or to none. */

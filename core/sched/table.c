@@ -11,18 +11,17 @@
 #include "lib/bits.h"
 #include "mm/frames.h"
 #include "sched/sched.h"
-#include "vm/vm.h"
+#include "vcpu/vcpu.h"
 
 static uint64_t epoch; /* at which all frames begin */
 
-static struct vcpu *vcpu_of(uint32_t index, const struct blob *blob)
+static struct vcpu *vcpu_of(const struct sched_cpu *s, const struct hv_vcpu *record)
 {
-	const struct hv_vcpu *record = &blob->vcpus[index];
+	struct vcpu *vcpu = s->first;
 
-	for (struct vm *vm = vm_first(); vm; vm = vm->next)
-		if (vm->guest.record == &blob->guests[record->guest])
-			return vm->guest.vcpus[index - vm->guest.record->vcpus.first];
-	return NULL;
+	while (vcpu && vcpu->record != record)
+		vcpu = vcpu->next;
+	return vcpu;
 }
 
 static uint64_t ticks(uint64_t us)
@@ -47,7 +46,7 @@ MUST_USE enum status table_build(struct sched_cpu *s, const struct blob *blob,
 		windows[i] = (struct sched_window){
 			.start = ticks(w->start_us),
 			.end = ticks((uint64_t)w->start_us + w->length_us),
-			.vcpu = vcpu_of(w->vcpu, blob),
+			.vcpu = vcpu_of(s, &blob->vcpus[w->vcpu]),
 		};
 	}
 	s->windows = windows;

@@ -215,7 +215,10 @@ void vcpu_inject(struct vcpu *vcpu)
 
 bool vcpu_wakes(struct vcpu *vcpu)
 {
-	if (vcpu->nmi_pending && !vcpu->backend->nmi_blocked(vcpu))
+	bool unhalted = vcpu->unhalted;
+
+	vcpu->unhalted = false;
+	if (unhalted || (vcpu->nmi_pending && !vcpu->backend->nmi_blocked(vcpu)))
 		return true;
 	return *vcpu->rflags & RFLAGS_IF && (vcpu->vectoring.valid || chip_pending(vcpu));
 }
@@ -226,6 +229,7 @@ void vcpu_clear_events(struct vcpu *vcpu)
 	vcpu->vectoring_waits = false;
 	vcpu->exception.valid = false;
 	vcpu->triple_fault = false;
+	vcpu->unhalted = false;
 	vcpu->window_open = false;
 	vcpu->nmi_pending = 0;
 }

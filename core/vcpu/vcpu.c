@@ -117,6 +117,11 @@ static void take_nmis(struct vcpu *vcpu)
 	vcpu->nmi_pending = min_of(vcpu->nmi_pending, 2u);
 }
 
+static void take_unhalt(struct vcpu *vcpu)
+{
+	vcpu->unhalted = true;
+}
+
 static const struct {
 	uint32_t bit;
 	void (*take)(struct vcpu *vcpu);
@@ -124,6 +129,7 @@ static const struct {
 	{VCPU_REQUEST_INIT, take_init},
 	{VCPU_REQUEST_STARTUP, take_startup},
 	{VCPU_REQUEST_NMI, take_nmis},
+	{VCPU_REQUEST_UNHALT, take_unhalt},
 };
 
 static COLD void take_rare_requests(struct vcpu *vcpu, uint32_t asked)

@@ -44,6 +44,7 @@ enum vcpu_request {
 	VCPU_REQUEST_FLUSH = 1u << 5,   /* mappings changed: drop this vCPU's translations */
 	VCPU_REQUEST_OFFSET = 1u << 6,  /* the TSC offset changed */
 	VCPU_REQUEST_YIELD = 1u << 7,   /* out to the scheduler, whose own bit it is */
+	VCPU_REQUEST_UNHALT = 1u << 8,  /* wake from this HLT, or do not sleep in the next one */
 };
 
 /* Where a vCPU is in its life; written by its own CPU or while it is parked. */
@@ -212,7 +213,11 @@ struct guest {
 	void (*parked)(struct vcpu *vcpu);
 	void (*crashed)(struct vcpu *vcpu);
 	/* A vCPU that shares its CPU gets it, after it has waited for vcpu->stolen in all, or loses it. NULL: nobody asks. */
-	void (*scheduled)(struct vcpu *vcpu, bool running);
+	void (*scheduled)(void *context, uint32_t vcpu, bool running);
+	void *scheduled_context;
+	/* What RAX is after a hypercall from CPL 0. NULL: all are unknown. */
+	uint64_t (*hypercall)(void *context, uint64_t number, const uint64_t argument[4], bool wide);
+	void *hypercall_context;
 	/* What the backend keeps for the VM (permission maps, identifiers). */
 	void *arch;
 };
@@ -257,6 +262,7 @@ struct vcpu {
 	bool vectoring_waits;        /* behind an exception: an interrupt then needs IF again */
 	bool triple_fault;
 	bool window_open;       /* the backend was asked for one */
+	bool unhalted;          /* VCPU_REQUEST_UNHALT has come */
 	uint32_t nmi_pending;   /* 0..2 */
 	uint32_t nmi_signalled; /* atomic; any CPU adds, its own CPU takes */
 	uint32_t startup_vector;

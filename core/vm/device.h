@@ -66,6 +66,14 @@ struct percpu *device_vcpu_cpu(struct vcpu *vcpu);	 /* where it runs; for timer_
 uint64_t device_tsc_offset(const struct vm *vm); /* guest = host + offset, modulo 2^64 */
 void device_set_vcpu_tsc_offset(struct vcpu *vcpu, uint64_t offset); /* after a write of the TSC MSRs */
 uint64_t device_vcpu_tsc_offset(const struct vcpu *vcpu);
+/* Where vCPUs share CPUs: a vCPU gets its CPU or loses it (on that CPU, outside the guest); host ticks that it has waited
+ * in all; its translations are to be dropped before it runs. */
+void device_on_schedule(struct vm *vm, void (*scheduled)(void *context, uint32_t vcpu, bool running), void *context);
+uint64_t device_vcpu_stolen(const struct vcpu *vcpu);
+void device_flush_vcpu(struct vcpu *vcpu);
+/* Hypercalls: RAX for a number and its arguments. */
+void device_on_hypercall(struct vm *vm, uint64_t (*call)(void *context, uint64_t number, const uint64_t argument[4], bool wide),
+			 void *context);
 uint64_t time_now(void);			 /* host TSC */
 uint64_t time_khz(void);			 /* of the host TSC */
 uint64_t time_to_ns(uint64_t ticks);		 /* multiply and shift, no division */

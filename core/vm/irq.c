@@ -199,6 +199,13 @@ void irq_signal_init(struct vcpu *vcpu)
 	vcpu_request(vcpu, VCPU_REQUEST_INIT);
 }
 
+void irq_unhalt(struct vm *vm, uint32_t apic_id)
+{
+	for (uint32_t i = 0; i < vm->guest.vcpu_count; i++)
+		if (vm->guest.vcpus[i]->record->apic_id == apic_id)
+			vcpu_request(vm->guest.vcpus[i], VCPU_REQUEST_UNHALT);
+}
+
 void irq_signal_startup(struct vcpu *vcpu, uint8_t vector)
 {
 	__atomic_store_n(&vcpu->startup_vector, vector, __ATOMIC_RELEASE);

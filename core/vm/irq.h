@@ -68,6 +68,7 @@ int irq_extint_acknowledge(struct vm *vm); /* takes the device lock; -1: spuriou
 void irq_notify(struct vcpu *vcpu);
 void irq_signal_nmi(struct vcpu *vcpu);
 void irq_signal_init(struct vcpu *vcpu);
+void irq_unhalt(struct vm *vm, uint32_t apic_id); /* the vCPU wakes from HLT, or does not sleep in the next one */
 void irq_signal_startup(struct vcpu *vcpu, uint8_t vector);
 
 #endif

@@ -362,6 +362,32 @@ uint64_t device_vcpu_tsc_offset(const struct vcpu *vcpu)
 	return vcpu->tsc_offset;
 }
 
+void device_on_schedule(struct vm *vm, void (*scheduled)(void *context, uint32_t vcpu, bool running),
+			void *context)
+{
+	vm->guest.scheduled = scheduled;
+	vm->guest.scheduled_context = context;
+}
+
+uint64_t device_vcpu_stolen(const struct vcpu *vcpu)
+{
+	return vcpu->stolen;
+}
+
+void device_flush_vcpu(struct vcpu *vcpu)
+{
+	vcpu_mark(vcpu, VCPU_REQUEST_FLUSH);
+}
+
+void device_on_hypercall(struct vm *vm,
+			 uint64_t (*call)(void *context, uint64_t number,
+					  const uint64_t argument[4], bool wide),
+			 void *context)
+{
+	vm->guest.hypercall = call;
+	vm->guest.hypercall_context = context;
+}
+
 void device_vm_event(struct vm *vm, enum vm_event event)
 {
 	vm_stop(vm, event);

@@ -293,6 +293,26 @@ def many_vcpus_on_few():
     require(not problems, "\n".join(problems))
 
 
+def linux_knows_that_it_shares():
+    """4 vCPUs of a Linux guest on 1 CPU: its kernel uses KVM's interface for that, and sees the time that was stolen"""
+    tree = linux.document(dict(LINUX, shape="1x4x1"), mode="ask")
+    tree["scheduling"] = {"scheduler": "fair"}
+    place = directory("shares")
+    image = os.path.join(place, "image.elf")
+    machine.hvcc_build(guests.write_system(place, [tree]), image)
+    vm = machine.Machine(machine.qemu_command("qemu-7", image, memory=linux.MEMORY + 256), linux.LIMIT, os.path.join(place, "console.log"))
+    vm.expect(r"^hvcc-ask")
+    vm.send("for i in 1 2 3 4 5 6; do (n=0; while [ $n -lt 9999 ]; do n=$((n+1)); done) & done; wait; dmesg | grep -i pv; grep cpu /proc/stat\n")
+    for words in "KVM setup pv remote TLB flush", "PV spinlocks enabled", "setup PV IPIs":
+        vm.expect(words)
+    vm.expect(r"^cpu3 ")
+    vm.expect(r"^hvcc-ask")
+    stolen = [int(line.split()[8]) for line in re.findall(r"^cpu\d .*", vm.text, re.M)]
+    require(len(stolen) == 4 and min(stolen) > 0, "stolen: %s" % stolen)
+    vm.send("poweroff\n")
+    finish_poweroff(vm)
+
+
 def too_few_processors():
     """a machine that does not fit is refused with the reason, and nothing starts"""
     vm = system("too-few", [guests.document("boot", dict(PLAIN, cpus=4))], 2)
@@ -472,7 +492,7 @@ SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_
              too_little_memory, hello, spp_logs, spp_stops, spp_left_out, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]
 # Shared CPUs.
-SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few]
+SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, linux_knows_that_it_shares]
 # Life and death.
 SCENARIOS += [crash_dumps, reset_dumps, linux_panics]
 

@@ -157,12 +157,76 @@ static void eoi_word_never_for_levels_or_bad_memory(void **state)
 				     { WRMSR, X_SELF, 0x50 }, { ACCEPT, 0, 0x50 }, { WRMSR, X_EOI, 0 }, { RDMSR, X_PPR, 0 } }));
 }
 
+static void steal_time_is_told(void **state)
+{
+	uint64_t value;
+	uint64_t steal;
+
+	(void)state;
+	start_with(FEATURES | BIT(5), 1000000); /* a tick a nanosecond */
+	value = 0x2003;
+	assert_int_equal(machine_access(VM_MSR, STEAL, 8, true, &value), ACCESS_FAULT);
+	machine.vcpu[0].stolen = 5000; /* before the guest asked */
+	play(((const struct step[]){ { WRMSR, STEAL, 0x2001 }, { RDMSR, STEAL, 0x2001 }, { RAM32, 0x2000, 0 },
+				     { RAM32, 0x2008, 2 } }));
+	machine.scheduled(machine.scheduled_context, 0, false);
+	assert_int_equal(machine.ram[0x2010], 1);
+	machine.vcpu[0].stolen += 0x123456789;
+	machine.scheduled(machine.scheduled_context, 0, true);
+	assert_int_equal(machine.ram[0x2010], 0);
+	assert_int_equal(machine.vcpu[0].flushes, 0);
+	memcpy(&steal, machine.ram + 0x2000, 8);
+	assert_int_equal(steal, 0x123456789);
+	play(((const struct step[]){ { RAM32, 0x2008, 4 } }));
+	/* Another vCPU asked for a flush meanwhile. */
+	machine.scheduled(machine.scheduled_context, 0, false);
+	machine.ram[0x2010] |= 2;
+	machine.scheduled(machine.scheduled_context, 0, true);
+	assert_int_equal(machine.ram[0x2010], 0);
+	assert_int_equal(machine.vcpu[0].flushes, 1);
+	/* Memory that is gone, and a vCPU that never asked. */
+	machine.ram_gone = true;
+	machine.scheduled(machine.scheduled_context, 0, false);
+	machine.scheduled(machine.scheduled_context, 0, true);
+	machine.ram_gone = false;
+	play(((const struct step[]){ { RDMSR, STEAL, 0 } }));
+	machine.scheduled(machine.scheduled_context, 1, false);
+}
+
+static uint64_t hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, bool wide)
+{
+	return machine.hypercall(machine.hypercall_context, number, (const uint64_t[]){ a, b, c, d }, wide);
+}
+
+static void hypercalls_wake_and_interrupt(void **state)
+{
+	(void)state;
+	start_with(FEATURES | BIT(7) | BIT(11), 1000000);
+	assert_int_equal(hypercall(5, 0, 1, 0, 0, true), 0);
+	assert_int_equal(machine.vcpu[0].unhalts, 0);
+	assert_int_equal(machine.vcpu[1].unhalts, 1);
+	assert_int_equal(hypercall(10, 3, 0, 0, 0x51, true), 2);
+	play(((const struct step[]){ { ACCEPT, 0, 0x51 } }));
+	assert_int_equal(hypercall(10, 0, 1ull << 32, 0, 0x52, false), (uint64_t)0);
+	assert_int_equal(hypercall(10, ~0ull, ~0ull, 0xffffffc0, 0x53, true), 63); /* not the id of all */
+	assert_int_equal(hypercall(10, 1, 0, 0, 0x400, true), 1);
+	assert_int_equal(machine.vcpu[0].nmis, 1);
+	assert_int_equal(hypercall(10, 1, 0, 0, 0x8051, true), (uint64_t)-22);  /* level */
+	assert_int_equal(hypercall(10, 1, 0, 0, 0x40051, true), (uint64_t)-22); /* to itself */
+	assert_int_equal(hypercall(10, 1, 0, 0, 0x500, true), (uint64_t)-22);   /* INIT */
+	assert_int_equal(hypercall(1, 0, 0, 0, 0, true), (uint64_t)-1000);
+	start_with(FEATURES | BIT(7), 1000000);
+	assert_int_equal(hypercall(10, 1, 0, 0, 0x51, true), (uint64_t)-1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(system_time_runs_right, end),
 		cmocka_unit_test_setup_teardown(pages, start, end),
 		cmocka_unit_test_teardown(only_what_is_offered, end),
+		cmocka_unit_test_teardown(steal_time_is_told, end),
+		cmocka_unit_test_teardown(hypercalls_wake_and_interrupt, end),
 		cmocka_unit_test_setup_teardown(eoi_by_word, start, end),
 		cmocka_unit_test_setup_teardown(eoi_word_never_for_levels_or_bad_memory, start, end),
 	};

@@ -177,6 +177,35 @@ struct device_pci device_pci_function(const struct vm *vm, uint32_t index)
 	return (struct device_pci){ &vm->pci[index], vm->config[index], vm->mask[index] };
 }
 
+void device_on_schedule(struct vm *vm, void (*scheduled)(void *context, uint32_t vcpu, bool running), void *context)
+{
+	vm->scheduled = scheduled;
+	vm->scheduled_context = context;
+}
+
+uint64_t device_vcpu_stolen(const struct vcpu *vcpu)
+{
+	return vcpu->stolen;
+}
+
+void device_flush_vcpu(struct vcpu *vcpu)
+{
+	vcpu->flushes++;
+}
+
+void device_on_hypercall(struct vm *vm, uint64_t (*call)(void *context, uint64_t number, const uint64_t argument[4], bool wide),
+			 void *context)
+{
+	vm->hypercall = call;
+	vm->hypercall_context = context;
+}
+
+void irq_unhalt(struct vm *vm, uint32_t apic_id)
+{
+	for (uint32_t i = 0; i < vm->vcpus; i++)
+		vm->vcpu[i].unhalts += vm->vcpu[i].apic_id == apic_id;
+}
+
 void device_vm_event(struct vm *vm, enum vm_event event)
 {
 	vm->events[event]++;
@@ -218,6 +247,18 @@ enum status memory_read(struct memory *memory, uint64_t gpa, void *buffer, size_
 	if (in_ram(gpa, size))
 		return STATUS_FAULT;
 	memcpy(buffer, machine.ram + gpa, size);
+	return STATUS_OK;
+}
+
+enum status memory_compare_exchange(struct memory *memory, uint64_t gpa, uint32_t size, uint64_t *expected, uint64_t desired)
+{
+	uint64_t found = 0;
+
+	if (memory_read(memory, gpa, &found, size))
+		return STATUS_FAULT;
+	if (found == *expected)
+		return memory_write(memory, gpa, &desired, size);
+	*expected = found;
 	return STATUS_OK;
 }
 

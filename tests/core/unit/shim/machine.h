@@ -23,6 +23,8 @@ struct vcpu {
 	uint64_t tsc_offset;
 	unsigned int notified, nmis, inits, startups;
 	uint8_t startup_vector;
+	uint64_t stolen;
+	unsigned int flushes, unhalts;
 };
 
 struct machine_range {
@@ -52,6 +54,9 @@ struct vm {
 	struct irq_message message[MACHINE_LOG];
 	unsigned int messages, messages_read;
 	bool swallow_messages; /* log them only */
+	void (*scheduled)(void *context, uint32_t vcpu, bool running);
+	uint64_t (*hypercall)(void *context, uint64_t number, const uint64_t argument[4], bool wide);
+	void *scheduled_context, *hypercall_context;
 	unsigned int events[3];
 	unsigned int exits;
 	uint32_t exit_value;
