@@ -327,7 +327,7 @@ endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
-guests := bench boot cpuid exceptions flags halt hpet ioapic kvm lapic mmio modes msr pci pic power rtc smp spin spp triple uart xsave
+guests := bench boot clock cpuid exceptions flags halt hpet ioapic kvm lapic mmio modes msr pci pic power rtc smp spin spp triple uart xsave
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
 guest_lib := start.o trap_entry.o trap.o console.o test.o apic.o acpi.o smp.o paging.o

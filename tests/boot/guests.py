@@ -26,6 +26,7 @@ CPUS = ALL + ["bochs-sapphire"]  # guests that look at the processor
 # guest -> the values it is run with. Emulators: Bochs is the strict one, so it has what is about instructions and MSRs.
 GUESTS = {
     "boot": dict(emulator=CPUS, cpus=[1, 2, 4], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
+    "clock": dict(emulator=["qemu-7"], cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
     "cpuid": dict(emulator=CPUS, cpus=[1, 4], apic=["x2apic"], pv=["kvm", "none"]),
     "exceptions": dict(emulator=CPUS, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
     "flags": dict(emulator=["qemu-10", "bochs", "bochs-icelake"], cpus=[1], apic=["x2apic"], pv=["kvm"]),  # QEMU 7.2 fails it on the bare machine
@@ -48,7 +49,7 @@ GUESTS = {
 }
 # These compare times with times: on one CPU instructions are time, whatever else the computer does. (QEMU 10 ends with "Bad icount
 # read" there.)
-COUNTED = ("lapic", "pic", "hpet")
+COUNTED = ("lapic", "pic", "hpet", "clock")
 LIMIT = int(os.environ.get("LIMIT", "120"))  # seconds: a safety net
 
 
