@@ -216,7 +216,7 @@ unit_guest_walk := core/space/guest_walk.c $(space_sources)
 units_core += sched
 unit_sched := core/sched/fair.c core/sched/table.c
 units_contract := events exits irq_routing policy backend
-vcpu_sources := $(addprefix core/vcpu/,vcpu.c inject.c dump.c exit.c exit_cpuid.c exit_cr.c exit_halt.c exit_hypercall.c exit_mmio.c \
+vcpu_sources := core/mm/ptab_npt.c $(addprefix core/vcpu/,vcpu.c inject.c dump.c exit.c exit_cpuid.c exit_cr.c exit_halt.c exit_hypercall.c exit_mmio.c \
 	exit_msr.c exit_pio.c refused_write.c cpuid.c msr.c) core/space/bus.c core/space/guest_walk.c core/lib/format.c \
 	$(emul_sources) $(space_sources) $(addprefix tests/core/unit/shim/,fake_backend.c quiet_log.c)
 unit_events := $(vcpu_sources)
@@ -327,7 +327,7 @@ endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
-guests := bench boot clock cpuid exceptions flags halt hpet ioapic kvm lapic mmio modes msr pci pic power rtc smp spin spp triple uart xsave
+guests := bench boot clock cpuid exceptions flags halt hpet ioapic kvm lapic lock mmio modes msr pci pic power rtc smp spin spp triple uart xsave
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
 guest_lib := start.o trap_entry.o trap.o console.o test.o apic.o acpi.o smp.o paging.o

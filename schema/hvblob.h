@@ -251,6 +251,11 @@ struct hv_start { /* registers with which a boot processor is entered */
 };
 HV_CHECK(hv_start, 392);
 
+/* Hypercalls of our own, and the CPUID leaves that tell of them: schema/hypercalls.md. */
+enum hv_call { HV_CALL_LOCK = 0x48560001 };
+#define HV_CALLS_LEAF 0x40000100u
+enum hv_calls { HV_CALLS_LOCK = 1u << 0 }; /* EAX of the leaf behind it */
+
 /* -------------------------------------------------------------------------------------- guest memory */
 enum hv_region_kind {
 	HV_REGION_RAM,
@@ -290,9 +295,12 @@ enum hv_guard_action {
 	HV_GUARD_ACTIONS,
 };
 
+#define HV_GUARD_ANYWHERE 0xfffffffffffff000ull
+#define HV_LOCKABLE_MAX (8192ull << 12)
+
 struct hv_guard { /* pages that are written in part only; each refused write is logged */
-	uint64_t gpa;  /* 4 KiB aligned */
-	uint64_t size; /* 4 KiB multiple */
+	uint64_t gpa;  /* 4 KiB aligned; HV_GUARD_ANYWHERE: the guest says which pages (schema/hypercalls.md), */
+	uint64_t size; /* 4 KiB multiple; and that many at most */
 	uint32_t writable; /* in each page: bit n opens bytes [128 n, 128 n + 128) */
 	uint32_t action;   /* enum hv_guard_action */
 	uint32_t name;

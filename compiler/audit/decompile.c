@@ -317,10 +317,14 @@ static void put_guards(struct yaml *yaml, const struct hv_guest *guest)
 	for (uint32_t i = 0; i < guest->guards.count; i++) {
 		const struct hv_guard *guard = &yaml->image->guards[guest->guards.first + i];
 
-		put(yaml, "%s    - { name: %s, gpa: 0x%llx, pages: %llu, writable: 0x%08x, action: %s }\n",
-		    i ? "" : "  spp:\n", quoted(yaml, image_text(yaml->image, guard->name)),
-		    (unsigned long long)guard->gpa, (unsigned long long)(guard->size >> 12),
-		    guard->writable, actions[guard->action % 4]);
+		put(yaml, "%s    - { name: %s", i ? "" : "  spp:\n",
+		    quoted(yaml, image_text(yaml->image, guard->name)));
+		if (guard->gpa == HV_GUARD_ANYWHERE)
+			put(yaml, ", lockable: %llu", (unsigned long long)(guard->size >> 12));
+		else
+			put(yaml, ", gpa: 0x%llx, pages: %llu, writable: 0x%08x", (unsigned long long)guard->gpa,
+			    (unsigned long long)(guard->size >> 12), guard->writable);
+		put(yaml, ", action: %s }\n", actions[guard->action % 4]);
 	}
 }
 

@@ -272,6 +272,12 @@ static void tell_guards(struct telling *t, const struct hv_guest *guest)
 		const struct hv_guard *guard = &t->image->guards[guest->guards.first + i];
 
 		t->position = guard->position;
+		if (guard->gpa == HV_GUARD_ANYWHERE) {
+			tell(t, FACT_MEMORY, "pages that the guest locks",
+			     text(t, "%s, else %s", size_of(t, guard->size),
+				  guard->action < 4 ? actions[guard->action] : "unknown"));
+			continue;
+		}
 		tell(t, FACT_MEMORY, text(t, "0x%012llx, sub-pages", (unsigned long long)guard->gpa),
 		     text(t, "%s of which 0x%08x may be written, else %s", size_of(t, guard->size),
 			  guard->writable, guard->action < 4 ? actions[guard->action] : "unknown"));

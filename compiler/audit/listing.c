@@ -185,6 +185,13 @@ static void list_guards(struct listing *l, const struct hv_guest *guest)
 	for (uint32_t i = 0; i < guest->guards.count; i++) {
 		const struct hv_guard *guard = &l->image->guards[guest->guards.first + i];
 
+		if (guard->gpa == HV_GUARD_ANYWHERE) {
+			line(l, HV_SECTION_GUARDS, guest->guards.first + i, guard->position,
+			     "guard     up to %llu pages \"%s\" that the guest locks; writes: %s",
+			     (unsigned long long)(guard->size >> 12), image_text(l->image, guard->name),
+			     WORD(guard->action, actions));
+			continue;
+		}
 		line(l, HV_SECTION_GUARDS, guest->guards.first + i, guard->position,
 		     "guard     0x%012llx %llu page%s \"%s\", may be written 0x%08x; other writes: %s",
 		     (unsigned long long)guard->gpa, (unsigned long long)(guard->size >> 12),

@@ -228,7 +228,8 @@ static void put_limits(struct buffer *text, const struct image *image, const str
 		for (uint32_t r = 0; guest->policy[v] != HV_NONE && r < HV_CPUID_RANGES; r++) {
 			uint32_t count = image->policies[guest->policy[v]].index[r].count;
 
-			if (count && count != usual[v][r])
+			if (count && count != usual[v][r] &&
+			    bases[r] + count - 1 != HV_CALLS_LEAF + 1) /* hypercalls of ours: with `lockable` */
 				put_text(text, arena_printf(image->arena,
 							    "when vendor = %s { limit %s = 0x%x; }\n",
 							    vendors[v], names[r], bases[r] + count - 1));

@@ -45,10 +45,12 @@ static void check_place(const struct check_context *c, const struct spp *s)
 	const struct boot *boot = &c->guest->boot;
 	struct diag *d;
 
-	if (was_set(s->gpa.where) == (s->symbol.value != NULL)) {
+	int places = was_set(s->gpa.where) + (s->symbol.value != NULL) + was_set(s->lockable.where);
+
+	if (places != 1) {
 		d = diag_report(c->diags, SPP_PLACE, s->where.at, s->name.value);
-		diag_help(d, s->symbol.value ? "take one of the two out"
-					     : "for example `symbol: kernel:sys_call_table`");
+		diag_help(d, places ? "leave one of them"
+				    : "for example `symbol: kernel:sys_call_table`");
 	} else if (s->symbol.value && !is_symbol(s->symbol.value)) {
 		d = diag_report(c->diags, SPP_SYMBOL, s->symbol.where.at, s->symbol.value);
 		if (!strchr(s->symbol.value, ':'))
@@ -58,6 +60,26 @@ static void check_place(const struct check_context *c, const struct spp *s)
 		diag_note(d, was_set(boot->unpack.where) ? boot->unpack.where.at
 							 : boot->kernel.where.at, "the kernel");
 	}
+}
+
+/* A range that the guest closes itself: the guest says which pages and sub-pages. */
+static void check_lockable(const struct check_context *c, const struct spp *s, const struct spp *before)
+{
+	const struct {
+		const char *name;
+		struct where where;
+	} keys[] = { { "pages", s->pages.where }, { "writable", s->writable.where },
+		     { "protected", s->protected_.where } };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (was_set(keys[i].where))
+			diag_report(c->diags, SPP_LOCK_MISFIT, keys[i].where.at, keys[i].name);
+	if (before)
+		diag_note(diag_report(c->diags, SPP_LOCK_TWICE, s->lockable.where.at),
+			  before->lockable.where.at, "the other one");
+	if (!c->guest->pv.interfaces.count)
+		diag_note(diag_report(c->diags, SPP_LOCK_PV, s->lockable.where.at),
+			  c->guest->pv.where.at, "there is no hypervisor to call");
 }
 
 static void check_mask(const struct check_context *c, const struct spp *s)
@@ -94,12 +116,19 @@ static void check_action(const struct check_context *c, const struct spp *s)
 
 void check_spp_parts(const struct check_context *c)
 {
+	const struct spp *lockable = NULL;
+
 	for (size_t i = 0; i < c->guest->memory.spp.count; i++) {
 		const struct spp *s = &c->guest->memory.spp.items[i];
 
 		check_place(c, s);
-		check_mask(c, s);
 		check_action(c, s);
+		if (was_set(s->lockable.where)) {
+			check_lockable(c, s, lockable);
+			lockable = s;
+		} else {
+			check_mask(c, s);
+		}
 		for (size_t j = 0; j < i; j++) {
 			const struct spp *first = &c->guest->memory.spp.items[j];
 			struct diag *d;

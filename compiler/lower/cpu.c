@@ -86,6 +86,16 @@ static void widen_addresses(struct lowered *guest, const struct policy *policy)
 	}
 }
 
+static uint32_t lockable_pages(const struct guest *guest)
+{
+	uint32_t pages = 0;
+
+	for (size_t i = 0; i < guest->memory.spp.count; i++)
+		if (was_set(guest->memory.spp.items[i].lockable.where))
+			pages = guest->memory.spp.items[i].lockable.value;
+	return pages;
+}
+
 /* What the policy has to say was said by check/: the second reading is silent. */
 void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 {
@@ -96,6 +106,7 @@ void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 		.mtrrs = guest->mtrrs.items,
 		.mtrr_count = guest->mtrrs.count,
 		.pv_kvm = (guest->pv & HV_PV_KVM) != 0,
+		.lockable = lockable_pages(guest->model),
 		.position = policy_position(guest->model),
 	};
 	struct msr_decisions msrs;

@@ -229,6 +229,20 @@ static void fill_kvm_base(const struct cpu_build *build, struct hv_cpuid *row)
 	memcpy(&row->value[EBX], "KVMKVMKVM\0\0\0", 12);
 }
 
+/* schema/hypercalls.md */
+static void fill_calls_base(const struct cpu_build *build, struct hv_cpuid *row)
+{
+	(void)build;
+	row->value[EAX] = HV_CALLS_LEAF + 1;
+	memcpy(&row->value[EBX], "HvcoreHvcore", 12);
+}
+
+static void fill_calls(const struct cpu_build *build, struct hv_cpuid *row)
+{
+	row->value[EAX] = HV_CALLS_LOCK;
+	row->value[EBX] = build->request->lockable;
+}
+
 static void fill_kvm_timing(const struct cpu_build *build, struct hv_cpuid *row)
 {
 	(void)build;
@@ -319,6 +333,8 @@ static const struct leaf_row leaf_table[] = {
 	{ KVM_BASE, BOTH, NULL, fill_kvm_base },
 	{ KVM_FEATURES, BOTH, NULL, NULL },
 	{ KVM_TIMING, BOTH, NULL, fill_kvm_timing },
+	{ HV_CALLS_LEAF, BOTH, NULL, fill_calls_base },
+	{ HV_CALLS_LEAF + 1, BOTH, NULL, fill_calls },
 	{ 0x80000000, BOTH, NULL, fill_vendor },
 	{ 0x80000001, BOTH, NULL, fill_80000001 },
 	{ 0x80000002, BOTH, NULL, fill_brand },
@@ -376,7 +392,9 @@ static bool leaf_present(const struct cpu_build *build, const struct leaf_row *l
 {
 	bool kvm = leaf->leaf >= KVM_BASE && leaf->leaf <= KVM_TIMING;
 
-	if (kvm && !build->records->kvm_base)
+	bool ours = leaf->leaf >= HV_CALLS_LEAF && leaf->leaf <= HV_CALLS_LEAF + 1;
+
+	if ((kvm && !build->records->kvm_base) || (ours && !build->request->lockable))
 		return false;
 	if (leaf->leaf > build->features->limits[range_of(leaf->leaf)])
 		return false;

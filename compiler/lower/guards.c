@@ -139,7 +139,9 @@ void pass_guards(struct lower_context *context, struct lowered *guest)
 	for (size_t i = 0; i < memory->spp.count; i++) {
 		const struct spp *spp = &memory->spp.items[i];
 
-		if (!spp->symbol.value)
+		if (was_set(spp->lockable.where))
+			add_pages(context, guest, spp, HV_GUARD_ANYWHERE, spp->lockable.value * PAGE, 0);
+		else if (!spp->symbol.value)
 			add_pages(context, guest, spp, spp->gpa.value,
 				  (was_set(spp->pages.where) ? spp->pages.value : 1) * PAGE,
 				  writable_of(spp));
@@ -155,7 +157,7 @@ bool check_guards(const struct lowered *guest)
 {
 	for (size_t i = 0; i < guest->guards.count; i++) {
 		const struct hv_guard *guard = &guest->guards.items[i].record;
-		bool inside = false;
+		bool inside = guard->gpa == HV_GUARD_ANYWHERE;
 
 		for (size_t j = 0; j < guest->ram.count; j++)
 			inside |= guard->gpa >= guest->ram.items[j].base &&

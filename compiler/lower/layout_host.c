@@ -27,8 +27,26 @@ static uint64_t guard_frames(const struct lowered *guest)
 	uint64_t frames = 0;
 
 	for (size_t i = 0; i < guest->guards.count; i++)
-		frames += UPPER + 2 * (guest->guards.items[i].record.size >> 21);
+		frames += UPPER + 2 * (guest->guards.items[i].record.gpa == HV_GUARD_ANYWHERE ?
+						0 : guest->guards.items[i].record.size >> 21);
 	return frames;
+}
+
+/* For pages that a guest may lock while it runs, wherever they are: tables that map 2 MiB and 1 GiB in smaller pages, and as many
+ * for the processor's own tables of sub-pages, which have roots besides. */
+static uint32_t lock_frames(const struct lowered *guest)
+{
+	enum { ROOTS = 2 };
+	uint64_t pages = 0, small = 0, large = 0;
+
+	for (size_t i = 0; i < guest->guards.count; i++)
+		if (guest->guards.items[i].record.gpa == HV_GUARD_ANYWHERE)
+			pages = guest->guards.items[i].record.size / PAGE;
+	for (size_t i = 0; i < guest->ram.count; i++) {
+		small += guest->ram.items[i].size / (2 << 20) + 2;
+		large += guest->ram.items[i].size / GIB + 2;
+	}
+	return pages ? (uint32_t)(2 * ((small < pages ? small : pages) + (large < pages ? large : pages)) + ROOTS) : 0;
 }
 
 /* Frames of nested tables if every large page is 2 MiB: one a GiB, two for each region's ends; where addresses do
@@ -129,7 +147,7 @@ void layout_host(struct lower_context *context)
 	const struct system *model = context->model;
 
 	for (size_t i = 0; i < system->guests.count; i++) {
-		system->guests.items[i]->reserve_frames = RESERVE_FRAMES;
+		system->guests.items[i]->reserve_frames = RESERVE_FRAMES + lock_frames(system->guests.items[i]);
 		guest_events(system->guests.items[i]);
 	}
 	system->name = model->name.value;

@@ -34,7 +34,8 @@ struct spp {
 	struct where where;
 	FIELD(const char *) name;
 	FIELD(uint64_t) gpa;	     /* this ... */
-	FIELD(const char *) symbol;  /* ... or this, "kernel:NAME" */
+	FIELD(const char *) symbol;  /* ... or this, "kernel:NAME" ... */
+	FIELD(uint32_t) lockable;    /* ... or this: pages that the guest closes itself */
 	FIELD(uint32_t) pages;	     /* may be absent with a symbol */
 	FIELD(uint32_t) writable;    /* bit n: 128 bytes from n * 128 on */
 	FIELD(uint32_t) protected_;  /* the complement; one of the two may be set */

@@ -209,7 +209,8 @@ static const char *check_guard(const struct blob *b, uint32_t i)
 
 	REQUIRE(good_name(b, g->name, g->position), "name");
 	REQUIRE(is_aligned(g->gpa | g->size, PAGE_SIZE) && g->size, "not whole pages");
-	REQUIRE(range_fits(g->gpa, g->size, BIT(52)), "beyond 52 bits");
+	REQUIRE(g->gpa == HV_GUARD_ANYWHERE ? g->size <= HV_LOCKABLE_MAX : range_fits(g->gpa, g->size, BIT(52)),
+		"beyond what there is");
 	REQUIRE(g->action < HV_GUARD_ACTIONS, "action");
 	return NULL;
 }

@@ -183,7 +183,13 @@ static enum status build_memory(struct vm *vm, const struct vcpu_backend *backen
 	memory->name = vm->guest.name;
 	memory->extents = (struct memory_extent *)(memory + 1);
 	memory->capacity = extent_capacity(g);
-	memory->guard = (struct write_guard){&vm->blob->guards[g->guards.first], g->guards.count};
+	guard_init(&memory->guard, &vm->blob->guards[g->guards.first], g->guards.count);
+	if (memory->guard.lockable) {
+		s = pool_alloc(guard_lock_bytes(&memory->guard), &p);
+		if (s != STATUS_OK)
+			return s;
+		memory->guard.locks = p;
+	}
 	vm->guest.memory = memory;
 	reserve_init(&memory->reserve, phys_to_virt);
 	s = ptab_init(&memory->nested, backend->nested, &table_effects, memory, 4,

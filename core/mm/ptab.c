@@ -239,18 +239,29 @@ void ptab_make_view(const struct ptab *t, uint64_t (*tables)[ENTRIES], uint64_t 
 	}
 }
 
-static void release_table(struct ptab *t, uint64_t phys, unsigned int level)
+static void release_below(struct ptab *t, uint64_t phys, unsigned int level)
 {
 	uint64_t *table = table_of(t, phys);
 
-	for (unsigned int i = 0; level > 1 && i < ENTRIES; i++)
-		if (t->format->present(table[i]) && !t->format->leaf(table[i], level))
-			release_table(t, t->format->address(table[i], level), level - 1);
-	t->effects->release(t->context, phys);
+	for (unsigned int i = 0; level > 1 && i < ENTRIES; i++) {
+		uint64_t lower = t->format->address(table[i], level);
+
+		if (!t->format->present(table[i]) || t->format->leaf(table[i], level))
+			continue;
+		release_below(t, lower, level - 1);
+		t->effects->release(t->context, lower);
+	}
+}
+
+void ptab_clear(struct ptab *t)
+{
+	release_below(t, t->root, t->levels);
+	memset(table_of(t, t->root), 0, PAGE_SIZE);
 }
 
 void ptab_destroy(struct ptab *t)
 {
-	release_table(t, t->root, t->levels);
+	release_below(t, t->root, t->levels);
+	t->effects->release(t->context, t->root);
 	t->root = 0;
 }

@@ -105,6 +105,9 @@ uint64_t *ptab_entry(const struct ptab *t, uint64_t virt, unsigned int *level);
  */
 void ptab_make_view(const struct ptab *t, uint64_t (*tables)[512], uint64_t phys, uint64_t virt, uint64_t leaf);
 
+/* Nothing is mapped any more; the tables but the root go back through effects->release. No processor may walk it. */
+void ptab_clear(struct ptab *t);
+
 /* Gives all tables back through effects->release; `t` is then unusable. */
 void ptab_destroy(struct ptab *t);
 

@@ -32,10 +32,9 @@ static_assert((int)HV_READ == (int)PTAB_READ && (int)HV_WRITE == (int)PTAB_WRITE
 		      (int)HV_EXECUTE == (int)PTAB_EXECUTE,
 	      "one encoding of rights");
 
-/* The pages of a guard become read-only, whatever becomes of writes to them. */
-static enum status close_pages(struct memory *memory, const struct hv_guard *guard)
+/* Pages become read-only, whatever becomes of writes to them. */
+static enum status close_pages(struct memory *memory, uint64_t gpa, uint64_t end)
 {
-	uint64_t gpa = guard->gpa, end = guard->gpa + guard->size;
 	enum status s = STATUS_OK;
 
 	while (gpa < end && s == STATUS_OK) {
@@ -54,12 +53,25 @@ static enum status close_pages(struct memory *memory, const struct hv_guard *gua
 	return s;
 }
 
-static enum status close_all(struct memory *memory)
+/* Closes [gpa, end) but for what the guard leaves open, where the processor itself can tell. */
+static enum status close_guarded(struct memory *memory, uint64_t gpa, uint64_t end)
+{
+	enum status s = close_pages(memory, gpa, end);
+
+	for (; memory->permit && gpa < end && s == STATUS_OK; gpa += PAGE_SIZE)
+		s = memory->permit(memory, gpa, guard_writable(&memory->guard, gpa));
+	return s;
+}
+
+MUST_USE enum status memory_close_all(struct memory *memory)
 {
 	enum status s = STATUS_OK;
 
-	for (uint32_t i = 0; i < memory->guard.count && s == STATUS_OK; i++)
-		s = close_pages(memory, &memory->guard.guards[i]);
+	for (uint32_t i = 0; i < memory->guard.count && s == STATUS_OK; i++) {
+		const struct hv_guard *guard = &memory->guard.guards[i];
+
+		s = close_guarded(memory, guard->gpa, guard->gpa + guard->size);
+	}
 	return s;
 }
 
@@ -75,7 +87,7 @@ MUST_USE enum status memory_map_all(struct memory *memory)
 		if (s != STATUS_OK)
 			return s;
 	}
-	return close_all(memory);
+	return memory_close_all(memory);
 }
 
 static bool extent_holds(const struct memory_extent *e, uint64_t gpa)
@@ -131,12 +143,10 @@ static uint8_t *memory_piece(struct memory *memory, uint64_t gpa, enum memory_us
 	return e->host + (gpa - e->gpa);
 }
 
-/* Whether the use is allowed for every byte. */
-static bool memory_allows(struct memory *memory, uint64_t gpa, uint64_t size, enum memory_use use)
+/* Whether the regions allow the use for every byte. */
+static bool regions_allow(struct memory *memory, uint64_t gpa, uint64_t size, enum memory_use use)
 {
 	if (gpa + size < gpa)
-		return false;
-	if (use == USE_WRITE && size && guard_refuses(&memory->guard, gpa, size))
 		return false;
 	while (size) {
 		uint64_t piece = size;
@@ -147,6 +157,40 @@ static bool memory_allows(struct memory *memory, uint64_t gpa, uint64_t size, en
 		size -= piece;
 	}
 	return true;
+}
+
+static bool memory_allows(struct memory *memory, uint64_t gpa, uint64_t size, enum memory_use use)
+{
+	return regions_allow(memory, gpa, size, use) &&
+	       !(use == USE_WRITE && size && guard_refuses(&memory->guard, gpa, size));
+}
+
+MUST_USE enum status memory_lock(struct memory *memory, uint64_t gpa, uint64_t size, bool *changed)
+{
+	enum status s;
+
+	*changed = false;
+	if (!size || !is_aligned(gpa | size, GUARD_GRANULE))
+		return STATUS_INVALID;
+	if (!regions_allow(memory, gpa, size, USE_WRITE))
+		return STATUS_FAULT;
+	s = guard_lock(&memory->guard, gpa, size, changed);
+	if (s != STATUS_OK || !*changed)
+		return s;
+	s = close_guarded(memory, align_down(gpa, PAGE_SIZE), align_up(gpa + size, PAGE_SIZE));
+	/* The reserve holds what the declared number of pages can need. */
+	return s == STATUS_OK ? s : trace_error(STATUS_CORRUPT);
+}
+
+MUST_USE enum status memory_reset(struct memory *memory)
+{
+	if (!memory->guard.used)
+		return STATUS_OK;
+	guard_unlock_all(&memory->guard);
+	ptab_clear(&memory->nested);
+	if (memory->permit)
+		ptab_clear(&memory->permits);
+	return memory_map_all(memory);
 }
 
 MUST_USE enum status memory_read(struct memory *memory, uint64_t gpa, void *buffer, size_t size)

@@ -32,6 +32,10 @@ struct memory {
 	uint32_t recent; /* index of the extent found last: only a hint */
 	struct write_guard guard;
 	struct ptab nested;
+	/* Lets the processor itself permit writes to these sub-pages of a page that is mapped read-only; its tables. NULL: it
+	 * cannot. */
+	enum status (*permit)(struct memory *memory, uint64_t gpa, uint32_t writable);
+	struct ptab permits;
 	struct frame_reserve reserve; /* for tables made while the guest runs */
 };
 
@@ -41,6 +45,20 @@ MUST_USE enum status memory_append(struct memory *memory, const struct memory_ex
 /* Maps all that is backed into the nested tables, with the largest pages that fit; the pages of
  * guards read-only. STATUS_INVALID: a guard lies outside RAM. */
 MUST_USE enum status memory_map_all(struct memory *memory);
+
+/* The pages of guards are read-only, but for what memory->permit() lets through. memory_map_all() has done it; once more where
+ * `permit` is new. */
+MUST_USE enum status memory_close_all(struct memory *memory);
+
+/*
+ * The caller holds guard.lock. Closes the sub-pages of [gpa, gpa + size) for writing, until memory_reset(). *changed: some were open; the caller then has all
+ * translations dropped. STATUS_INVALID: not in whole sub-pages, or none; STATUS_FAULT: not all of it is memory that the guest
+ * may write; STATUS_NO_MEMORY: more pages than it may lock. Nothing was closed then.
+ */
+MUST_USE enum status memory_lock(struct memory *memory, uint64_t gpa, uint64_t size, bool *changed);
+
+/* As memory_map_all() left it: what was locked is open. No processor uses the tables. */
+MUST_USE enum status memory_reset(struct memory *memory);
 
 /* The piece that holds gpa, or NULL. */
 const struct memory_extent *memory_find(struct memory *memory, uint64_t gpa);

@@ -227,9 +227,22 @@ static COLD enum emul_outcome ask_guard(struct emul_cpu *cpu, uint64_t linear, c
 	return EMUL_DONE;
 }
 
-static bool is_guarded(const struct emulation *e)
+/* Both parts of an access; the second may have no bytes. */
+static enum emul_outcome pieces(struct emul_cpu *cpu, uint64_t linear, const uint64_t gpa[2],
+				const uint32_t size[2], uint8_t *data, bool write)
 {
-	return e->vcpu->guest->memory->guard.count;
+	struct emulation *e = emulation_of(cpu);
+	enum emul_outcome outcome = EMUL_DONE;
+	bool refused = false;
+
+	if (unlikely(write && guard_watches(&e->vcpu->guest->memory->guard)))
+		outcome = ask_guard(cpu, linear, gpa, size, &refused);
+	if (refused)
+		return outcome;
+	outcome = piece(e, gpa[0], data, size[0], write);
+	if (outcome == EMUL_DONE && size[1])
+		outcome = piece(e, gpa[1], data + size[0], size[1], write);
+	return outcome;
 }
 
 /* The access of the exit itself: mostly a register of the range that exit_memory() found. */
@@ -242,15 +255,7 @@ static enum emul_outcome exit_piece(struct emul_cpu *cpu, uint64_t linear, uint8
 	if (likely(e->range && size <= 8 && !(gpa & (size - 1)) &&
 		   size - 1 <= e->range->last - gpa))
 		return bus_call(e, e->range, gpa, data, size, write);
-	if (unlikely(write && is_guarded(e))) {
-		bool refused = false;
-		enum emul_outcome outcome = ask_guard(cpu, linear, (uint64_t[2]){gpa}, (uint32_t[2]){size},
-						      &refused);
-
-		if (refused)
-			return outcome;
-	}
-	return piece(e, gpa, data, size, write);
+	return pieces(cpu, linear, (uint64_t[2]){gpa}, (uint32_t[2]){size}, data, write);
 }
 
 /* ---- the emulator's effects */
@@ -262,28 +267,16 @@ static enum emul_outcome access_memory(struct emul_cpu *cpu, uint64_t linear, ui
 	uint32_t first = (uint32_t)min_of((uint64_t)size, PAGE_SIZE - (linear & (PAGE_SIZE - 1)));
 	bool as_write = write || access & EMUL_ACCESS_UPDATE;
 	enum emul_outcome outcome;
-	uint64_t gpa, gpa2 = 0;
+	uint64_t gpa[2] = {0};
 
 	if (likely(is_exit_access(e, linear, size, access)))
 		return exit_piece(cpu, linear, data, size, write);
-	outcome = translate(cpu, linear, as_write, &gpa);
+	outcome = translate(cpu, linear, as_write, &gpa[0]);
 	if (outcome == EMUL_DONE && first < size)
-		outcome = translate(cpu, linear + first, as_write, &gpa2);
-	if (access & EMUL_ACCESS_PROBE)
+		outcome = translate(cpu, linear + first, as_write, &gpa[1]);
+	if (outcome != EMUL_DONE || access & EMUL_ACCESS_PROBE)
 		return outcome;
-	if (unlikely(outcome == EMUL_DONE && write && is_guarded(e))) {
-		bool refused = false;
-
-		outcome = ask_guard(cpu, linear, (uint64_t[2]){gpa, gpa2},
-				    (uint32_t[2]){first, size - first}, &refused);
-		if (refused)
-			return outcome;
-	}
-	if (outcome == EMUL_DONE)
-		outcome = piece(e, gpa, data, first, write);
-	if (outcome == EMUL_DONE && first < size)
-		outcome = piece(e, gpa2, data + first, size - first, write);
-	return outcome;
+	return pieces(cpu, linear, gpa, (uint32_t[2]){first, size - first}, data, write);
 }
 
 static enum emul_outcome op_read(struct emul_cpu *cpu, uint64_t linear, void *data, uint32_t size,
@@ -299,28 +292,25 @@ static enum emul_outcome op_write(struct emul_cpu *cpu, uint64_t linear, const v
 	return access_memory(cpu, linear, (uint8_t *)(uintptr_t)data, size, access, true);
 }
 
-static enum emul_outcome exchange_16(struct memory *memory, uint64_t gpa, const void *expected,
-				     const void *desired)
+/* The bytes at gpa from *found, which becomes what was there, to those desired. */
+static enum status exchange(struct memory *memory, uint64_t gpa, uint32_t size, uint64_t found[2],
+			    const uint64_t desired[2])
 {
-	uint64_t found[2], new[2];
-
-	memcpy(found, expected, sizeof(found));
-	memcpy(new, desired, sizeof(new));
-	if (memory_compare_exchange_16(memory, gpa, found, new) != STATUS_OK)
-		return EMUL_UNHANDLED;
-	return memcmp(found, expected, sizeof(found)) ? EMUL_RETRY : EMUL_DONE;
+	return size > 8 ? memory_compare_exchange_16(memory, gpa, found, desired)
+			: memory_compare_exchange(memory, gpa, size, found, *desired);
 }
 
 /* RAM: atomic. Elsewhere a bus has no locked cycle that anyone could observe: a plain write; so is
- * an operand of two pages, one of which is no RAM. */
+ * an operand of two pages, one of which is no RAM, and one that is refused. */
 static enum emul_outcome op_exchange(struct emul_cpu *cpu, uint64_t linear, const void *expected,
 				     const void *desired, uint32_t size, uint32_t access)
 {
 	struct emulation *e = emulation_of(cpu);
 	struct memory *memory = e->vcpu->guest->memory;
-	uint64_t gpa, old = 0, found, new = 0;
+	uint64_t gpa, found[2] = {0}, new[2] = {0};
 	enum emul_outcome outcome;
 	const struct memory_extent *extent;
+	enum status s;
 
 	outcome = translate(cpu, linear, true, &gpa);
 	if (outcome != EMUL_DONE)
@@ -329,16 +319,14 @@ static enum emul_outcome op_exchange(struct emul_cpu *cpu, uint64_t linear, cons
 	if (!extent || !extent->host || extent->region->kind == HV_REGION_ROM ||
 	    (linear & (PAGE_SIZE - 1)) + size > PAGE_SIZE)
 		return op_write(cpu, linear, desired, size, access);
-	if (unlikely(guard_refuses(&memory->guard, gpa, size)))
+	memcpy(found, expected, size);
+	memcpy(new, desired, size);
+	s = exchange(memory, gpa, size, found, new);
+	if (s == STATUS_FAULT)
 		return op_write(cpu, linear, desired, size, access);
-	if (size > 8)
-		return exchange_16(memory, gpa, expected, desired);
-	memcpy(&old, expected, size);
-	memcpy(&new, desired, size);
-	found = old;
-	if (memory_compare_exchange(memory, gpa, size, &found, new) != STATUS_OK)
+	if (s != STATUS_OK)
 		return EMUL_UNHANDLED;
-	return found == old ? EMUL_DONE : EMUL_RETRY;
+	return memcmp(found, expected, size) ? EMUL_RETRY : EMUL_DONE;
 }
 
 static enum emul_outcome port_outcome(struct emulation *e, enum access_result result)
@@ -537,17 +525,13 @@ static COLD enum verdict mark_entry(struct vcpu *vcpu, const struct hv_guard *gu
 	struct emul_fault ignored;
 	uint32_t entry, found;
 
-	if (guard_refuses(&memory->guard, gpa, sizeof(entry))) {
-		refused_write(vcpu, guard, gpa, sizeof(entry), 0, &ignored);
-		return vcpu_crash(vcpu, "its page-table entry at 0x%llx cannot be marked as used",
-				  (unsigned long long)gpa);
-	}
 	if (memory_read(memory, gpa, &entry, sizeof(entry)) == STATUS_OK &&
 	    memory_compare_exchange32(memory, gpa, entry,
 				      entry | (entry & PTE_ACCESSED ? PTE_DIRTY : PTE_ACCESSED),
 				      &found) == STATUS_OK)
 		return VERDICT_RESUME;
-	return vcpu_crash(vcpu, "page tables at 0x%llx, which is no writable RAM",
+	refused_write(vcpu, guard, gpa, sizeof(entry), 0, &ignored);
+	return vcpu_crash(vcpu, "its page-table entry at 0x%llx cannot be marked as used",
 			  (unsigned long long)gpa);
 }
 

@@ -108,8 +108,10 @@ static const struct hv_start *start_of(const struct vm *vm, const struct vcpu *v
 /* All vCPUs are parked: nothing else touches them, the memory or the devices. */
 MUST_USE enum status vm_start(struct vm *vm)
 {
-	enum status s = load_payload_regions(vm);
+	enum status s = memory_reset(vm->guest.memory);
 
+	if (s == STATUS_OK)
+		s = load_payload_regions(vm);
 	if (s == STATUS_OK)
 		s = load_all(vm);
 	if (s != STATUS_OK)
@@ -119,8 +121,8 @@ MUST_USE enum status vm_start(struct vm *vm)
 	vm->crashed = NULL;
 	__atomic_store_n(&vm->running, vm->guest.vcpu_count, __ATOMIC_RELEASE);
 	__atomic_store_n(&vm->state, VM_RUNNING, __ATOMIC_RELEASE);
-	for (uint32_t i = 0; i < vm->guest.vcpu_count; i++)
-		__atomic_store_n(&vm->guest.vcpus[i]->request, 0, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < vm->guest.vcpu_count; i++) /* the tables may be others than before */
+		__atomic_store_n(&vm->guest.vcpus[i]->request, VCPU_REQUEST_FLUSH, __ATOMIC_RELEASE);
 	/* The boot processor last: once reset it may run, and send INIT to the others. */
 	for (uint32_t i = vm->guest.vcpu_count; i-- > 0;)
 		vcpu_reset(vm->guest.vcpus[i], start_of(vm, vm->guest.vcpus[i]));

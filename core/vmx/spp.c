@@ -9,64 +9,73 @@
  * and asked for pages whose leaf has bit 61. What they do not permit, and what lies across two parts, is an EPT violation, and
  * goes the way that all such writes go without this. Everything the tables can be asked for is in them from the start.
  */
-#include "mm/frames.h"
-#include "mm/layout.h"
 #include "vmx/vmx.h"
 
-#define SPP_PRESENT   BIT(0)
-#define EPT_LEAF_SPP  BIT(61)
-#define SPP_LEVELS    4
+#define SPP_PRESENT  BIT(0)
+#define EPT_LEAF_SPP BIT(61)
+#define SPP_LEVELS   4
 
-/* Part n of the mask is bit 2n of the vector. */
-static uint64_t vector_of(uint32_t writable)
+static bool spp_present(uint64_t entry)
 {
-	uint64_t vector = 0;
+	return entry & SPP_PRESENT;
+}
 
+static bool spp_leaf(uint64_t entry, unsigned int level)
+{
+	(void)entry;
+	return level == 1;
+}
+
+static uint64_t spp_address(uint64_t entry, unsigned int level)
+{
+	(void)level;
+	return entry & ~SPP_PRESENT;
+}
+
+static uint64_t spp_make_table(uint64_t phys)
+{
+	return phys | SPP_PRESENT;
+}
+
+/* What a page is mapped to is its mask, as a number of a frame: part n of it is bit 2n of the entry. */
+static uint64_t spp_make_leaf(uint64_t phys, unsigned int level, struct ptab_attributes a)
+{
+	uint64_t writable = phys / PAGE_SIZE, vector = 0;
+
+	(void)level;
+	(void)a;
 	for (uint32_t i = 0; i < 32; i++)
-		vector |= (uint64_t)(writable >> i & 1) << 2 * i;
+		vector |= (writable >> i & 1) << 2 * i;
 	return vector;
 }
 
-/* The table that an entry leads to, made where there is none. */
-static enum status table_below(uint64_t *entry, uint64_t **table)
-{
-	enum status s;
-	void *p;
-
-	if (!(*entry & SPP_PRESENT)) {
-		s = pool_alloc(PAGE_SIZE, &p);
-		if (s != STATUS_OK)
-			return s;
-		*entry = virt_to_phys(p) | SPP_PRESENT;
-	}
-	*table = phys_to_virt(*entry & ~SPP_PRESENT);
-	return STATUS_OK;
-}
-
-static enum status permit(uint64_t *root, uint64_t gpa, uint32_t writable)
-{
-	uint64_t *table = root;
-	enum status s = STATUS_OK;
-
-	for (uint32_t level = SPP_LEVELS; level > 1 && s == STATUS_OK; level--)
-		s = table_below(&table[gpa / ptab_page_size(level) % 512], &table);
-	if (s == STATUS_OK)
-		table[gpa / PAGE_SIZE % 512] = vector_of(writable);
-	return s;
-}
+static const struct ptab_format spp_format = {
+	.name = "SPPT",
+	.present = spp_present,
+	.leaf = spp_leaf,
+	.address = spp_address,
+	.make_table = spp_make_table,
+	.make_leaf = spp_make_leaf,
+};
 
 /* A page of which nothing may be written is read-only without this. */
-static enum status permit_pages(struct memory *memory, uint64_t *root, const struct hv_guard *guard)
+static enum status permit(struct memory *memory, uint64_t gpa, uint32_t writable)
 {
-	enum status s = STATUS_OK;
+	const struct ptab_attributes none = {0};
+	unsigned int level, leaf_level;
+	uint64_t *leaf = ptab_entry(&memory->nested, gpa, &leaf_level);
+	uint64_t *entry = ptab_entry(&memory->permits, gpa, &level);
+	enum status s = leaf_level == 1 ? STATUS_OK : STATUS_INVALID;
 
-	for (uint64_t i = 0; guard->writable && i < guard->size && s == STATUS_OK; i += PAGE_SIZE) {
-		unsigned int level;
-		uint64_t *leaf = ptab_entry(&memory->nested, guard->gpa + i, &level);
-
-		*leaf |= EPT_LEAF_SPP;
-		s = level == 1 ? permit(root, guard->gpa + i, guard->writable) : STATUS_INVALID;
-	}
+	if (!writable || s != STATUS_OK)
+		return s;
+	if (level == 1)
+		WRITE_ONCE(*entry, spp_make_leaf(writable * PAGE_SIZE, 1, none));
+	else
+		s = ptab_map(&memory->permits, gpa, writable * PAGE_SIZE, PAGE_SIZE, none);
+	/* Release: who sees the bit sees the mask. */
+	if (s == STATUS_OK)
+		__atomic_fetch_or(leaf, EPT_LEAF_SPP, __ATOMIC_RELEASE);
 	return s;
 }
 
@@ -75,16 +84,14 @@ MUST_USE enum status vmx_build_spp(struct guest *guest)
 	struct vmx_guest *g = guest->arch;
 	struct memory *memory = guest->memory;
 	enum status s;
-	void *root;
 
-	if (!memory->guard.count || !(vmx_machine.secondary & SECONDARY_SPP))
+	if ((!memory->guard.count && !memory->guard.lockable) || !(vmx_machine.secondary & SECONDARY_SPP))
 		return STATUS_OK;
-	s = pool_alloc(PAGE_SIZE, &root);
-	for (uint32_t i = 0; i < memory->guard.count && s == STATUS_OK; i++)
-		s = permit_pages(memory, root, &memory->guard.guards[i]);
+	s = ptab_init(&memory->permits, &spp_format, memory->nested.effects, memory, SPP_LEVELS, 1);
 	if (s != STATUS_OK)
 		return s;
-	g->spp_root = virt_to_phys(root);
+	memory->permit = permit;
+	g->spp_root = memory->permits.root;
 	g->secondary |= SECONDARY_SPP;
-	return STATUS_OK;
+	return memory_close_all(memory);
 }

@@ -391,6 +391,15 @@ def spp_left_out():
     vm.kill()
 
 
+def locks_end_with_a_reset():
+    """what a guest locks stays so until it is reset, again and again: then it can lock as much anew"""
+    vm = system("lock-reset", [guests.document("lock", PLAIN, "again")], 1)
+    for _ in range(12):
+        vm.expect(r"^guest: locked, and now resets")
+    vm.kill()
+    require("not ok" not in vm.text, "\n".join(re.findall("^not ok.*", vm.text, re.M)))
+
+
 def on_bochs(cpu):
     """examples/hello on a processor of Bochs; the console."""
     place = directory("hello-" + cpu)
@@ -489,7 +498,7 @@ def bound_memory():
 
 SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
              neighbour_of_the_deaf, console_prefix, console_switch, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
-             too_little_memory, hello, spp_logs, spp_stops, spp_left_out, one_image_two_vendors,
+             too_little_memory, hello, spp_logs, spp_stops, spp_left_out, locks_end_with_a_reset, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]
 # Shared CPUs.
 SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, linux_knows_that_it_shares]

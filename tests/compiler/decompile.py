@@ -177,7 +177,8 @@ def main():
         with open("guest.yaml", "w") as file:
             file.write(f"{HEAD}{RAW}\nmemory:\n  size: 64MiB\n  spp:\n    - {{ name: a, gpa: 0x1000000, pages: 3, protected: [1, 30] }}\n"
                        "    - { name: b, gpa: 0x1003000, writable: 0xff, action: inject, inject: gp }\n"
-                       "    - { name: c, gpa: 0x1004000, action: stop }\n    - { name: d, gpa: 0x1006000, action: inject }\n")
+                       "    - { name: c, gpa: 0x1004000, action: stop }\n    - { name: d, gpa: 0x1006000, action: inject }\n"
+                       "    - { name: own, lockable: 12, action: stop }\n")
         round_trip("protected sub-pages", "guest.yaml")
         round_trip("the example hello", f"{top}/examples/hello/guest.yaml")
         for example in sorted(glob.glob(f"{top}/examples/*/*.yaml")):

@@ -701,6 +701,107 @@ static void test_hypercall(void **state)
 	expect_exception(VECTOR_UD);
 }
 
+/* Locks by hypercall: RAM is mapped by tables of its own here. */
+static _Alignas(4096) uint8_t frames[40][4096];
+static uint32_t frames_used;
+
+static enum status frame_alloc(void *context, uint64_t *phys)
+{
+	(void)context;
+	assert_true(frames_used < ARRAY_SIZE(frames));
+	*phys = (uint64_t)(uintptr_t)memset(frames[frames_used++], 0, 4096);
+	return STATUS_OK;
+}
+
+static void frame_release(void *context, uint64_t phys)
+{
+	(void)context;
+	(void)phys;
+}
+
+static void *frame_at(uint64_t phys)
+{
+	return (void *)(uintptr_t)phys;
+}
+
+static const struct ptab_effects frame_effects = {frame_alloc, frame_release, frame_at};
+static const struct hv_guard lockable = {.gpa = HV_GUARD_ANYWHERE, .size = 2 * PAGE_SIZE};
+static struct page_lock page_locks[4];
+
+static void make_lockable(void)
+{
+	frames_used = 0;
+	memset(page_locks, 0, sizeof(page_locks));
+	guard_init(&guest_ram.guard, &lockable, 1);
+	assert_int_equal(guard_lock_bytes(&guest_ram.guard), sizeof(page_locks));
+	guest_ram.guard.locks = page_locks;
+	assert_int_equal(ptab_init(&guest_ram.nested, &ptab_npt_format, &frame_effects, NULL, 4, 3), STATUS_OK);
+	assert_int_equal(memory_map_all(&guest_ram), STATUS_OK);
+}
+
+/* The call's answer, RIP back at the start; 1: it has not ended. */
+static uint64_t lock_call(uint64_t number, uint64_t gpa, uint64_t size)
+{
+	arch->rip = 0x1000;
+	vcpu->gpr[RAX] = number;
+	vcpu->gpr[RBX] = gpa;
+	vcpu->gpr[RCX] = size;
+	assert_int_equal(run((struct vcpu_exit){.reason = EXIT_HYPERCALL, .length = 3}), VERDICT_RESUME);
+	return arch->rip == 0x1000 ? 1 : vcpu->gpr[RAX];
+}
+
+static bool page_is_writable(uint64_t gpa)
+{
+	struct ptab_mapping m;
+
+	return ptab_translate(&guest_ram.nested, gpa, &m) && m.attributes.rights & PTAB_WRITE;
+}
+
+static void test_lock_call(void **state)
+{
+	(void)state;
+	make_lockable();
+	fake_vcpus[1].activity = VCPU_HALTED;
+	assert_int_equal(lock_call(HV_CALL_LOCK + 1, 0x1000, 128), (uint64_t)-1000);
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1001, 128), (uint64_t)-22);
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1000, 0), (uint64_t)-22);
+	assert_int_equal(lock_call(HV_CALL_LOCK, ROM_BASE, 128), (uint64_t)-14);
+	assert_int_equal(lock_call(HV_CALL_LOCK, HOLE_BASE, 128), (uint64_t)-14);
+	assert_int_equal(lock_call(HV_CALL_LOCK, RAM_SIZE - 128, 256), (uint64_t)-14);
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1000, 3 * PAGE_SIZE), (uint64_t)-7);
+	assert_true(page_is_writable(0x1000));
+	assert_int_equal(arch->flushes, 0);
+	/* Only the kernel may ask; outside 64-bit mode registers have 32 bits. */
+	arch->segments[EMUL_SS].attributes |= 3u << 5;
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1000, 128), (uint64_t)-1);
+	arch->segments[EMUL_SS].attributes &= ~(3u << 5);
+	assert_int_equal(lock_call(HV_CALL_LOCK, RAM_SPLIT - 128, 256), 0);
+	assert_false(page_is_writable(RAM_SPLIT - 1) || page_is_writable(RAM_SPLIT));
+	assert_true(page_is_writable(RAM_SPLIT - 2 * PAGE_SIZE));
+	assert_int_equal(arch->flushes, 1);
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1000, 128), (uint64_t)-7);
+	assert_int_equal(memory_reset(&guest_ram), STATUS_OK);
+	assert_true(page_is_writable(RAM_SPLIT));
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1000, 128), 0);
+}
+
+/* The call goes on until the other vCPU has dropped what it remembers, unless it is not in the guest. */
+static void test_lock_waits(void **state)
+{
+	(void)state;
+	make_lockable();
+	fake_vcpus[1].activity = VCPU_ACTIVE;
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1000, 128), 1);
+	assert_true(fake_vcpus[1].request & VCPU_REQUEST_FLUSH);
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1000, 128), 1);
+	assert_int_equal(vcpu_prepare(&fake_vcpus[1]), VERDICT_RESUME);
+	assert_int_equal(fake_arch[1].flushes, 1);
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1000, 128), 0);
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1080, 128), 1);
+	fake_vcpus[1].activity = VCPU_HALTED;
+	assert_int_equal(lock_call(HV_CALL_LOCK, 0x1080, 128), 0);
+}
+
 /* ---- the rest of the table */
 
 static void test_single_step(void **state)
@@ -767,6 +868,8 @@ int main(void)
 		cmocka_unit_test_setup(test_lmsw, setup),
 		cmocka_unit_test_setup(test_xsetbv, setup),
 		cmocka_unit_test_setup(test_hypercall, setup),
+		cmocka_unit_test_setup(test_lock_call, setup),
+		cmocka_unit_test_setup(test_lock_waits, setup),
 		cmocka_unit_test_setup(test_single_step, setup),
 		cmocka_unit_test_setup(test_eip_wraps, setup),
 		cmocka_unit_test_setup(test_every_reason_has_a_handler, setup),

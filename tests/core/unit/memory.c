@@ -80,7 +80,7 @@ static void test_guard(void **state)
 	uint32_t found;
 
 	(void)state;
-	guest_ram.guard = (struct write_guard){closed, 2};
+	guard_init(&guest_ram.guard, closed, 2);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(memory_write(&guest_ram, rows[i].gpa, zero, rows[i].size),
 				 rows[i].status);
@@ -88,6 +88,85 @@ static void test_guard(void **state)
 	assert_int_equal(memory_compare_exchange32(&guest_ram, 0x1080, 0, 1, &found), STATUS_OK);
 	/* The core's own loads are not the guest's writes. */
 	assert_int_equal(memory_load(&guest_ram, 0x1000, zero, 64), STATUS_OK);
+}
+
+/* Locks of random ranges, beside a guard, against one byte a sub-page: all or nothing, never fewer than before, no more pages than
+ * declared; writes are refused where a closed sub-page is touched. */
+#define LOCKABLE 11u
+#define PARTS	 (RAM_SIZE / GUARD_GRANULE)
+static uint8_t closed_part[PARTS];
+static uint32_t locked_pages;
+
+static bool touches_closed(uint64_t first, uint64_t last)
+{
+	bool any = false;
+
+	for (uint64_t i = first / GUARD_GRANULE; i <= last / GUARD_GRANULE; i++)
+		any |= closed_part[i];
+	return any;
+}
+
+static void lock_some(bool page_locked[RAM_SIZE / PAGE_SIZE])
+{
+	uint64_t first = (uint64_t)random() % PARTS, parts = 1 + (uint64_t)random() % (random() % 4 ? 40 : 400);
+	uint32_t fresh = 0;
+	bool changed, expected = false;
+
+	parts = parts < PARTS - first ? parts : PARTS - first;
+	for (uint64_t p = first / 32; p <= (first + parts - 1) / 32; p++)
+		fresh += !page_locked[p];
+	for (uint64_t i = first; i < first + parts; i++) /* a guarded page is one like others to the store */
+		expected |= !page_locked[i / 32] || !(closed_part[i] & 2);
+	if (locked_pages + fresh > LOCKABLE) {
+		assert_int_equal(guard_lock(&guest_ram.guard, first * GUARD_GRANULE, parts * GUARD_GRANULE, &changed),
+				 STATUS_NO_MEMORY);
+		assert_false(changed);
+		return;
+	}
+	assert_int_equal(guard_lock(&guest_ram.guard, first * GUARD_GRANULE, parts * GUARD_GRANULE, &changed), STATUS_OK);
+	assert_int_equal(changed, expected);
+	locked_pages += fresh;
+	for (uint64_t i = first; i < first + parts; i++) {
+		closed_part[i] |= 2;
+		page_locked[i / 32] = true;
+	}
+}
+
+static void test_locks(void **state)
+{
+	static const struct hv_guard guards[] = {
+		{.gpa = 0x3000, .size = 0x2000, .writable = 0xffff00ff},
+		{.gpa = HV_GUARD_ANYWHERE, .size = LOCKABLE * PAGE_SIZE},
+	};
+	static uint8_t bytes[3 * PAGE_SIZE];
+	bool changed;
+
+	(void)state;
+	guard_init(&guest_ram.guard, guards, 2);
+	guest_ram.guard.locks = calloc(1, guard_lock_bytes(&guest_ram.guard));
+	assert_int_equal(guest_ram.guard.count, 1);
+	for (int round = 0; round < 200; round++) {
+		bool page_locked[RAM_SIZE / PAGE_SIZE] = {false};
+
+		memset(closed_part, 0, sizeof(closed_part));
+		for (uint32_t i = 0; i < 64; i++)
+			closed_part[0x3000 / GUARD_GRANULE + i] = !(guards[0].writable >> i % 32 & 1);
+		locked_pages = 0;
+		for (int i = 0; i < 60; i++) {
+			uint64_t size = 1 + (uint64_t)random() % (i % 3 ? 300 : sizeof(bytes));
+			uint64_t gpa = (uint64_t)random() % (RAM_SIZE - size);
+			const struct hv_guard *guard = guard_refuses(&guest_ram.guard, gpa, size);
+
+			assert_int_equal(guard != NULL, touches_closed(gpa, gpa + size - 1));
+			assert_int_equal(memory_write(&guest_ram, gpa, bytes, size), guard ? STATUS_FAULT : STATUS_OK);
+			assert_int_equal(guard_of_page(&guest_ram.guard, gpa) != NULL,
+					 page_locked[gpa / PAGE_SIZE] || gpa - 0x3000 < 0x2000);
+			lock_some(page_locked);
+		}
+		guard_unlock_all(&guest_ram.guard);
+	}
+	assert_int_equal(guard_lock(&guest_ram.guard, 0, 1ull << 52, &changed), STATUS_NO_MEMORY);
+	free(guest_ram.guard.locks);
 }
 
 static void test_exchange(void **state)
@@ -183,6 +262,7 @@ int main(void)
 		cmocka_unit_test_setup(test_across_pieces, setup),
 		cmocka_unit_test_setup(test_all_or_nothing, setup),
 		cmocka_unit_test_setup(test_guard, setup),
+		cmocka_unit_test_setup(test_locks, setup),
 		cmocka_unit_test_setup(test_exchange, setup),
 		cmocka_unit_test_setup(test_load_and_clear, setup),
 		cmocka_unit_test_setup(test_dma, setup),

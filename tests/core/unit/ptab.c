@@ -164,6 +164,15 @@ static void run_random(const struct ptab_format *format, unsigned int levels, un
 		if (i % 10 == 0)
 			check_equal(&t, &m);
 	}
+	if (levels == 4) {
+		struct ptab_mapping found;
+
+		ptab_clear(&t);
+		assert_int_equal(arena.count, 1);
+		assert_false(ptab_translate(&t, 0x1000, &found));
+		assert_int_equal(ptab_map(&t, 0x1000, 0x5000, PAGE_SIZE, (struct ptab_attributes){PTAB_RW, MEMORY_TYPE_WB}),
+				 STATUS_OK);
+	}
 	ptab_destroy(&t);
 	assert_int_equal(arena.count, 0);
 }
