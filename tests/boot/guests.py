@@ -35,7 +35,7 @@ GUESTS = {
     "ioapic": dict(emulator=QEMUS + ["bochs-icelake", "bochs-sapphire"], cpus=[1], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
     "kvm": dict(emulator=QEMUS, cpus=[1, 2], apic=["x2apic"], pv=["kvm", "none"]),
     "lapic": dict(emulator=ALL, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
-    "lock": dict(emulator=ALL, cpus=[1, 2], apic=["x2apic"], pv=["kvm"]),
+    "lock": dict(emulator=ALL, cpus=[1, 2], apic=["x2apic", "xapic"], pv=["kvm"]),
     "mmio": dict(emulator=ALL, cpus=[1], apic=["xapic"], pv=["kvm"]),
     "modes": dict(emulator=ALL, cpus=[1], apic=["xapic"], pv=["kvm"]),
     "msr": dict(emulator=CPUS, cpus=[1], apic=["x2apic"], pv=["kvm", "none"]),
