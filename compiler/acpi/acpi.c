@@ -78,9 +78,22 @@ static bool in_area(size_t row)
 	return row != ROW_RSDP && row != ROW_FACS;
 }
 
-/* Fills in where each table lies, if the area begins at base; returns the end. */
-static uint64_t place(const struct lowered *guest, uint64_t base, uint64_t *gpas,
-		      struct table_places *places, uint64_t *listed)
+/* How large the tables are depends on no address. */
+static uint64_t measure(const struct lowered *guest, size_t row)
+{
+	uint64_t listed[ROWS], size;
+	struct table_places places = no_places(guest, listed);
+	struct buffer table = { 0 };
+
+	rows[row].build(guest, &places, &table);
+	size = (table.size + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+	buffer_free(&table);
+	return size;
+}
+
+/* Fills in where each table lies, if the area begins at base. */
+static void place(const struct lowered *guest, uint64_t base, uint64_t *gpas, struct table_places *places,
+		  uint64_t *listed)
 {
 	uint64_t next = base;
 
@@ -88,29 +101,28 @@ static uint64_t place(const struct lowered *guest, uint64_t base, uint64_t *gpas
 	gpas[ROW_RSDP] = guest->map.rsdp;
 	gpas[ROW_FACS] = guest->map.nvs.base;
 	for (size_t i = 0, count = 0; i < ROWS; i++) {
-		struct buffer table = { 0 };
-
 		if (!in_area(i) || !wanted(guest, i))
 			continue;
 		gpas[i] = next;
 		if (rows[i].listed)
 			listed[count++] = next;
-		rows[i].build(guest, places, &table);
-		next += (table.size + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
-		buffer_free(&table);
+		next += guest->table_sizes[i];
 	}
 	places->xsdt = gpas[ROW_XSDT];
 	places->dsdt = gpas[ROW_DSDT];
 	places->facs = gpas[ROW_FACS];
-	return next;
 }
 
-uint64_t acpi_size(const struct lowered *guest)
+uint64_t acpi_size(struct lowered *guest)
 {
-	uint64_t gpas[ROWS], listed[ROWS];
-	struct table_places places;
+	uint64_t sum = 0;
 
-	return place(guest, 0, gpas, &places, listed);
+	_Static_assert(ROWS <= sizeof(guest->table_sizes) / sizeof(*guest->table_sizes), "more kinds of tables");
+	for (size_t i = 0; i < ROWS; i++) {
+		guest->table_sizes[i] = in_area(i) && wanted(guest, i) ? measure(guest, i) : 0;
+		sum += guest->table_sizes[i];
+	}
+	return sum;
 }
 
 void acpi_build(struct arena *arena, struct lowered *guest)

@@ -6,7 +6,7 @@
 #include "lower/lowered.h"
 
 /* Bytes that the tables of this guest need in its E820_ACPI area (the RSDP and the FACS aside). */
-uint64_t acpi_size(const struct lowered *guest);
+uint64_t acpi_size(struct lowered *guest);
 
 /*
  * Makes guest->tables: RSDP (at map.rsdp), FACS (at map.nvs), the others in map.acpi, which

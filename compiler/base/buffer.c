@@ -7,28 +7,34 @@
 
 #include "base/arena.h"
 
-/* Makes room for size more bytes and returns where they go. */
-static uint8_t *extend(struct buffer *buffer, size_t size)
+static __attribute__((noinline)) void grow(struct buffer *buffer, size_t size)
 {
 	size_t needed, capacity;
 	uint8_t *data;
 
 	if (__builtin_add_overflow(buffer->size, size, &needed))
 		out_of_memory();
-	if (needed > buffer->capacity) {
-		capacity = buffer->capacity < SIZE_MAX / 2 ? buffer->capacity * 2 : needed;
-		if (capacity < needed)
-			capacity = needed;
-		if (capacity < 256)
-			capacity = 256;
-		data = realloc(buffer->data, capacity);
-		if (!data)
-			out_of_memory();
-		buffer->data = data;
-		buffer->capacity = capacity;
-	}
+	capacity = buffer->capacity < SIZE_MAX / 2 ? buffer->capacity * 2 : needed;
+	if (capacity < needed)
+		capacity = needed;
+	if (capacity < 256)
+		capacity = 256;
+	data = realloc(buffer->data, capacity);
+	if (!data)
+		out_of_memory();
+	buffer->data = data;
+	buffer->capacity = capacity;
+}
+
+/* Makes room for size more bytes and returns where they go. Most calls are for one number. */
+static inline uint8_t *extend(struct buffer *buffer, size_t size)
+{
+	uint8_t *data;
+
+	if (size > buffer->capacity - buffer->size)
+		grow(buffer, size);
 	data = buffer->data + buffer->size;
-	buffer->size = needed;
+	buffer->size += size;
 	return data;
 }
 

@@ -159,6 +159,7 @@ struct lowered {
 	VECTOR(struct lowered_device) devices;
 	VECTOR(struct lowered_pci_function) pci;
 	VECTOR(struct lowered_table) tables; /* tables.items[0] is the RSDP */
+	uint64_t table_sizes[32]; /* acpi/'s own: what each of its kinds takes of the ACPI area */
 	struct hv_start start;
 	const struct boot_image *kernel; /* lower/start.h; NULL where it is not known what is inside */
 	VECTOR(struct lowered_guard) guards;
