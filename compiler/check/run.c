@@ -83,6 +83,13 @@ static void run_scope(struct runner *r, enum check_scope scope, const struct gue
 			run_check(r, (enum check_id)i);
 }
 
+static void run_guest(struct runner *r, const struct guest *guest)
+{
+	r->context.diags->subject = guest->where.at;
+	run_scope(r, CHECK_GUEST, guest);
+	r->context.diags->subject = (struct position){ 0 };
+}
+
 void check_system(struct diags *diags, const struct system *system)
 {
 	struct runner r = { .context = { .diags = diags, .system = system } };
@@ -96,7 +103,7 @@ void check_system(struct diags *diags, const struct system *system)
 			system->guests.items[i]);
 	r.context.guests = &guests;
 	for (size_t i = 0; i < system->guests.count; i++)
-		run_scope(&r, CHECK_GUEST, system->guests.items[i]);
+		run_guest(&r, system->guests.items[i]);
 	run_scope(&r, CHECK_SYSTEM, NULL);
 	if (diag_errors(diags) == before)
 		run_scope(&r, CHECK_LAST, NULL);

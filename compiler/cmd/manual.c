@@ -134,6 +134,15 @@ static void put_command(FILE *out, const struct command *command)
 	fputs(".SH SEE ALSO\n.BR hvcc (1),\n.BR hvcc\\-guest (5)\n", out);
 }
 
+/* Forms have their names, but where a command has the same the page is called as the form's files are: x.hvtest.yaml. */
+static const char *form_page(const struct schema_document *document)
+{
+	for (size_t i = 0; i < command_count; i++)
+		if (!strcmp(commands[i]->name, document->name))
+			return "hv";
+	return "";
+}
+
 static void put_main(FILE *out)
 {
 	fputs(".SH SYNOPSIS\n\\fBhvcc\\fR [\\fIoptions\\fR] \\fICOMMAND\\fR ...\n.SH DESCRIPTION\n", out);
@@ -152,7 +161,7 @@ static void put_main(FILE *out)
 	fputs(".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nIf not empty, findings are not coloured.\n", out);
 	fputs(".SH SEE ALSO\n", out);
 	for (size_t i = 0; i < schema_document_count; i++)
-		fprintf(out, ".BR hvcc\\-%s (5)%s\n", schema_documents[i].name,
+		fprintf(out, ".BR hvcc\\-%s%s (5)%s\n", form_page(&schema_documents[i]), schema_documents[i].name,
 			i + 1 < schema_document_count ? "," : "");
 }
 
@@ -282,7 +291,7 @@ static struct page page_at(struct arena *arena, size_t index)
 		page.file = arena_printf(arena, "hvcc-%s.1", page.command->name);
 	} else {
 		page.document = &schema_documents[index - command_count];
-		page.file = arena_printf(arena, "hvcc-%s.5", page.document->name);
+		page.file = arena_printf(arena, "hvcc-%s%s.5", form_page(page.document), page.document->name);
 	}
 	return page;
 }

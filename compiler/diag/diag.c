@@ -67,7 +67,17 @@ static struct diag *suppress(struct diags *diags, enum diag_code code)
 	return diags->spare;
 }
 
-/* What a document says is meant. An allowance that was used is not an idle one. */
+static bool covers(const struct diag_allowance *allowance, struct position at)
+{
+	if (at.file < allowance->first || at.file > allowance->last)
+		return false;
+	return allowance->first != allowance->last || (at.offset >= allowance->begin && at.offset < allowance->end);
+}
+
+/*
+ * What a document says is meant: in its own lines, and of its guest wherever the lines are, in what it extends, say.
+ * An allowance that was used is not an idle one.
+ */
 static bool is_allowed(struct diags *diags, enum diag_code code, struct position at)
 {
 	bool allowed = false;
@@ -75,12 +85,9 @@ static bool is_allowed(struct diags *diags, enum diag_code code, struct position
 	for (size_t i = 0; i < diags->allowances.count; i++) {
 		struct diag_allowance *allowance = &diags->allowances.items[i];
 
-		if (allowance->code != code || at.file < allowance->first ||
-		    at.file > allowance->last ||
-		    (allowance->first == allowance->last &&
-		     (at.offset < allowance->begin || at.offset >= allowance->end)))
-			continue;
-		allowance->used = allowed = true;
+		if (allowance->code == code && (covers(allowance, at) ||
+						(position_known(diags->subject) && covers(allowance, diags->subject))))
+			allowance->used = allowed = true;
 	}
 	return allowed;
 }

@@ -90,6 +90,7 @@ struct diags {
 	bool settled[DIAG_COUNT];	 /* ... also against -W error */
 	bool warnings_are_errors;
 	VECTOR(struct diag_allowance) allowances;
+	struct position subject; /* of the guest's document that is looked at; nowhere: of the whole */
 	VECTOR(const char *) tests; /* names; none: a test is a file */
 	size_t errors, warnings;
 	size_t suppressed; /* beyond MOST_DIAGS: counted, not kept */

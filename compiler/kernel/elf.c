@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+const char elf_segments_overlap[] = "is damaged: two segments overlap in memory";
+
 struct field {
 	uint8_t offset, width;
 };
@@ -79,7 +81,7 @@ static const char *add_segment(struct bytes image, const struct elf_layout *layo
 		const struct elf_segment *other = &elf->segments[i];
 
 		if (segment.paddr < other->paddr + other->memory_size && other->paddr < end)
-			return "is damaged: two segments overlap in memory";
+			return elf_segments_overlap;
 	}
 	if (!elf->segment_count || segment.paddr < elf->low)
 		elf->low = segment.paddr;

@@ -30,6 +30,9 @@ struct elf_image {
 
 bool elf_recognize(struct bytes image);
 
+/* What elf_read() says of segments that want the same memory. */
+extern const char elf_segments_overlap[];
+
 /* Reads one; segments lie inside the file and do not overlap. NULL, or why it is refused. */
 const char *elf_read(struct bytes image, struct elf_image *elf);
 

@@ -75,8 +75,11 @@ static void begin(struct lower_context *context)
 static void lower_guests(struct lower_context *context)
 {
 	begin(context);
-	for (size_t i = 0; i < context->system->guests.count; i++)
+	for (size_t i = 0; i < context->system->guests.count; i++) {
+		context->diags->subject = context->system->guests.items[i]->model->where.at;
 		lower_guest(context, context->system->guests.items[i]);
+	}
+	context->diags->subject = (struct position){ 0 };
 }
 
 bool lower_system(struct lower_context *context)

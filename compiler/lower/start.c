@@ -45,9 +45,21 @@ struct bytes start_config(struct lower_context *context, struct bytes vmlinux)
 	return config->text;
 }
 
+static bool begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
+
+/* A file that is broken is another matter than one of the wrong kind. */
 struct diag *start_refuse(struct lower_context *context, const struct boot_image *image,
 			  const char *why)
 {
+	if (begins(why, "is truncated: "))
+		return diag_report(context->diags, KERNEL_TRUNCATED, image->item.position, image->item.name, why);
+	if (why == elf_segments_overlap)
+		return diag_report(context->diags, KERNEL_OVERLAP, image->item.position, image->item.name);
+	if (begins(why, "is damaged: "))
+		return diag_report(context->diags, KERNEL_DAMAGED, image->item.position, image->item.name, why);
 	return diag_report(context->diags, KERNEL_REFUSED, image->item.position, image->item.name,
 			   why);
 }

@@ -33,7 +33,7 @@ struct boot_module_placed {
 /* Reads a file once for all guests that name it; reports FILE_UNREADABLE. Empty: failed. */
 struct bytes start_read_file(struct lower_context *context, const struct file_name *name);
 
-/* Reports KERNEL_REFUSED at the kernel: "kernel `x` <why>". */
+/* Reports at the kernel "kernel `x` <why>": KERNEL_REFUSED, or what is wrong where the file is broken. */
 struct diag *start_refuse(struct lower_context *context, const struct boot_image *image,
 			  const char *why);
 

@@ -493,7 +493,9 @@ static struct composed compose_part(struct composer *c, struct part *part, struc
 					    tree_merge(c->arena, composed.root, c->patch), true);
 	lint_begin(c->diags, composed.form->schema, composed.root, !position_known(at));
 	findings = c->diags->list.count;
+	c->diags->subject = composed.form->schema == &schema_guest ? composed.root->at : (struct position){ 0 };
 	hold_against_schema(c, &composed);
+	c->diags->subject = (struct position){ 0 };
 	diags_drop_repeats(c->diags, findings);
 	return composed;
 }

@@ -9,7 +9,7 @@
 
 /*
  * Notes what a document allows, and reports codes that are none, or are errors. A guest's document speaks
- * for its file; one that is written out in a system, for its own lines; a system's (and a guest's that is
+ * for its file, and for what is said of that guest wherever that stands, in what it extends, say; one that is written out in a system, for its own lines; a system's (and a guest's that is
  * compiled alone: `top`) for all files from its own on, until lint_end().
  */
 void lint_begin(struct diags *diags, const struct schema *schema, const struct node *root, bool top);

@@ -13,6 +13,7 @@ import tempfile
 import time
 import zlib
 
+import kernels
 import yaml
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -39,7 +40,7 @@ ELSEWHERE = {
     "HV0824": "large_policy",
     "HV1101": "probe.py",
     "HV1102": "probe.py: still_true",
-} | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0370", "HV0371", "HV0611", "HV0612", "HV0613", "HV0614",
+} | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0370", "HV0371", "HV0611", "HV0612", "HV0613", "HV0614", "HV0652", "HV0653", "HV0654",
                                                        "HV0615")}
 
 # These only add to others. HV1210 says what the core lacks, once nothing is wrong: a warning's case has it, too.
@@ -380,6 +381,13 @@ def builds_that_fail():
         write("most", multiboot(0x3c0000))
         write("linux", bzimage())
         write("text", b"not a kernel\n")
+        write("cut", bzimage()[:3000])
+        odd = bytearray(bzimage())
+        struct.pack_into("<I", odd, 0x230, 12345)  # its alignment
+        write("odd", odd)
+        write("cut.elf", kernels.elf([(0x100000, b"\xf4" * 9000, 9000)], 0x100000)[:6000])
+        write("twice", kernels.elf([(0x100000, b"\xf4" * 16, 8192), (0x101000, b"\xf4" * 16, 4096)], 0x100000))
+        write("wrong", kernels.elf([(0x100000, b"\xf4" * 16, 8)], 0x100000))
         write("module", bytes(600000))
         shutil.copy(os.path.join(TOP, "build/hello.elf"), os.path.join(folder, "symbols"))
         write("packed", b"\x1f\x8b\x08" + bytes(17 << 20))
@@ -392,6 +400,11 @@ def builds_that_fail():
                                    "raw: { load-address: 0x7c00, entry: 0x7c00 } }"),
                 ("HV0610", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: text }"),
                 ("HV0610", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, protocol: multiboot2 }"),
+                ("HV0652", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: cut }"),
+                ("HV0652", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: cut.elf, protocol: linux }"),
+                ("HV0653", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: twice, protocol: linux }"),
+                ("HV0654", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: odd }"),
+                ("HV0654", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: wrong, protocol: linux }"),
                 ("HV0001", 1, "x", "memory: { size: 64MiB }\nboot: { kernel: missing }"),
                 ("HV0611", 1, "x", "memory: { size: 2MiB }\nboot: { kernel: most }"),
                 ("HV0612", 1, "x", "memory: { size: 4MiB }\nboot: { kernel: most, modules: [ { path: module } ] }"),

@@ -11,7 +11,7 @@ import tempfile
 import xml.etree.ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-HVCC = os.path.join(TOP, "build/asan/hvcc")
+HVCC = os.environ.get("HVCC", os.path.join(TOP, "build/asan/hvcc"))
 GUEST = "schema: hvcc/guest/v1\nname: g\nvcpus: { count: 2 }\nmemory: { size: 64MiB }\nboot: { protocol: pvh, kernel: k }\n"
 tests = []
 
@@ -61,12 +61,30 @@ def rules_of_a_site():
         for arguments, want in [
             (["check", "--no-files", "--policy", "few.yaml", "g.yaml"], 0), (["config", "--policy", "few.yaml", "h.yaml"], 1),
             (["build", "--policy", "few.yaml", "-o", "out", "h.yaml"], 1), (["check", "--policy", "none.yaml", "g.yaml"], 3),
-            (["check", "--policy", "g.yaml", "g.yaml"], 1), (["check", "few.yaml", "sum.yaml"], 0), (["config", "few.yaml"], 1),
+            (["check", "--policy", "g.yaml", "g.yaml"], 1), (["check", "few.yaml", "sum.yaml"], 0), (["config", "few.yaml"], 0), (["build", "few.yaml"], 1),
             (["-W", "error", "check", "--no-files", "--policy", "sum.yaml", "s.yaml"], 1),
             (["check", "--no-files", "--policy", "sum.yaml", "s.yaml"], 0), (["check", "--policy"], 2),
         ]:
             equal(hvcc(*arguments, cwd=folder).returncode, want, arguments)
         assert not os.path.exists(os.path.join(folder, "out"))
+
+
+@test
+def allowed_in_what_is_extended():
+    """What a guest's document allows is allowed of that guest in the files it extends, and of no other guest."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, "base/late.yaml", "schema: hvcc/guest/v1\ntemplate: true\nmemory: { size: 64MiB }\n"
+                                        "boot: { kernel: k, cmdline: console=ttyS1 }\ndevices: { serial: [ { id: com1 } ] }\n")
+        head = "schema: hvcc/guest/v1\nextends: [base/late.yaml]\nname: "
+        write(folder, "a.yaml", head + "a\nlint: { allow: [console-missing] }\n")
+        write(folder, "b.yaml", head + "b\n")
+        write(folder, "aa.yaml", "schema: hvcc/system/v1\nguests: [ a.yaml ]\n")
+        write(folder, "ab.yaml", "schema: hvcc/system/v1\nguests: [ a.yaml, b.yaml ]\n")
+        write(folder, "ba.yaml", "schema: hvcc/system/v1\nguests: [ b.yaml, a.yaml ]\n")
+        for name, want in [("a", []), ("b", ["HV0606"]), ("aa", []), ("ab", ["HV0606"]), ("ba", ["HV0606"])]:
+            code, diagnostics = found("check", "--no-files", name + ".yaml", cwd=folder)
+            equal((code, [d["code"] for d in diagnostics]), (0, want), name)
+            assert all(d["file"] == "base/late.yaml" for d in diagnostics), diagnostics
 
 
 TESTS = """schema: hvcc/test/v1
