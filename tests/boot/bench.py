@@ -17,6 +17,7 @@ import sys
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "compiler"))
 
 import bench_compiler as compiler
+import bench_guest
 from machine import BOCHS, BUILD, HVCC, TOP, Machine, fetch, grub_iso, hvcc_build, qemu_command, run_bochs
 
 WORK = os.path.join(BUILD, "bench")
@@ -110,6 +111,23 @@ def measure_boots():
     return rows
 
 
+def measure_guest():
+    """A Debian guest that has its CPU for itself: exits while it sleeps and while it works, and how late it wakes."""
+    words = " cryptomgr.notests"
+    guest, initrd, log = boot_guest("guest", False, words), os.path.join(WORK, "initrd-bench"), os.path.join(WORK, "exits.log")
+    bench_guest.make_initrd(WORK, initrd)
+    with open(guest, encoding="utf-8") as file:
+        tree = json.load(file)
+    tree["boot"]["initrd"] = initrd
+    with open(guest, "w", encoding="utf-8") as file:
+        json.dump(tree, file)
+    image = os.path.join(WORK, "guest.elf")
+    hvcc_build(without_mitigations("guest", guest), image)
+    ours = bench_guest.figures(run("guest", image, 512, extra=bench_guest.LOG_EXITS + [log]), log)
+    bare = bench_guest.figures(run("guest-bare", os.path.join(WORK, "vmlinuz"), 256, initrd=initrd, append=CMDLINE + words))
+    return [(name, ours.get(name), unit, budget, bare.get(name)) for name, budget, unit in bench_guest.ROWS]
+
+
 def measure_compiler():
     """One guest with its kernel, and fleets; the ratios to other validators are printed apart."""
     compiler.prepare()
@@ -140,7 +158,7 @@ def text_of(value):
 
 def main():
     os.makedirs(WORK, exist_ok=True)
-    rows = measure_operations() + measure_on_bochs() + measure_boots() + measure_compiler() + measure_memory() + measure_size()
+    rows = measure_operations() + measure_on_bochs() + measure_boots() + measure_guest() + measure_compiler() + measure_memory() + measure_size()
     peers = {}
     if os.environ.get("BENCH_PEERS") == "1":
         import bench_peers

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 
+import bench_guest
 from machine import BUILD, FETCH, TOP, Machine, fetch
 
 CMDLINE = "console=ttyS0 panic=-1 nokaslr norandmaps quiet"
@@ -36,6 +37,7 @@ vmm() {{ qemu-system-x86_64 -accel kvm -cpu host -machine q35 -m 256 -nodefaults
 KVM_RUNS = {
     "operations": "vmm -kernel /bench.elf",
     "boot-bzimage": "vmm -kernel /vmlinuz -initrd /initrd -append '%s' | mark" % CMDLINE,
+    "guest": "vmm -kernel /vmlinuz -initrd /initrd-bench -append '%s cryptomgr.notests'" % CMDLINE,
 }
 
 
@@ -139,14 +141,17 @@ def measure_kvm(work, marker_initrd):
                 put(tree, os.path.join(folder, rom), os.path.join(folder, rom))
     for module in ("irqbypass.ko", "kvm.ko", "kvm-amd.ko"):
         put(tree, module, os.path.join(FETCH, "kernel-6.1-kvm", module))
+    put(tree, "initrd-bench", os.path.join(work, "initrd-bench"))
+    log = os.path.join(work, "kvm-exits.log")
     result = {}
     for name, command in KVM_RUNS.items():
         write_init(tree, KVM_COMMANDS.format(run=command))
         initrd = os.path.join(work, "kvm-%s.cpio" % name)
         pack(tree, initrd)
-        result.update(figures(run(work, "kvm-" + name, [
+        text = run(work, "kvm-" + name, [
             "-kernel", os.path.join(FETCH, "kernel-6.1-kvm/vmlinuz"), "-initrd", initrd,
-            "-append", "console=ttyS0 panic=-1 nokaslr quiet"])))
+            "-append", "console=ttyS0 panic=-1 nokaslr quiet"] + (bench_guest.LOG_EXITS + [log] if name == "guest" else []))
+        result.update(figures(text) if name != "guest" else bench_guest.figures(text, log))
     return result
 
 
