@@ -229,6 +229,9 @@ unit_backend := $(addprefix core/svm/,svm.c svm_exit.c svm_vmcb.c) $(addprefix c
 	core/space/guest_walk.c core/lib/format.c $(space_sources) \
 	$(addprefix tests/core/contract/,subject_fake.c subject_svm.c subject_vmx.c) \
 	$(addprefix tests/core/unit/shim/,fake_backend.c quiet_log.c)
+# Compiles what it tests into itself.
+units_contract += posting
+unit_posting := core/lib/status.c
 $(B)/asan/core/vmx/%.o $(B)/asan/tests/core/contract/%.o: unit_cflags := -Itests/core/contract/processor $(unit_cflags)
 # From bytes to a checked model.
 front_sources := $(foreach f,base diag yaml validate rule policy model check,$(patsubst %.o,compiler/$(f)/%.c,$(compiler_$(f)))) \

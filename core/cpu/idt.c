@@ -144,6 +144,17 @@ static void drop_debug_trap(struct frame *f)
 	write_dr6(DR6_INITIAL);
 }
 
+void interrupt_take(uint8_t vector)
+{
+	if (vector == HOST_VECTOR_SPURIOUS)
+		return;
+	if (handlers[vector])
+		handlers[vector]();
+	/* Of the 8259's vectors only strays arrive, and they are none of the LAPIC's. */
+	if (vector >= HOST_VECTOR_PIC + 16)
+		lapic_eoi();
+}
+
 void gate_dispatch(struct frame *f)
 {
 	uint8_t vector = (uint8_t)f->vector;
@@ -154,12 +165,8 @@ void gate_dispatch(struct frame *f)
 		drop_debug_trap(f);
 	} else if (vector < 32) {
 		exception(f);
-	} else if (vector != HOST_VECTOR_SPURIOUS) {
-		if (handlers[vector])
-			handlers[vector]();
-		/* Of the 8259's vectors only strays arrive, and they are none of the LAPIC's. */
-		if (vector >= HOST_VECTOR_PIC + 16)
-			lapic_eoi();
+	} else {
+		interrupt_take(vector);
 	}
 }
 

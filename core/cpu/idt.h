@@ -20,12 +20,16 @@ enum host_vector {
 	HOST_VECTOR_CONSOLE = 0xe0, /* the serial port */
 	HOST_VECTOR_TIMER = 0xf0,   /* LAPIC timer */
 	HOST_VECTOR_KICK = 0xf1,    /* cpu_kick() */
+	HOST_VECTOR_POSTED = 0xf2,  /* a vCPU of this CPU has interrupts posted; outside the guest it only wakes */
 	HOST_VECTOR_ERROR = 0xfe,   /* LAPIC error */
 	HOST_VECTOR_SPURIOUS = 0xff,
 };
 
 /* Runs with interrupts off; the dispatcher does the EOI. At boot only. */
 void interrupt_set_handler(uint8_t vector, void (*handler)(void));
+
+/* Handles an interrupt that this CPU has acknowledged without its gate (an exit did), EOI included. */
+void interrupt_take(uint8_t vector);
 
 /* The table itself, once; then each CPU loads it with its TSS. */
 void idt_build(void);

@@ -326,7 +326,7 @@ static void send_to_others(struct vlapic *apic, const struct irq_request *reques
 		struct vlapic *other = &apic->device->apic[i];
 
 		if (other != apic && READ_ONCE(other->base) & APIC_BASE_ENABLE)
-			vlapic_deliver(other, request);
+			(READ_ONCE(other->lent) ? vlapic_lent_deliver : vlapic_deliver)(other, request);
 	}
 }
 

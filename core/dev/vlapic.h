@@ -115,6 +115,7 @@ bool vlapic_extint_accepted(const struct vlapic *apic);
  * page by its number. */
 void vlapic_lend(struct vlapic *apic);
 void vlapic_take_back(struct vlapic *apic);
+void vlapic_lent_deliver(void *chip, const struct irq_request *request); /* any CPU */
 uint32_t vlapic_lent_register(const struct vlapic *apic, unsigned int n);
 
 /* A local interrupt: an LVT entry is delivered as it says, or not if masked. */

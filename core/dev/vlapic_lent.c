@@ -20,6 +20,9 @@ static uint32_t *at(const struct irq_page *page, unsigned int n)
 	return (uint32_t *)(page->registers + 16 * n);
 }
 
+/* Of the first register of IRR: what else is there is the backend's. */
+#define IRR_VECTORS 0xffff0000u
+
 /* The highest vector of eight registers; -1: none. */
 static int highest_of(const struct irq_page *page, unsigned int first)
 {
@@ -40,21 +43,34 @@ static uint32_t priority_in(const struct irq_page *page)
 
 uint32_t vlapic_lent_register(const struct vlapic *apic, unsigned int n)
 {
-	return n == APIC_PPR ? priority_in(apic->lent) : *at(apic->lent, n);
+	if (n == APIC_PPR)
+		return priority_in(apic->lent);
+	return *at(apic->lent, n) & (n == APIC_IRR ? IRR_VECTORS : ~0u);
 }
 
-/* What has come since goes where the processor looks. */
+/* The bits of a word that any CPU sets, which is empty then. */
+static uint64_t take_word(uint64_t *word)
+{
+	/* Acquire: pairs with the release of who set them. */
+	return READ_ONCE(*word) ? __atomic_exchange_n(word, 0, __ATOMIC_ACQUIRE) : 0;
+}
+
+static uint64_t take_posted(const struct irq_page *page, unsigned int w)
+{
+	return page->posted ? take_word(&page->posted[w]) : 0;
+}
+
+/* What has come since goes where the processor looks. The word behind the posted vectors goes first: who posts from now on notifies. */
 static void move_in(struct vlapic *apic)
 {
 	struct irq_page *page = apic->lent;
 
+	take_posted(page, APIC_WORDS);
 	for (unsigned int w = 0; w < APIC_WORDS; w++) {
-		uint64_t bits;
+		uint64_t bits = take_word(&apic->irr[w]) | take_posted(page, w);
 
-		if (!READ_ONCE(apic->irr[w]))
+		if (!bits)
 			continue;
-		/* Acquire: pairs with atomic_set() of deliver(). */
-		bits = __atomic_exchange_n(&apic->irr[w], 0, __ATOMIC_ACQUIRE);
 		*at(page, APIC_IRR + 2 * w) |= (uint32_t)bits;
 		*at(page, APIC_IRR + 2 * w + 1) |= (uint32_t)(bits >> 32);
 		page->level[w] = READ_ONCE(apic->tmr[w]);
@@ -115,9 +131,43 @@ static void lent_set_eoi_assist(void *chip, const struct irq_eoi_assist *assist)
 	((struct vlapic *)chip)->assist = assist;
 }
 
+/* Posted while the chip was taken back: whoever sees the other brings it here. */
+static COLD void collect_posted(struct vlapic *apic, uint64_t *posted)
+{
+	for (unsigned int w = 0; w < APIC_WORDS; w++)
+		__atomic_fetch_or(&apic->irr[w], take_word(&posted[w]), __ATOMIC_RELEASE);
+	irq_notify(apic->vcpu);
+}
+
+/* What is edge-triggered, and was before, need not pass through `irr`: nothing is to be said about its end. */
+static uint64_t *posted_for(const struct vlapic *apic, const struct irq_request *request)
+{
+	struct irq_page *page = __atomic_load_n(&apic->lent, __ATOMIC_SEQ_CST);
+
+	if (!page || (request->delivery != IRQ_FIXED && request->delivery != IRQ_LOWEST) || request->level ||
+	    request->vector < 16 || bitmap_test(apic->tmr, request->vector))
+		return NULL;
+	return READ_ONCE(page->posted);
+}
+
+void vlapic_lent_deliver(void *chip, const struct irq_request *request)
+{
+	struct vlapic *apic = chip;
+	uint64_t *posted = posted_for(apic, request);
+
+	if (!posted) {
+		vlapic_deliver(chip, request);
+		return;
+	}
+	__atomic_fetch_or(&posted[request->vector / 64], BIT(request->vector % 64), __ATOMIC_SEQ_CST);
+	irq_post(apic->vcpu);
+	if (unlikely(!__atomic_load_n(&apic->lent, __ATOMIC_SEQ_CST)))
+		collect_posted(apic, posted);
+}
+
 const struct irq_chip vlapic_lent_chip = {
 	.matches = vlapic_matches,
-	.deliver = vlapic_deliver,
+	.deliver = vlapic_lent_deliver,
 	.priority = vlapic_priority,
 	.pending = lent_pending,
 	.accept = lent_accept,
@@ -153,7 +203,7 @@ void vlapic_lend(struct vlapic *apic)
 		*at(page, n) = n >= APIC_IRR && n < APIC_IRR + 2 * APIC_WORDS ? 0 : vlapic_read(apic, n);
 	memcpy(page->level, apic->tmr, sizeof(page->level));
 	page->changed = 1;
-	apic->lent = page;
+	__atomic_store_n(&apic->lent, page, __ATOMIC_RELEASE);
 	irq_attach_chip(apic->vcpu, &vlapic_lent_chip, apic);
 	irq_notify(apic->vcpu);
 }
@@ -164,18 +214,20 @@ void vlapic_take_back(struct vlapic *apic)
 
 	if (!page)
 		return;
+	__atomic_store_n(&apic->lent, NULL, __ATOMIC_SEQ_CST);
+	if (page->posted)
+		collect_posted(apic, page->posted);
 	for (unsigned int i = 0; i < 2 * APIC_WORDS; i++) {
 		unsigned int shift = i % 2 ? 32 : 0;
 
 		apic->isr[i / 2] &= ~(BITS(31, 0) << shift);
 		apic->isr[i / 2] |= (uint64_t)*at(page, APIC_ISR + i) << shift;
-		__atomic_fetch_or(&apic->irr[i / 2], (uint64_t)*at(page, APIC_IRR + i) << shift,
-				  __ATOMIC_RELEASE);
+		__atomic_fetch_or(&apic->irr[i / 2],
+				  (uint64_t)(*at(page, APIC_IRR + i) & (i ? ~0u : IRR_VECTORS)) << shift, __ATOMIC_RELEASE);
 	}
 	apic->value[APIC_TPR] = *at(page, APIC_TPR) & 0xff;
 	if (!vlapic_x2(apic))
 		apic->value[APIC_ICR_HIGH] = *at(page, APIC_ICR_HIGH) & 0xff000000;
-	apic->lent = NULL;
 	irq_lend(apic->vcpu, IRQ_KEPT);
 	irq_attach_chip(apic->vcpu, &vlapic_chip, apic);
 	irq_notify(apic->vcpu);

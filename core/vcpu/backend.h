@@ -124,6 +124,9 @@ struct vcpu_backend {
 	/* From the next entry on the processor delivers the interrupts of the page that is returned, and ends
 	 * them; or no more. NULL: it cannot. */
 	struct irq_page *(*lend_apic)(struct vcpu *vcpu, enum irq_lending how);
+	/* Any CPU, after it has set bits of irq_page.posted: the processor in the guest looks there, without an
+	 * exit; else the vCPU's CPU does (VCPU_REQUEST_POSTED). */
+	void (*post)(struct vcpu *vcpu);
 
 	void (*set_tsc_offset)(struct vcpu *vcpu, uint64_t offset);
 	/* This vCPU's cached translations are dropped before its next entry. */

@@ -51,6 +51,8 @@ struct irq_page {
 	uint8_t *registers; /* a page */
 	uint64_t level[4];  /* vectors whose end the chip wants to hear of */
 	uint64_t changed;   /* the chip has put something there: looked at before the next entry */
+	/* Where any CPU may request vectors of a running vCPU, followed by irq_post(); NULL: nowhere. */
+	uint64_t *posted;
 };
 
 /* The local APIC of a vCPU as the rest of the core sees it; dev/vlapic.c provides it. `chip` is its

@@ -151,7 +151,7 @@ enum verdict vcpu_prepare(struct vcpu *vcpu)
 	if (asked & (VCPU_REQUEST_PARK | VCPU_REQUEST_YIELD))
 		return VERDICT_LEAVE;
 	__atomic_fetch_and(&vcpu->request, ~asked, __ATOMIC_ACQ_REL);
-	if (asked & ~(uint32_t)VCPU_REQUEST_EVENT)
+	if (asked & ~(uint32_t)(VCPU_REQUEST_EVENT | VCPU_REQUEST_POSTED))
 		take_rare_requests(vcpu, asked);
 	if (vcpu->activity == VCPU_HALTED && vcpu_wakes(vcpu))
 		vcpu->activity = VCPU_ACTIVE;

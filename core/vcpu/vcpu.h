@@ -45,6 +45,8 @@ enum vcpu_request {
 	VCPU_REQUEST_OFFSET = 1u << 6,  /* the TSC offset changed */
 	VCPU_REQUEST_YIELD = 1u << 7,   /* out to the scheduler, whose own bit it is */
 	VCPU_REQUEST_UNHALT = 1u << 8,  /* wake from this HLT, or do not sleep in the next one */
+	/* As EVENT, but it may stay while the guest runs on (vcpu_backend.post): no kick goes with it. */
+	VCPU_REQUEST_POSTED = 1u << 9,
 };
 
 /* Where a vCPU is in its life; written by its own CPU or while it is parked. */

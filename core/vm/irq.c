@@ -26,6 +26,11 @@ struct irq_page *irq_lend(struct vcpu *vcpu, enum irq_lending how)
 	return vcpu->backend->lend_apic(vcpu, how);
 }
 
+void irq_post(struct vcpu *vcpu)
+{
+	vcpu->backend->post(vcpu);
+}
+
 void irq_set_eoi_assist(struct vcpu *vcpu, const struct irq_eoi_assist *assist)
 {
 	if (vcpu->chip)

@@ -33,6 +33,9 @@ void irq_attach_chip(struct vcpu *vcpu, const struct irq_chip *ops, void *chip);
  * while it is parked. */
 struct irq_page *irq_lend(struct vcpu *vcpu, enum irq_lending how);
 
+/* Vectors were posted in the page that was lent: any CPU. */
+void irq_post(struct vcpu *vcpu);
+
 /* Hands an assist to the vCPU's chip, see irq_chip.set_eoi_assist. */
 void irq_set_eoi_assist(struct vcpu *vcpu, const struct irq_eoi_assist *assist);
 

@@ -7,7 +7,7 @@
 #define VCPU_REQUEST	 0x0b0
 #define VCPU_INSIDE	 0x0b4
 #define VCPU_ARCH	 0x0d8
-#define VMX_CR2		 0x2000
-#define VMX_LAUNCHED	 0x2008
+#define VMX_CR2		 0x3000
+#define VMX_LAUNCHED	 0x3008
 
 #endif

@@ -5,6 +5,7 @@
 #define CORE_VMX_VMCS_H
 
 #define VMCS_VPID		   0x0000
+#define VMCS_POSTED_VECTOR	   0x0002
 
 /* A segment register by its number in an instruction, then LDTR and TR. */
 #define VMCS_GUEST_SELECTOR(n)	   (0x0800 + 2 * (n))
@@ -25,6 +26,7 @@
 #define VMCS_TSC_OFFSET		   0x2010
 #define VMCS_VIRTUAL_APIC	   0x2012
 #define VMCS_APIC_ACCESS	   0x2014 /* page */
+#define VMCS_POSTED		   0x2016 /* descriptor */
 #define VMCS_EPT_POINTER	   0x201a
 #define VMCS_EOI_EXITS(n)	   (0x201c + 2 * (n)) /* 64 vectors each */
 #define VMCS_ENCLS_BITMAP	   0x202e
@@ -109,6 +111,7 @@ enum { /* pin-based controls */
 	PIN_NMI = 1u << 3,
 	PIN_VIRTUAL_NMI = 1u << 5,
 	PIN_TIMER = 1u << 6, /* preemption timer */
+	PIN_POSTED = 1u << 7,
 };
 
 enum { /* primary processor-based controls */
@@ -147,6 +150,7 @@ enum { /* secondary processor-based controls */
 enum { /* exit controls */
 	EXIT_SAVE_DEBUG = 1u << 2,
 	EXIT_HOST_64 = 1u << 9,
+	EXIT_ACKNOWLEDGE = 1u << 15, /* the interrupt that exits */
 	EXIT_SAVE_PAT = 1u << 18,
 	EXIT_LOAD_PAT = 1u << 19,
 	EXIT_LOAD_EFER = 1u << 21,

@@ -39,6 +39,7 @@ static const struct need {
 		 SECONDARY_XSAVES | SECONDARY_X2APIC | SECONDARY_APIC_ACCESSES |
 		 SECONDARY_APIC_REGISTERS | SECONDARY_DELIVERY | SECONDARY_ENCLS | SECONDARY_ENCLV | SECONDARY_SPP,
 	 NULL},
+	{&vmx_machine.exit, MSR_VMX_TRUE_EXIT, EXIT_ACKNOWLEDGE, "acknowledged interrupts"},
 	{&vmx_machine.exit, MSR_VMX_TRUE_EXIT, EXIT_SAVE_DEBUG | EXIT_HOST_64, "64-bit hosts"},
 	{&vmx_machine.exit, MSR_VMX_TRUE_EXIT, EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_LOAD_EFER,
 	 "PAT and EFER switched by exits"},
@@ -106,9 +107,12 @@ static void choose_vpid(void)
 		vmx_machine.secondary &= ~(uint32_t)SECONDARY_VPID;
 }
 
-static void find_timer(void)
+static void find_pin_controls(void)
 {
-	vmx_machine.has_timer = rdmsr(MSR_VMX_TRUE_PIN) >> 32 & PIN_TIMER;
+	uint64_t allowed = rdmsr(MSR_VMX_TRUE_PIN) >> 32;
+
+	vmx_machine.has_timer = allowed & PIN_TIMER;
+	vmx_machine.posts = allowed & PIN_POSTED;
 	vmx_machine.timer_shift = (uint32_t)field_get(rdmsr(MSR_VMX_MISC), VMX_MISC_TIMER_SHIFT);
 }
 
@@ -123,15 +127,16 @@ static enum status vmx_probe(void)
 		return STATUS_MISMATCH;
 	}
 	choose_vpid();
-	find_timer();
+	find_pin_controls();
 	vmx_machine.revision = (uint32_t)field_get(rdmsr(MSR_VMX_BASIC), VMX_BASIC_REVISION);
-	log_info("VT-x: EPT%s%s%s, unrestricted guests%s%s%s",
+	log_info("VT-x: EPT%s%s%s, unrestricted guests%s%s%s%s",
 		 vmx_machine.ept_caps & VMX_EPT_PAGE_2M ? " 2M" : "",
 		 vmx_machine.ept_caps & VMX_EPT_PAGE_1G ? " 1G" : "",
 		 vmx_machine.ept_caps & VMX_EPT_ACCESSED_DIRTY ? " A/D" : "",
 		 vmx_machine.secondary & SECONDARY_VPID ? ", VPID" : "",
 		 vmx_machine.secondary & SECONDARY_DELIVERY ? ", interrupt delivery" : "",
-		 vmx_machine.secondary & SECONDARY_SPP ? ", SPP" : "");
+		 vmx_machine.secondary & SECONDARY_SPP ? ", SPP" : "",
+		 vmx_machine.posts ? ", posted" : "");
 	s = pool_alloc(cpu_count * sizeof(struct vmx_cpu), &cpus);
 	vmx_machine.cpus = cpus;
 	return s;
@@ -189,6 +194,7 @@ const struct vcpu_backend vmx_backend = {
 	.windows = vmx_windows,
 	.set_task_priority = vmx_set_task_priority,
 	.lend_apic = vmx_lend_apic,
+	.post = vmx_post,
 	.set_tsc_offset = vmx_set_tsc_offset,
 	.flush = vmx_flush,
 };

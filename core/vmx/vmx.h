@@ -82,6 +82,7 @@ struct ALIGNED(4096) vmx_cpu { /* one a CPU of the machine */
 struct ALIGNED(4096) vmx_vcpu {
 	uint8_t region[4096]; /* the control structure: its layout is the processor's secret */
 	uint8_t apic[4096];   /* virtual-APIC page; only the task priority is used, unless it is lent */
+	uint64_t posted[512]; /* posted-interrupt descriptor: 256 vectors, then POSTED_ON; Bochs 3.0 wants a page */
 	uint64_t cr2;         /* outside the guest */
 	uint32_t launched;
 	bool live;      /* within vmx_run(): DR6 and the fields are this CPU's */
@@ -119,6 +120,7 @@ struct ALIGNED(4096) vmx_guest {
 
 struct vmx_machine {
 	uint32_t pin, primary, secondary, exit, entry; /* controls; secondary: all that may be set */
+	bool posts; /* interrupts can be posted */
 	uint32_t revision;
 	bool has_timer; /* the preemption timer, */
 	uint32_t timer_shift; /* which counts every so many ticks of the TSC, as a power of two */
@@ -213,6 +215,7 @@ struct irq_page *vmx_lend_apic(struct vcpu *vcpu, enum irq_lending how);
 uint64_t vmx_ept_pointer(const struct guest *guest, enum irq_lending how);
 void vmx_update_view(struct vcpu *vcpu);
 void vmx_allow_lent(struct vmx_guest *g);
+void vmx_post(struct vcpu *vcpu);
 void vmx_load_interrupts(struct vmx_vcpu *vmx);
 
 #define VIRTUAL_APIC_TPR 0x80 /* of the virtual-APIC page: bits 7:4 are CR8 */

@@ -3,6 +3,7 @@
  * Exit reasons become neutral records by a table: what the common part calls it, whether the instruction's length goes with it,
  * and what else is to be filled in. SDM v3 28.2, appendix C.
  */
+#include "cpu/idt.h"
 #include "vmx/vmx.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -113,6 +114,14 @@ static bool fill_apic_write(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 	return false;
 }
 
+/* The exit has acknowledged it. */
+static bool fill_interrupt(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	(void)vcpu, (void)vmx;
+	interrupt_take((uint8_t)vmread(VMCS_EXIT_EVENT));
+	return true;
+}
+
 /* The guest has lowered CR8, which vmx_exit() has seen. */
 static bool fill_task_priority(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
@@ -142,7 +151,7 @@ static bool fill_timer(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 static const struct exit_row rows[VMEXIT_REASONS] = {
 	/* Reasons without a row are EXIT_UNKNOWN, which is 0. */
 	[VMEXIT_EXCEPTION] = FILLED(EXIT_EXCEPTION, fill_exception),
-	[VMEXIT_INTERRUPT] = PLAIN(EXIT_INTERRUPT),
+	[VMEXIT_INTERRUPT] = FILLED(EXIT_INTERRUPT, fill_interrupt),
 	[VMEXIT_TRIPLE_FAULT] = PLAIN(EXIT_TRIPLE_FAULT),
 	[VMEXIT_INIT] = PLAIN(EXIT_NMI),
 	[VMEXIT_INTERRUPT_WINDOW] = PLAIN(EXIT_INTERRUPT_WINDOW),

@@ -245,6 +245,10 @@ static void write_controls(const struct vcpu *vcpu)
 		vmwrite(VMCS_SPP_TABLE, g->spp_root);
 	if (vmx_machine.secondary & SECONDARY_APIC_ACCESSES)
 		vmwrite(VMCS_APIC_ACCESS, virt_to_phys(g->apic_access));
+	if (vmx_machine.posts) {
+		vmwrite(VMCS_POSTED_VECTOR, HOST_VECTOR_POSTED);
+		vmwrite(VMCS_POSTED, virt_to_phys(vmx->posted));
+	}
 	if (vmx_machine.has_timer)
 		vmwrite(VMCS_TIMER, time_khz() >> vmx_machine.timer_shift); /* a millisecond */
 }

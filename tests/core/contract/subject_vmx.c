@@ -115,6 +115,7 @@ static void prepare(struct vcpu *vcpu)
 		.entry = 0x11fb | ENTRY_LOAD_EFER | ENTRY_LOAD_PAT,
 		.ept_caps = VMX_INVEPT | VMX_INVEPT_SINGLE | VMX_INVVPID | VMX_INVVPID_SINGLE,
 		.has_timer = true,
+		.posts = true,
 	};
 	vcpu->backend = &vmx_backend;
 	vcpu->arch = &memory;

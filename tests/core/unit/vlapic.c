@@ -522,6 +522,36 @@ static void lent_interrupts(void **state)
 	assert_int_equal(machine.eoi_vector, 0x52);
 }
 
+/* Edges from other CPUs go past the chip; levels, and what the chip has to say something about, do not. */
+static void lent_posted(void **state)
+{
+	const struct irq_request edge = {.destination = 0, .vector = 0x91, .wide = true};
+	const struct irq_request level = {.destination = 0, .vector = 0x92, .level = true, .wide = true};
+	const struct irq_request edge_again = {.destination = 0, .vector = 0x92, .wide = true};
+	static uint64_t posted[8];
+
+	(void)state;
+	memset(posted, 0, sizeof(posted));
+	page.posted = posted;
+	irq_request(&machine, &edge);
+	assert_int_equal(posted[2], BIT(0x91 - 128));
+	assert_int_equal(machine.vcpu[0].posts, 1);
+	irq_request(&machine, &level);
+	irq_request(&machine, &edge_again);
+	assert_int_equal(posted[2], BIT(0x91 - 128));
+	assert_int_equal(machine.vcpu[0].posts, 1);
+	posted[4] = 1; /* the notification, as the backend would */
+	play(((const struct step[]){ { PENDING, 0, 1 } }));
+	assert_int_equal(posted[2] | posted[4], 0);
+	assert_int_equal(*in_page(APIC_IRR + 4), 3 << 17);
+	/* Nothing that was posted is lost when the chip is taken back. */
+	*in_page(APIC_IRR + 4) = 0;
+	irq_request(&machine, &edge);
+	play(((const struct step[]){ { WRMSR, X_LINT0, 0x700 }, { ACCEPT, 0, 0x91 } }));
+	irq_request(&machine, &edge);
+	assert_int_equal(posted[2], 0);
+}
+
 /* Taken back, the chip is where the processor left it. */
 static void lent_and_back(void **state)
 {
@@ -619,6 +649,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(init_and_software_disable, x2apic, end),
 		cmocka_unit_test_teardown(wide_ids, end),
 		cmocka_unit_test_setup_teardown(lent_interrupts, lent, lent_end),
+		cmocka_unit_test_setup_teardown(lent_posted, lent, lent_end),
 		cmocka_unit_test_setup_teardown(lent_and_back, lent, lent_end),
 		cmocka_unit_test_teardown(lent_xapic, lent_end),
 	};

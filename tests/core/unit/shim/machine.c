@@ -284,6 +284,11 @@ struct irq_page *irq_lend(struct vcpu *vcpu, enum irq_lending how)
 	return lendable;
 }
 
+void irq_post(struct vcpu *vcpu)
+{
+	vcpu->posts++;
+}
+
 void irq_attach_chip(struct vcpu *vcpu, const struct irq_chip *ops, void *chip)
 {
 	vcpu->ops = ops;

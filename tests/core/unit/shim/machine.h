@@ -21,7 +21,7 @@ struct vcpu {
 	void *chip;
 	const struct irq_eoi_assist *assist;
 	uint64_t tsc_offset;
-	unsigned int notified, nmis, inits, startups;
+	unsigned int notified, nmis, inits, startups, posts;
 	uint8_t startup_vector;
 	uint64_t stolen;
 	unsigned int flushes, unhalts;
