@@ -42,6 +42,8 @@ core_vm       := irq.o vm.o
 core_sched    := sched.o fair.o table.o
 core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vlapic_lent.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o kvm_steal.o kvm_ipi.o
+# Life and death.
+core_dev      += panic.o watchdog.o
 core_pci      := ecam.o config_space.o bar.o msi.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
@@ -72,7 +74,7 @@ compiler_yaml     += migrate.o
 compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
 compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o host_memory.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o schedule.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
-compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o
+compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o wdat.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
 # Expressions and what is held to them.
@@ -204,6 +206,8 @@ unit_vhpet := core/dev/vhpet.c $(shim)
 unit_vrtc := core/dev/vrtc.c $(shim)
 unit_vuart := core/dev/vuart.c $(shim)
 unit_acpi_pm := core/dev/acpi_pm.c core/dev/debug_exit.c $(shim)
+units_core += watchdog
+unit_watchdog := core/dev/watchdog.c core/dev/panic.c $(shim)
 unit_pci_host := $(patsubst %.o,core/pci/%.c,$(core_pci)) $(shim)
 unit_kvm := $(patsubst %.o,core/pv/%.c,$(core_pv)) $(unit_vlapic)
 # Guest memory, its page walk, its buses.

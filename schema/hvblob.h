@@ -346,8 +346,21 @@ enum hv_device_kind {
 	HV_DEVICE_DEBUG_EXIT, /* base: port */
 	HV_DEVICE_KVM,	      /* the KVM paravirtual interface; parameter[0]: CPUID base (0x40000000 + n * 0x100);
 			       * [1]: the feature bits of leaf base + 1 EAX */
+	HV_DEVICE_PANIC,      /* base: port of QEMU's pvpanic */
+	HV_DEVICE_WATCHDOG,   /* base: its 12 ports; parameter[0]: enum hv_watchdog_action, [1]: the count at a start */
 	HV_DEVICE_KINDS,
 };
+
+/* What follows when the guest's watchdog was not fed: as if the guest had done it itself, or an NMI, or a line in the log. */
+enum hv_watchdog_action {
+	HV_WATCHDOG_RESET,
+	HV_WATCHDOG_POWEROFF,
+	HV_WATCHDOG_CRASH,
+	HV_WATCHDOG_NMI, /* to the boot processor */
+	HV_WATCHDOG_NONE,
+	HV_WATCHDOG_ACTIONS,
+};
+#define HV_WATCHDOG_PERIOD_MS 100u /* one count */
 
 enum hv_uart_backend { HV_UART_NULL, HV_UART_CONSOLE }; /* the core's console */
 

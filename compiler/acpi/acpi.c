@@ -35,6 +35,11 @@ static bool has_serial(const struct lowered *guest)
 	return table_device(guest, HV_DEVICE_UART);
 }
 
+static bool has_watchdog(const struct lowered *guest)
+{
+	return table_device(guest, HV_DEVICE_WATCHDOG);
+}
+
 enum { ROW_RSDP, ROW_XSDT, ROW_FACS, ROW_DSDT, ROWS_LISTED };
 
 /* In the order of their addresses; FADT first among the listed, as every firmware does. */
@@ -52,6 +57,7 @@ static const struct table_row rows[] = {
 	{ "PPTT", true, NULL, build_pptt },
 	{ "SPCR", true, has_serial, build_spcr },
 	{ "WAET", true, NULL, build_waet },
+	{ "WDAT", true, has_watchdog, build_wdat },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(*rows), ALIGNMENT = 64 };

@@ -213,11 +213,25 @@ static void hpet(struct buffer *b, const struct lowered_device *device, uint32_t
 	aml_end(b, mark);
 }
 
+/* QEMU's docs/specs/pvpanic: known by a name of its own. */
+static void panic(struct buffer *b, const struct lowered_device *device, uint32_t number)
+{
+	size_t mark = aml_device(b, "PEVT");
+	struct buffer r = { 0 };
+
+	(void)number;
+	aml_name(b, "_HID");
+	aml_string(b, "QEMU0001");
+	resource_io(&r, (uint16_t)device->record.base, 1);
+	aml_crs(b, &r);
+	aml_end(b, mark);
+}
+
 /* By kind: how a device is declared. Kinds without a row announce themselves otherwise. */
 static void (*const declare[HV_DEVICE_KINDS])(struct buffer *, const struct lowered_device *,
 					      uint32_t number) = {
 	[HV_DEVICE_PIC] = pic,	  [HV_DEVICE_PIT] = pit,     [HV_DEVICE_HPET] = hpet,
-	[HV_DEVICE_RTC] = rtc,	  [HV_DEVICE_UART] = serial,
+	[HV_DEVICE_RTC] = rtc,	  [HV_DEVICE_UART] = serial, [HV_DEVICE_PANIC] = panic,
 };
 
 static void devices(struct buffer *b, const struct lowered *guest)

@@ -59,6 +59,7 @@ void build_srat(const struct lowered *, const struct table_places *, struct buff
 void build_slit(const struct lowered *, const struct table_places *, struct buffer *);
 void build_pptt(const struct lowered *, const struct table_places *, struct buffer *);
 void build_spcr(const struct lowered *, const struct table_places *, struct buffer *);
+void build_wdat(const struct lowered *, const struct table_places *, struct buffer *);
 void build_waet(const struct lowered *, const struct table_places *, struct buffer *);
 
 #endif

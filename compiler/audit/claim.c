@@ -149,7 +149,8 @@ static bool has_mmio(uint32_t kind)
 static bool has_ports(uint32_t kind)
 {
 	return kind == HV_DEVICE_PIT || kind == HV_DEVICE_RTC || kind == HV_DEVICE_UART ||
-	       kind == HV_DEVICE_ACPI_PM || kind == HV_DEVICE_DEBUG_EXIT;
+	       kind == HV_DEVICE_ACPI_PM || kind == HV_DEVICE_DEBUG_EXIT || kind == HV_DEVICE_PANIC ||
+	       kind == HV_DEVICE_WATCHDOG;
 }
 
 /* The HPET's legacy replacement takes over the 8254's interrupt by design. */

@@ -408,12 +408,25 @@ static void put_serial(struct yaml *yaml, const struct hv_device *device, bool f
 	    device->parameter[0] == HV_UART_CONSOLE ? "console" : "none");
 }
 
+static void put_watchdog(struct yaml *yaml, const struct hv_device *device)
+{
+	static const char *const actions[] = { "reset", "poweroff", "crash", "inject-nmi", "none" };
+	char timeout[32];
+
+	put(yaml, "  watchdog: { timeout: %s, action: %s }\n",
+	    unit_text(duration_units, (uint64_t)device->parameter[1] * HV_WATCHDOG_PERIOD_MS, timeout, sizeof(timeout)),
+	    actions[device->parameter[0] % HV_WATCHDOG_ACTIONS]);
+}
+
 static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 {
 	const struct hv_device *exit = image_device(yaml->image, guest, HV_DEVICE_DEBUG_EXIT);
 	bool first = true;
 
-	if (!exit && !image_device(yaml->image, guest, HV_DEVICE_UART))
+	const struct hv_device *panic = image_device(yaml->image, guest, HV_DEVICE_PANIC);
+	const struct hv_device *watchdog = image_device(yaml->image, guest, HV_DEVICE_WATCHDOG);
+
+	if (!exit && !panic && !watchdog && !image_device(yaml->image, guest, HV_DEVICE_UART))
 		return;
 	put(yaml, "devices:\n");
 	for (uint32_t i = 0; i < guest->devices.count; i++) {
@@ -424,6 +437,10 @@ static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 		put_serial(yaml, device, first);
 		first = false;
 	}
+	if (panic)
+		put(yaml, "  panic: { io: 0x%llx }\n", (unsigned long long)panic->base);
+	if (watchdog)
+		put_watchdog(yaml, watchdog);
 	if (exit)
 		put(yaml, "  debug-exit: { io: 0x%llx }\n", (unsigned long long)exit->base);
 }

@@ -360,7 +360,8 @@ const char *image_device_word(uint32_t kind)
 		[HV_DEVICE_HPET] = "hpet",	     [HV_DEVICE_RTC] = "rtc",
 		[HV_DEVICE_UART] = "uart",	     [HV_DEVICE_ACPI_PM] = "acpi-pm",
 		[HV_DEVICE_PCI_HOST] = "pci-host",   [HV_DEVICE_DEBUG_EXIT] = "debug-exit",
-		[HV_DEVICE_KVM] = "kvm",
+		[HV_DEVICE_KVM] = "kvm",	     [HV_DEVICE_PANIC] = "panic",
+		[HV_DEVICE_WATCHDOG] = "watchdog",
 	};
 
 	return kind < HV_DEVICE_KINDS && words[kind] ? words[kind] : "unknown device";

@@ -81,6 +81,8 @@ void check_ports(const struct check_context *c)
 	if (was_set(devices->panic.where) && devices->panic.model.value == PANIC_MODEL_PVPANIC)
 		add(&claims, "panic", devices->panic.io.value, 1, devices->panic.io.where,
 		    devices->panic.where);
+	if (was_set(devices->watchdog.where))
+		add(&claims, "watchdog", 0x620, 12, devices->watchdog.where, devices->watchdog.where);
 	for (size_t i = 0; i < claims.list.count; i++) {
 		const struct claim *claim = &claims.list.items[i];
 		const struct claim *other =

@@ -5,6 +5,17 @@
  */
 #include "check/check.h"
 
+/* A value that it lacks, where it has others. */
+static void check_panic(const struct check_context *c, const struct panic *panic)
+{
+	struct diag *d;
+
+	if (!was_set(panic->where) || panic->model.value != PANIC_MODEL_PVPANIC_PCI)
+		return;
+	d = diag_report(c->diags, UNSUPPORTED, panic->model.where.at, "pvpanic-pci", "a panic device on PCI");
+	diag_help(d, "`model: pvpanic` is the same on a port");
+}
+
 void check_unsupported(const struct check_context *c)
 {
 	for (size_t i = 0; i < c->system->unmet.count; i++) {
@@ -15,4 +26,6 @@ void check_unsupported(const struct check_context *c)
 		diag_help(d, "take `%s` out, or keep the file for a release whose core has it",
 			  unmet->key);
 	}
+	for (size_t i = 0; i < c->system->guests.count; i++)
+		check_panic(c, &c->system->guests.items[i]->devices.panic);
 }

@@ -12,6 +12,8 @@ enum {
 	PIT_GSI = 2,
 	PM_BASE = 0x600,
 	PM_PORTS = 12,
+	WATCHDOG_BASE = 0x620,
+	WATCHDOG_PORTS = 12,
 	SLP_TYP_S5 = 5,
 	RESET_PORT = 0xcf9,
 	RESET_VALUE = 0x06, /* a full reset, as chipsets have it */
@@ -106,6 +108,16 @@ static void add_platform(struct lower_context *context, struct lowered *guest)
 	device->record.parameter[2] = RESET_VALUE;
 	device = add(context, guest, HV_DEVICE_PCI_HOST, "pci-host", devices->where.at);
 	place(device, guest->map.ecam.base, guest->map.ecam.size, HV_NONE);
+	if (was_set(devices->panic.where)) {
+		device = add(context, guest, HV_DEVICE_PANIC, "panic", devices->panic.where.at);
+		place(device, devices->panic.io.value, 1, HV_NONE);
+	}
+	if (was_set(devices->watchdog.where)) {
+		device = add(context, guest, HV_DEVICE_WATCHDOG, "watchdog", devices->watchdog.where.at);
+		place(device, WATCHDOG_BASE, WATCHDOG_PORTS, HV_NONE);
+		device->record.parameter[0] = devices->watchdog.action.value;
+		device->record.parameter[1] = (uint32_t)(devices->watchdog.timeout.value / HV_WATCHDOG_PERIOD_MS);
+	}
 	if (devices->debug_exit.where.origin != ORIGIN_ABSENT) {
 		device = add(context, guest, HV_DEVICE_DEBUG_EXIT, "debug-exit",
 			     devices->debug_exit.where.at);

@@ -22,7 +22,7 @@
 
 static const struct device_ops *const device_kinds[] = {
 	&vlapic_ops, &vioapic_ops, &vpic_ops,       &vpit_ops,     &vhpet_ops, &vrtc_ops,
-	&vuart_ops,  &acpi_pm_ops, &debug_exit_ops, &pci_host_ops, &kvm_ops,
+	&vuart_ops,  &acpi_pm_ops, &debug_exit_ops, &pci_host_ops, &kvm_ops, &panic_ops, &watchdog_ops,
 };
 
 /* ---- memory */

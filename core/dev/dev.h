@@ -22,6 +22,8 @@ extern const struct device_ops vrtc_ops;       /* HV_DEVICE_RTC */
 extern const struct device_ops vuart_ops;      /* HV_DEVICE_UART */
 extern const struct device_ops acpi_pm_ops;    /* HV_DEVICE_ACPI_PM */
 extern const struct device_ops debug_exit_ops; /* HV_DEVICE_DEBUG_EXIT */
+extern const struct device_ops panic_ops;      /* HV_DEVICE_PANIC */
+extern const struct device_ops watchdog_ops;   /* HV_DEVICE_WATCHDOG */
 
 /*
  * Shortest period of a timer that goes on without the guest's doing. One firing costs the core about a thousand

@@ -84,6 +84,7 @@ uint64_t time_wall_ns(void); /* Unix time: the machine's clock as read once at b
  * exit ends: the handler returns ACCESS_DONE as usual. */
 enum vm_event { VM_EVENT_POWEROFF, VM_EVENT_RESET, VM_EVENT_CRASH };
 void device_vm_event(struct vm *vm, enum vm_event event);
+void device_say(struct vm *vm, const char *text); /* a line in the core's log, as a warning */
 void device_debug_exit(struct vm *vm, uint32_t value); /* host's debug-exit where the blob allows it, else power-off */
 
 /* The guest's console on the machine's serial line (console/guest_console.h). */

@@ -395,6 +395,11 @@ void device_vm_event(struct vm *vm, enum vm_event event)
 	vm_stop(vm, event);
 }
 
+void device_say(struct vm *vm, const char *text)
+{
+	log_guest(LOG_WARNING, vm->guest.name, "%s", text);
+}
+
 void device_debug_exit(struct vm *vm, uint32_t value)
 {
 	if (machine.flags & HV_SYSTEM_DEBUG_EXIT)

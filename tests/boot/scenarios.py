@@ -35,13 +35,13 @@ def directory(name):
     return path
 
 
-def system(name, documents, cpus, emulator="qemu-7", memory=512, **options):
+def system(name, documents, cpus, emulator="qemu-7", memory=512, icount=False, **options):
     """A system of these guests, running; without the host's debug exit, so that the core decides when the machine ends."""
     place = directory(name)
     image = os.path.join(place, "image.elf")
     options.setdefault("debug-exit", 0xF4)
     machine.hvcc_build(guests.write_system(place, documents, **options), image)
-    return guests.start(emulator, image, cpus, place, memory=memory)
+    return guests.start(emulator, image, cpus, place, memory=memory, icount=icount)
 
 
 def power_guest(word, **keys):
@@ -207,6 +207,54 @@ def linux_panics():
         vm.expect(r"vCPU 0 runs")
         vm.expect(r"stack\+[0-9a-f]{3}: ffffffff[0-9a-f]{8}")
     vm.expect("1 restarts within 3600000 ms")
+    finish_poweroff(vm)
+
+
+LIFE = "kernel-6.1-life"  # its modules: pvpanic, wdat_wdt and what they need
+
+
+def life_guest(name, words="", **keys):
+    """Linux that obeys the console, with modules beside its init."""
+    initrd = os.path.join(machine.BUILD, "boot/initrd-life.cpio")
+    modules = [os.path.join(machine.FETCH, LIFE, m + ".ko") for m in ("pvpanic", "pvpanic-mmio", "watchdog", "wdat_wdt")]
+    subprocess.run([os.path.join(machine.TOP, "tests/boot/initramfs/make.sh"), "ask", initrd, *modules], check=True)
+    tree = linux.document(dict(LINUX, shape="1x1x1"), "ask")
+    tree["name"] = name
+    tree["boot"].update(kernel=os.path.join(machine.FETCH, LIFE, "vmlinuz"), initrd=initrd)
+    tree["boot"]["cmdline"] += words
+    for key, value in keys.items():
+        tree[key] = {**tree.get(key, {}), **value}
+    return tree
+
+
+def linux_says_that_it_panics():
+    """a kernel with the stock pvpanic driver that panics has crashed at once, whatever it would have done then"""
+    tree = life_guest("panics", " panic=0", devices={"panic": {}},
+                      events={"on-crash": {"action": "restart", "max-restarts": 1, "then": "destroy"}})
+    vm = system("linux-pvpanic", [tree], 1)
+    for _ in range(2):
+        vm.expect(r"^hvcc-ask")
+        vm.send("insmod /pvpanic.ko && insmod /pvpanic-mmio.ko && echo c >/proc/sysrq-trigger\n")
+        vm.expect("its kernel has panicked")
+    finish_poweroff(vm)
+
+
+def linux_watchdog():
+    """the stock wdat_wdt driver: Linux lives while it feeds the watchdog, and is started again when it does not"""
+    tree = life_guest("watched", devices={"watchdog": {"timeout": "4s", "action": "crash"}},
+                      events={"on-crash": {"action": "restart", "max-restarts": 1, "then": "destroy"}})
+    vm = system("linux-watchdog", [tree], 1, icount=True)
+    for status in "0", "32":  # WDIOF_CARDRESET
+        vm.expect(r"^hvcc-ask")
+        vm.send("insmod /watchdog.ko && insmod /wdat_wdt.ko timeout=4 && cd /sys/class/watchdog/watchdog0 && "
+                "echo identity=$(cat identity) timeout=$(cat timeout) status=$(cat bootstatus)\n")
+        vm.expect("^identity=wdat_wdt timeout=4 status=%s$" % status)
+        vm.expect(r"^hvcc-ask")
+        vm.send("watchdog -F -T 4 -t 1 /dev/watchdog & sleep 20; echo fed=$(cat state),$(($(cat timeleft) > 1))\n")
+        vm.expect("^fed=active,1$")
+        require("its watchdog was not fed" not in vm.text[vm.seen - 200:vm.seen], "it was not fed")
+        vm.send("killall -STOP watchdog\n")
+        vm.expect("its watchdog was not fed in time")
     finish_poweroff(vm)
 
 
@@ -506,7 +554,7 @@ SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_
 # Shared CPUs.
 SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, linux_knows_that_it_shares]
 # Life and death.
-SCENARIOS += [crash_dumps, reset_dumps, linux_panics]
+SCENARIOS += [crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
 
 
 def one(scenario):
@@ -524,7 +572,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    machine.fetch("busybox", "qemu-10", "bochs-3", "kernel-6.1-cloud")
+    machine.fetch("busybox", "qemu-10", "bochs-3", "kernel-6.1-cloud", LIFE)
     linux.initrd()
     subprocess.run([os.path.join(machine.TOP, "examples/spp/make.sh")], check=True, capture_output=True)
     chosen = [s for s in SCENARIOS if not arguments.names or s.__name__ in arguments.names]

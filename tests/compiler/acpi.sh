@@ -28,6 +28,7 @@ guest() { # $1: name, the rest: lines of YAML
 }
 guest small "memory: { size: 4MiB }"
 guest legacy "memory: { size: 256MiB }" "timers: [ pit, hpet ]" "devices: { serial: [ { id: a }, { id: b, io: 0x2f8, irq: 3 } ] }"
+guest watched "memory: { size: 64MiB }" "devices: { panic: {}, watchdog: { timeout: 5s } }"
 guest silent "memory: { size: 64MiB }" "pv: none" "timers: auto" "vcpus: { count: 3, topology: { cores: 3 }, apic: { mode: xapic } }"
 guest large "memory: { size: 8GiB }" "acpi: { oem-id: A, oem-table-id: TABLE, oem-revision: 7 }" \
 	"vcpus: { count: 24, topology: { sockets: 2, dies: 2, cores: 3, threads: 2 } }"

@@ -48,6 +48,7 @@ GUESTS = {
     "most vCPUs": "vcpus: { topology: { sockets: 4, dies: 3, cores: 113, threads: 6 } }\n" + MEMORY + RAW,
     "xAPIC": "vcpus: { count: 2, apic: { mode: xapic } }\n" + MEMORY + RAW,
     "devices": MEMORY + RAW + "\ndevices: { serial: [ { id: com1 }, { id: com2, io: 0x2f8, irq: 3, backend: none } ], debug-exit: {} }",
+    "panic and watchdog": MEMORY + RAW + "\ndevices: { panic: { io: 0x510 }, watchdog: { timeout: 2500ms, action: crash } }",
     "ACPI names": MEMORY + RAW + "\nacpi: { oem-id: ACME, oem-table-id: TABLE, oem-revision: 7 }",
     "events": MEMORY + RAW + "\nevents: { on-poweroff: preserve, on-reboot: { action: restart, max-restarts: 3, within: 90s, then: preserve, dump: true } }",
     "no pv, one timer": MEMORY + RAW + "\npv: none\ntimers: [hpet]",

@@ -155,6 +155,7 @@ fetch() {
 	kernel-6.1) kernel bookworm linux-image-amd64 ;;
 	kernel-6.12-cloud) kernel bookworm-backports linux-image-cloud-amd64 ;;
 	kernel-6.12) kernel bookworm-backports linux-image-amd64 ;;
+	kernel-6.1-life) kernel bookworm linux-image-cloud-amd64 drivers/misc/pvpanic drivers/watchdog ;;
 	kernel-6.1-kvm) kernel bookworm linux-image-cloud-amd64 arch/x86/kvm virt/lib drivers/crypto/ccp ;;
 	xen) closure bookworm xen-hypervisor-4.17-amd64 xen-utils-4.17 && merge_usr ;;
 	xen-hypervisor) package bookworm xen-hypervisor-4.17-amd64 ;;

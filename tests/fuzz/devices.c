@@ -39,6 +39,8 @@ static const struct {
 	{ &vuart_ops, { .base = 0x3f8, .gsi = 4, .parameter = { HV_UART_CONSOLE } } },
 	{ &acpi_pm_ops, { .base = 0x600, .gsi = 9, .parameter = { 5, 0x64, 6 } } },
 	{ &debug_exit_ops, { .base = 0xf4 } },
+	{ &panic_ops, { .base = 0x505 } },
+	{ &watchdog_ops, { .base = 0x620, .parameter = { HV_WATCHDOG_NMI, 10 } } },
 	{ &pci_host_ops, { .base = 0xe0000000, .size = 0x100000 } },
 	{ &kvm_ops, { .parameter = { 0x40000000, 0x01000049 } } },
 };
@@ -71,7 +73,7 @@ static void access_chip(const struct record *r)
 static void pass_time(uint64_t ns)
 {
 	unsigned int before = machine.fired;
-	const unsigned int timers = VCPUS + 3 + 3; /* LAPICs; HPET; PIT, RTC, PM */
+	const unsigned int timers = VCPUS + 3 + 4; /* LAPICs; HPET; PIT, RTC, PM, watchdog */
 
 	machine_wait(ns);
 	if (machine.fired - before > (ns / 19000 + 3) * timers)

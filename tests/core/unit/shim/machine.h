@@ -58,7 +58,7 @@ struct vm {
 	uint64_t (*hypercall)(void *context, uint64_t number, const uint64_t argument[4], bool wide);
 	void *scheduled_context, *hypercall_context;
 	unsigned int events[3];
-	unsigned int exits;
+	unsigned int exits, said;
 	uint32_t exit_value;
 	char output[256];
 	unsigned int output_length;
