@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -28,6 +30,29 @@ const char *path_below_top(const struct sources *sources, const char *path)
 	size_t length = slash ? (size_t)(slash - top) + 1 : 0;
 
 	return strncmp(path, top, length) ? path : path + length;
+}
+
+const char *path_identity(struct arena *arena, const char *path)
+{
+	char real[PATH_MAX];
+
+	return realpath(path, real) ? arena_strdup(arena, real) : NULL;
+}
+
+const char *path_folder(struct arena *arena, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? arena_strndup(arena, path, (size_t)(slash - path)) : "";
+}
+
+bool path_lies_below(const char *folder, const char *path)
+{
+	size_t length = strlen(folder);
+
+	while (length && folder[length - 1] == '/')
+		length--;
+	return !strncmp(folder, path, length) && (!length || path[length] == '/');
 }
 
 uint32_t source_add(struct sources *sources, const char *path, const char *text, size_t size)

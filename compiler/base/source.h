@@ -34,6 +34,8 @@ struct source {
 	size_t size;
 	enum opened opened;
 	struct position opened_at; /* where another file named it first */
+	const char *bound; /* path_identity() of the folder that holds what it may include; NULL: its own */
+	const char *bound_name; /* that folder in messages: "`/etc/fleet`", "the folder of `guest.yaml`" */
 	uint32_t *line_starts; /* byte offsets */
 	uint32_t line_count;
 };
@@ -100,6 +102,15 @@ const char *map_file(struct arena *arena, const char *path, uint64_t limit, stru
  * The result lives in the arena.
  */
 const char *path_relative_to(struct arena *arena, const char *naming_file, const char *path);
+
+/* One name for each file, however it is reached: absolute, without links. NULL: there is no such file. */
+const char *path_identity(struct arena *arena, const char *path);
+
+/* Whether a path is that folder or lies below it; both are identities. */
+bool path_lies_below(const char *folder, const char *path);
+
+/* The folder of a path: "" where it names none. */
+const char *path_folder(struct arena *arena, const char *path);
 
 /* A path without the folder that it shares with the top (first) file. */
 const char *path_below_top(const struct sources *sources, const char *path);

@@ -2,7 +2,6 @@
 /* Files to one tree: includes first, then bases from the first to the last, then parameters. */
 #include "model/compose.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,10 +38,8 @@ struct chain {
 
 static const char *identify_on_disk(void *context, struct arena *arena, const char *path)
 {
-	char real[PATH_MAX];
-
 	(void)context;
-	return realpath(path, real) ? arena_strdup(arena, real) : NULL;
+	return path_identity(arena, path);
 }
 
 static const char *read_from_disk(void *context, struct arena *arena, const char *path, size_t limit,
@@ -53,22 +50,6 @@ static const char *read_from_disk(void *context, struct arena *arena, const char
 }
 
 const struct file_access disk_access = { identify_on_disk, read_from_disk, NULL };
-
-static const char *folder_of(struct arena *arena, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? arena_strndup(arena, path, (size_t)(slash - path)) : "";
-}
-
-static bool lies_below(const char *folder, const char *path)
-{
-	size_t length = strlen(folder);
-
-	while (length && folder[length - 1] == '/')
-		length--;
-	return !strncmp(folder, path, length) && (!length || path[length] == '/');
-}
 
 static bool is_yaml(const char *path)
 {
@@ -91,6 +72,12 @@ static void report_cycle(const struct composer *c, const struct chain *chain,
 			  links[count]->part->path);
 }
 
+static const char *bound_name(const struct composer *c)
+{
+	return c->root ? arena_printf(c->arena, "`%s`", c->root)
+		       : arena_printf(c->arena, "the folder of `%s`", c->top_path);
+}
+
 static bool may_open(const struct composer *c, const struct chain *chain, enum opened how,
 		     const char *identity, struct position at, const char *name)
 {
@@ -103,11 +90,9 @@ static bool may_open(const struct composer *c, const struct chain *chain, enum o
 		diag_report(c->diags, INCLUDE_DEPTH, at, name, COMPOSE_DEPTH);
 		return false;
 	}
-	if (how == OPENED || lies_below(c->root ? c->root : c->top, identity))
+	if (how == OPENED || path_lies_below(c->root ? c->root : c->top, identity))
 		return true;
-	diag_help(diag_report(c->diags, OUTSIDE, at, name,
-			      c->root ? arena_printf(c->arena, "`%s`", c->root)
-				      : arena_printf(c->arena, "the folder of `%s`", c->top_path)),
+	diag_help(diag_report(c->diags, OUTSIDE, at, name, bound_name(c)),
 		  "`--root DIR` allows all files below DIR");
 	return false;
 }
@@ -132,6 +117,8 @@ static void read_tree(struct composer *c, const struct chain *chain, struct part
 	source = &c->sources->files.items[part->source];
 	source->opened = how;
 	source->opened_at = at;
+	source->bound = c->root ? c->root : c->top;
+	source->bound_name = bound_name(c);
 	part->tree = how == OPENED_TEXT ? yaml_read_text(c->arena, c->diags, part->source)
 					: yaml_read(c->arena, c->diags, part->source);
 	if (!part->tree || !(part->tree->holds & HOLDS_INCLUDE))
@@ -508,7 +495,7 @@ struct composed compose(struct composer *c, const char *path, struct position na
 	if (!position_known(named_at)) {
 		c->top_path = path;
 		real = c->access->identify(c->access->context, c->arena, path);
-		c->top = folder_of(c->arena, real ? real : path);
+		c->top = path_folder(c->arena, real ? real : path);
 		c->nodes = 0;
 		c->bytes = 0;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `include "file";`: the statements of another file stand in its place. A path is relative to the
- * file that says it and stays within the folder of the top file, so that a configuration is whole
- * where its folder is. Depth and total size are bounded, and no file includes itself.
+ * file that says it; the file lies where those lie that the document may include (`--root`, else the
+ * folder of the top document), by whatever links it is reached. Depth and total size are bounded, and no
+ * file includes itself.
  */
 #include "policy/ast.h"
 
@@ -11,27 +12,6 @@
 
 #define MOST_DEPTH 8
 #define MOST_BYTES ((size_t)64 << 10)
-
-/* A path below the folder it starts from: not absolute, and never more `..` than folders before. */
-static bool stays_below(const char *path)
-{
-	int depth = 0;
-
-	if (path[0] == '/')
-		return false;
-	while (*path) {
-		size_t length = strcspn(path, "/");
-
-		if (length == 2 && path[0] == '.' && path[1] == '.')
-			depth--;
-		else if (length > 0 && !(length == 1 && path[0] == '.'))
-			depth++;
-		if (depth < 0)
-			return false;
-		path += length + (path[length] == '/');
-	}
-	return true;
-}
 
 /* "a/./b/../c" as "a/c", so that a file has one name. */
 static const char *plain_path(struct arena *arena, const char *path)
@@ -78,6 +58,7 @@ static const struct source *open_file(struct ast_policy *policy, const char *pat
 				      struct position at, uint32_t *file)
 {
 	struct sources *sources = policy->texts.items[0].text->sources;
+	struct source *source;
 	struct bytes bytes;
 	const char *error;
 
@@ -93,16 +74,23 @@ static const struct source *open_file(struct ast_policy *policy, const char *pat
 		return NULL;
 	}
 	*file = source_add(sources, path, (const char *)bytes.data, bytes.size);
-	return source_get(sources, *file);
+	source = &sources->files.items[*file];
+	source->opened = OPENED_TEXT;
+	source->opened_at = at;
+	return source;
 }
 
-/* Text i of the policy that is this file, or one of those that include text i. */
-static bool includes_itself(const struct ast_policy *policy, uint32_t i, uint32_t file)
+/* Whether text i of the policy is the file of that identity, or one of those that include text i. */
+static bool includes_itself(struct ast_policy *policy, uint32_t i, const char *identity)
 {
 	for (;; i = policy->texts.items[i].includer) {
-		if (policy->texts.items[i].text->where.at.file == file && i > 0)
+		const struct policy_text *text = &policy->texts.items[i];
+		const struct source *source = source_get(text->text->sources, text->text->where.at.file);
+		const char *its = path_identity(policy->arena, source->path);
+
+		if (its && strcmp(its, identity) == 0)
 			return true;
-		if (policy->texts.items[i].includer == i)
+		if (text->includer == i)
 			return false;
 	}
 }
@@ -121,46 +109,59 @@ static struct located_text *locate(struct ast_policy *policy, const struct sourc
 	return text;
 }
 
-/* What is wrong with including this; NULL: nothing. */
-static const char *refuse(const struct ast_policy *policy, const char *name, const char *below,
-			  uint32_t depth)
+/* Whether the file may be included by that document; what is not there lies nowhere. */
+static bool allowed(struct ast_policy *policy, const char *identity, const char *name, struct position at)
 {
-	if (!name[0])
-		return "it has no name";
-	if (name[0] == '/' || !stays_below(below))
-		return "it lies outside the folder of the document";
-	if (depth > MOST_DEPTH)
-		return arena_printf(policy->arena, "includes are nested more than %d deep", MOST_DEPTH);
-	return NULL;
+	const struct located_text *top = policy->texts.items[0].text;
+	const struct source *document = source_get(top->sources, top->where.at.file);
+	const char *bound = document->bound, *bound_name = document->bound_name;
+
+	if (!bound) {
+		bound = path_identity(policy->arena, path_relative_to(policy->arena, document->path, "."));
+		bound_name = "the folder of the document";
+	}
+	if (!identity || !bound || path_lies_below(bound, identity))
+		return true;
+	diag_help(diag_report(policy->diags, OUTSIDE, at, name, bound_name),
+		  "`--root DIR` allows all files below DIR");
+	return false;
+}
+
+/* The source to include; NULL after an error. */
+static const struct source *find_source(struct ast_policy *policy, const char *name, struct span at,
+					uint32_t *file)
+{
+	const struct policy_text *includer = &policy->texts.items[at.text];
+	const struct source *here = source_get(includer->text->sources, includer->text->where.at.file);
+	const char *path = plain_path(policy->arena, path_relative_to(policy->arena, here->path, name));
+	const char *identity = path_identity(policy->arena, path);
+	struct position place = policy_place(policy, at);
+
+	if (!name[0] || includer->depth >= MOST_DEPTH) {
+		diag_report(policy->diags, POLICY_INCLUDE, place, name,
+			    name[0] ? "includes are nested more than 8 deep" : "it has no name");
+		return NULL;
+	}
+	if (!allowed(policy, identity, name, place))
+		return NULL;
+	if (identity && includes_itself(policy, at.text, identity)) {
+		diag_report(policy->diags, POLICY_INCLUDE_CYCLE, place, name);
+		return NULL;
+	}
+	return open_file(policy, path, name, place, file);
 }
 
 struct ast_block policy_include(struct ast_policy *policy, const char *name, struct span at)
 {
-	const struct policy_text *includer = &policy->texts.items[at.text];
-	const struct sources *sources = includer->text->sources;
-	const struct source *here = source_get(sources, includer->text->where.at.file);
-	struct policy_text made = { .includer = at.text, .at = at, .depth = includer->depth + 1 };
-	struct position place = policy_place(policy, at);
-	const char *path = plain_path(policy->arena, path_relative_to(policy->arena, here->path, name));
-	const char *below = path_relative_to(policy->arena, here->name, name);
-	const char *wrong = refuse(policy, name, below, made.depth);
-	const struct source *source;
-	uint32_t file;
+	uint32_t depth = policy->texts.items[at.text].depth + 1, file;
+	const struct source *source = find_source(policy, name, at, &file);
+	struct policy_text made = { .includer = at.text, .at = at, .depth = depth };
 
-	if (wrong) {
-		diag_report(policy->diags, POLICY_INCLUDE, place, name, wrong);
-		return (struct ast_block){ 0 };
-	}
-	source = open_file(policy, path, name, place, &file);
 	if (!source)
 		return (struct ast_block){ 0 };
-	if (includes_itself(policy, at.text, file)) {
-		diag_report(policy->diags, POLICY_INCLUDE_CYCLE, place, name);
-		return (struct ast_block){ 0 };
-	}
 	policy->bytes += source->size;
 	if (policy->bytes > MOST_BYTES) {
-		diag_report(policy->diags, POLICY_INCLUDE, place, name,
+		diag_report(policy->diags, POLICY_INCLUDE, policy_place(policy, at), name,
 			    "the policy is larger than 64 KiB with it");
 		return (struct ast_block){ 0 };
 	}

@@ -65,6 +65,25 @@ def only_files_of_the_tree(folder):
 
 
 @test
+def policies_stay_in_the_tree_too(folder):
+    write(folder, fleet__all_cpuid='include "../guests/own.cpuid";', guests__own_cpuid="require aes;", guests__noise_cpuid="\x00",
+          guests__self_cpuid='disable abm; include "again.cpuid";')
+    os.symlink("../fleet/all.cpuid", os.path.join(folder, "guests/link.cpuid"))
+    os.symlink("self.cpuid", os.path.join(folder, "guests/again.cpuid"))
+    os.mkdir(os.path.join(folder, "guests/folder.cpuid"))
+    for path, bounded, free in [("../fleet/all.cpuid", "HV0151", ""), ("link.cpuid", "HV0151", ""), ("own.cpuid", "", ""),
+                                (f"{folder}/fleet/all.cpuid", "HV0151", ""), (f"{folder}/guests/own.cpuid", "", ""),
+                                ("self.cpuid", "HV0826", "HV0826"), ("none.cpuid", "HV0825", "HV0825"),
+                                ("../none.cpuid", "HV0825", "HV0825"), ("noise.cpuid", "HV0825", "HV0825"),
+                                ("folder.cpuid", "HV0825", "HV0825")]:
+        write(folder, guests__g_yaml=guest(WHOLE + f"cpu:\n  cpuid: |\n    include \"{path}\";\n"),
+              guests__t_yaml=guest(WHOLE + "cpu: { cpuid: !include policy.cpuid }\n"), guests__policy_cpuid=f'include "{path}";')
+        for name in ("g", "t"):
+            equal(" ".join(codes(hvcc("check", "--no-files", f"guests/{name}.yaml", folder=folder))), bounded, path)
+            equal(" ".join(codes(hvcc("check", "--no-files", "--root", ".", f"guests/{name}.yaml", folder=folder))), free, path)
+
+
+@test
 def depth_is_bounded(folder):
     for i in range(30):
         write(folder, **{f"b{i}_yaml": guest("template: true\n" + (f"extends: [b{i + 1}.yaml]\n" if i < 29 else "")),
