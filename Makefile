@@ -233,6 +233,8 @@ unit_backend := $(addprefix core/svm/,svm.c svm_exit.c svm_vmcb.c) $(addprefix c
 	core/space/guest_walk.c core/lib/format.c $(space_sources) \
 	$(addprefix tests/core/contract/,subject_fake.c subject_svm.c subject_vmx.c) \
 	$(addprefix tests/core/unit/shim/,fake_backend.c quiet_log.c)
+units_contract += translations
+unit_translations := tests/core/contract/translations_svm.c $(filter-out tests/core/contract/subject_%,$(unit_backend))
 # Compiles what it tests into itself.
 units_contract += posting
 unit_posting := core/lib/status.c

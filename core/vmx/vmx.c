@@ -99,14 +99,6 @@ static const char *missing(void)
 	return what ? what : tables_missing();
 }
 
-/* VPIDs are of use only if one at a time can be emptied. */
-static void choose_vpid(void)
-{
-	if (!(vmx_machine.ept_caps & VMX_INVVPID) ||
-	    !(vmx_machine.ept_caps & (VMX_INVVPID_SINGLE | VMX_INVVPID_ALL)))
-		vmx_machine.secondary &= ~(uint32_t)SECONDARY_VPID;
-}
-
 static void find_pin_controls(void)
 {
 	uint64_t allowed = rdmsr(MSR_VMX_TRUE_PIN) >> 32;
@@ -126,7 +118,6 @@ static enum status vmx_probe(void)
 		log_error("the CPU lacks %s", what);
 		return STATUS_MISMATCH;
 	}
-	choose_vpid();
 	find_pin_controls();
 	vmx_machine.revision = (uint32_t)field_get(rdmsr(MSR_VMX_BASIC), VMX_BASIC_REVISION);
 	log_info("VT-x: EPT%s%s%s, unrestricted guests%s%s%s%s",

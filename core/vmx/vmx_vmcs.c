@@ -293,15 +293,12 @@ void vmx_end(struct vcpu *vcpu)
 
 /* ---- before each entry */
 
+/* All that is kept of a guest is kept by its tables, whatever the VPID (SDM v3 29.4.1): INVVPID would have nothing to do. */
 static void drop_translations(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	vmx_update_view(vcpu);
 	invept(vmx_machine.ept_caps & VMX_INVEPT_SINGLE ? INVALIDATE_SINGLE : INVALIDATE_ALL,
 	       vmx_get(vmx, FIELD_EPT_POINTER));
-	if (vmx_machine.secondary & SECONDARY_VPID)
-		invvpid(vmx_machine.ept_caps & VMX_INVVPID_SINGLE ? INVALIDATE_SINGLE
-								    : INVALIDATE_ALL,
-			vmx->vpid);
 }
 
 #define PDPTE_ADDRESS BITS(51, 12)

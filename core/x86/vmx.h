@@ -31,11 +31,8 @@
 #define VMX_EPT_ACCESSED_DIRTY	 BIT(21)
 #define VMX_INVEPT_SINGLE	 BIT(25)
 #define VMX_INVEPT_ALL		 BIT(26)
-#define VMX_INVVPID		 BIT(32)
-#define VMX_INVVPID_SINGLE	 BIT(41)
-#define VMX_INVVPID_ALL		 BIT(42)
 
-/* Types of INVEPT and INVVPID. */
+/* Types of INVEPT. */
 enum { INVALIDATE_SINGLE = 1, INVALIDATE_ALL = 2 };
 
 #endif

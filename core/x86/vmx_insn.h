@@ -53,11 +53,4 @@ static inline void invept(uint64_t type, uint64_t pointer)
 	__asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"(type) : "cc", "memory");
 }
 
-static inline void invvpid(uint64_t type, uint16_t vpid)
-{
-	const uint64_t descriptor[2] = {vpid, 0};
-
-	__asm__ volatile("invvpid %0, %1" : : "m"(descriptor), "r"(type) : "cc", "memory");
-}
-
 #endif

@@ -53,12 +53,6 @@ void invept(uint64_t type, uint64_t pointer)
 	invalidations++;
 }
 
-void invvpid(uint64_t type, uint16_t vpid)
-{
-	(void)type, (void)vpid;
-	invalidations++;
-}
-
 static enum status new_table(void *context, uint64_t *phys)
 {
 	void *p = aligned_alloc(4096, 4096);
@@ -113,7 +107,7 @@ static void prepare(struct vcpu *vcpu)
 		.secondary = SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_VPID | SECONDARY_X2APIC |
 			     SECONDARY_DELIVERY | SECONDARY_APIC_ACCESSES | SECONDARY_APIC_REGISTERS,
 		.entry = 0x11fb | ENTRY_LOAD_EFER | ENTRY_LOAD_PAT,
-		.ept_caps = VMX_INVEPT | VMX_INVEPT_SINGLE | VMX_INVVPID | VMX_INVVPID_SINGLE,
+		.ept_caps = VMX_INVEPT | VMX_INVEPT_SINGLE,
 		.has_timer = true,
 		.posts = true,
 	};

@@ -11,6 +11,5 @@ bool vmptrld(uint64_t region);
 uint64_t vmread(uint32_t field);
 void vmwrite(uint32_t field, uint64_t value);
 void invept(uint64_t type, uint64_t pointer);
-void invvpid(uint64_t type, uint16_t vpid);
 
 #endif
