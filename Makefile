@@ -45,9 +45,10 @@ core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o kvm_steal.o kvm_ipi.o
 # Life and death.
 core_dev      += panic.o watchdog.o
 core_pci      := ecam.o config_space.o bar.o msi.o
+core_share    := shmem.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
-core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vmx vm sched dev pv pci boot
+core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vmx vm sched dev pv pci share boot
 # A backend is one object that shows its table of functions and nothing else.
 core_backends := svm vmx
 core_objects := $(foreach f,$(filter-out $(core_backends),$(core_folders)),$(addprefix $(B)/core/$(f)/,$(core_$(f)))) \
@@ -72,7 +73,7 @@ compiler_yaml     += merge.o parameters.o
 compiler_model    += compose.o
 compiler_yaml     += migrate.o
 compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
-compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o host_memory.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o schedule.o start.o \
+compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o host_memory.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o schedule.o shmem.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o wdat.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
@@ -210,6 +211,8 @@ units_core += watchdog
 unit_watchdog := core/dev/watchdog.c core/dev/panic.c $(shim)
 unit_pci_host := $(patsubst %.o,core/pci/%.c,$(core_pci)) $(shim)
 unit_kvm := $(patsubst %.o,core/pv/%.c,$(core_pv)) $(unit_vlapic)
+units_core += shmem
+unit_shmem := core/share/shmem.c $(unit_blob) tests/core/unit/shim/quiet_log.c
 # Guest memory, its page walk, its buses.
 units_core += bus memory guest_walk
 space_sources := core/space/memory.c core/space/write_guard.c core/mm/ptab.c core/lib/status.c tests/core/unit/shim/guest_ram.c
@@ -336,7 +339,7 @@ endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
-guests := bench boot clock cpuid exceptions flags halt hpet ioapic kvm lapic lock mmio modes msr pci pic power rtc smp spin spp triple uart xsave
+guests := bench boot clock cpuid exceptions flags halt hpet ioapic kvm lapic lock mmio modes msr pci pic power rtc share smp spin spp triple uart xsave
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
 guest_lib := start.o trap_entry.o trap.o console.o test.o apic.o acpi.o smp.o paging.o

@@ -71,6 +71,7 @@ enum hv_section_id {
 	HV_SECTION_GUARDS,    /* struct hv_guard */
 	HV_SECTION_FRAMES,    /* struct hv_frame */
 	HV_SECTION_WINDOWS,   /* struct hv_window */
+	HV_SECTION_SHARES,    /* struct hv_share */
 	HV_SECTION_USED,      /* how many are in use; the table has room for more */
 	HV_SECTION_SLOTS = 32,
 };
@@ -266,7 +267,13 @@ enum hv_region_kind {
 	HV_REGION_EPC,
 	HV_REGION_RESERVED, /* nothing there: accesses read all ones */
 };
-enum hv_region_backing { HV_BACKING_NONE, HV_BACKING_ANY, HV_BACKING_FIXED, HV_BACKING_PAYLOAD };
+enum hv_region_backing {
+	HV_BACKING_NONE,
+	HV_BACKING_ANY,
+	HV_BACKING_FIXED,
+	HV_BACKING_PAYLOAD,
+	HV_BACKING_SHARE, /* memory of the system, HV_REGION_SHARED only */
+};
 enum hv_region_rights { HV_READ = 1u << 0, HV_WRITE = 1u << 1, HV_EXECUTE = 1u << 2 };
 enum hv_cache_type { HV_CACHE_UC = 0, HV_CACHE_WC = 1, HV_CACHE_WT = 4, HV_CACHE_WP = 5, HV_CACHE_WB = 6 };
 
@@ -282,9 +289,21 @@ struct hv_region {
 	uint8_t cache;	 /* enum hv_cache_type */
 	uint32_t host_node; /* HV_NONE: any */
 	uint32_t payload;   /* HV_BACKING_PAYLOAD */
-	uint32_t reserved;
+	uint32_t share;	    /* HV_BACKING_SHARE */
 };
 HV_CHECK(hv_region, 48);
+
+/* Memory of the system that several guests have. It is zero when the machine starts, keeps what is in it when one of
+ * them starts again, and is zeroed when the last of them is gone. */
+struct hv_share {
+	uint64_t size; /* 4 KiB multiple */
+	uint32_t name;
+	uint32_t position;
+	uint32_t peers; /* ids of ivshmem are below; 0: it has none */
+	uint32_t reserved;
+};
+HV_CHECK(hv_share, 24);
+#define HV_PEERS 256u
 
 /* What becomes of a write to a sub-page (128 bytes) that is closed for writing. */
 enum hv_guard_action {
@@ -348,6 +367,7 @@ enum hv_device_kind {
 			       * [1]: the feature bits of leaf base + 1 EAX */
 	HV_DEVICE_PANIC,      /* base: port of QEMU's pvpanic */
 	HV_DEVICE_WATCHDOG,   /* base: its 12 ports; parameter[0]: enum hv_watchdog_action, [1]: the count at a start */
+	HV_DEVICE_WINDOW,     /* a region of kind shared at base; size; parameter[0]: struct hv_share */
 	HV_DEVICE_KINDS,
 };
 

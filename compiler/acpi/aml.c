@@ -311,14 +311,29 @@ void resource_dword_memory(struct buffer *r, uint32_t base, uint32_t size)
 	buffer_u32(r, size);
 }
 
-void resource_qword_memory(struct buffer *r, uint64_t base, uint64_t size)
+static void qword_range(struct buffer *r, uint64_t base, uint64_t size)
 {
-	address_space(r, 0x8a, 43, RESOURCE_MEMORY);
 	buffer_u64(r, 0);
 	buffer_u64(r, base);
 	buffer_u64(r, base + size - 1);
 	buffer_u64(r, 0);
 	buffer_u64(r, size);
+}
+
+void resource_qword_memory(struct buffer *r, uint64_t base, uint64_t size)
+{
+	address_space(r, 0x8a, 43, RESOURCE_MEMORY);
+	qword_range(r, base, size);
+}
+
+void resource_memory64(struct buffer *r, uint64_t base, uint64_t size, bool writable)
+{
+	buffer_u8(r, 0x8a);
+	buffer_u16(r, 43);
+	buffer_u8(r, RESOURCE_MEMORY);
+	buffer_u8(r, 0x0d);		/* minimum and maximum fixed, positive decode, consumer */
+	buffer_u8(r, 0x02 | writable); /* cacheable */
+	qword_range(r, base, size);
 }
 
 /* 6.4.2.9 "End Tag": a checksum of zero means that there is none; the table has its own. */

@@ -60,6 +60,8 @@ void resource_io(struct buffer *r, uint16_t base, uint8_t length); /* fixed, 16-
 void resource_irq(struct buffer *r, unsigned int irq); /* ISA: edge, active high, exclusive */
 void resource_memory32(struct buffer *r, uint32_t base, uint32_t size, bool writable);
 
+void resource_memory64(struct buffer *r, uint64_t base, uint64_t size, bool writable); /* cacheable */
+
 /* Windows of a bridge: [base, base + size), produced, fixed at both ends. */
 void resource_word(struct buffer *r, enum resource_space space, uint16_t base, uint32_t size);
 void resource_dword_memory(struct buffer *r, uint32_t base, uint32_t size);

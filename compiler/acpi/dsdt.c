@@ -227,23 +227,46 @@ static void panic(struct buffer *b, const struct lowered_device *device, uint32_
 	aml_end(b, mark);
 }
 
+/* A window of shared memory: nobody's id but ours, the region's address, and as _DDN the name of the device. */
+static void window(struct buffer *b, const struct lowered_device *device, uint32_t number)
+{
+	struct buffer r = { 0 };
+	char name[8];
+	size_t mark;
+
+	snprintf(name, sizeof(name), "SHM%c", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[number % 36]);
+	mark = aml_device(b, name);
+	aml_name(b, "_HID");
+	aml_string(b, "HVCC0001");
+	aml_name(b, "_UID");
+	aml_integer(b, number);
+	aml_name(b, "_DDN");
+	aml_string(b, device->name);
+	resource_memory64(&r, device->record.base, device->record.size, device->record.parameter[1]);
+	aml_crs(b, &r);
+	aml_end(b, mark);
+}
+
 /* By kind: how a device is declared. Kinds without a row announce themselves otherwise. */
 static void (*const declare[HV_DEVICE_KINDS])(struct buffer *, const struct lowered_device *,
 					      uint32_t number) = {
 	[HV_DEVICE_PIC] = pic,	  [HV_DEVICE_PIT] = pit,     [HV_DEVICE_HPET] = hpet,
 	[HV_DEVICE_RTC] = rtc,	  [HV_DEVICE_UART] = serial, [HV_DEVICE_PANIC] = panic,
+	[HV_DEVICE_WINDOW] = window,
 };
 
 static void devices(struct buffer *b, const struct lowered *guest)
 {
-	uint32_t serials = 0;
+	uint32_t serials = 0, windows = 0;
 
 	for (size_t i = 0; i < guest->devices.count; i++) {
 		const struct lowered_device *device = &guest->devices.items[i];
 		uint32_t kind = device->record.kind;
 
 		if (declare[kind])
-			declare[kind](b, device, kind == HV_DEVICE_UART ? ++serials : 0);
+			declare[kind](b, device,
+				      kind == HV_DEVICE_UART   ? ++serials :
+				      kind == HV_DEVICE_WINDOW ? windows++ : 0);
 	}
 }
 

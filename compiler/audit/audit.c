@@ -61,6 +61,32 @@ static bool in_ram(const struct image *image, const struct hv_guest *guest, cons
 	return !left;
 }
 
+/* A region that others have too is what a device of the guest says it is. */
+static bool is_declared(const struct image *image, const struct hv_guest *guest,
+			const struct hv_region *region)
+{
+	for (uint32_t i = 0; i < guest->devices.count; i++) {
+		const struct hv_device *device = &image->devices[guest->devices.first + i];
+
+		if (device->kind == HV_DEVICE_WINDOW && device->base == region->gpa)
+			return device->parameter[0] == region->share &&
+			       !(region->rights & HV_WRITE) == !device->parameter[1];
+	}
+	return false;
+}
+
+static void audit_share(struct audit *audit, const struct hv_guest *guest, const struct hv_region *region)
+{
+	const struct image *image = audit->image;
+
+	if (!is_declared(image, guest, region))
+		find(audit, region->position, image->shares[region->share].position,
+		     arena_printf(image->arena, "guest %s: it has the share %s at 0x%llx, and no device "
+				  "that says so", image_text(image, guest->name),
+				  image_text(image, image->shares[region->share].name),
+				  (unsigned long long)region->gpa));
+}
+
 static void audit_memory(struct audit *audit, const struct hv_guest *guest)
 {
 	const struct image *image = audit->image;
@@ -75,6 +101,8 @@ static void audit_memory(struct audit *audit, const struct hv_guest *guest)
 			     arena_printf(image->arena, "guest %s: memory at 0x%llx lies beyond its %u "
 					  "address bits", name, (unsigned long long)region->gpa,
 					  guest->physical_bits));
+		if (region->backing == HV_BACKING_SHARE)
+			audit_share(audit, guest, region);
 	}
 	for (uint32_t i = 0; i < guest->loads.count; i++) {
 		const struct hv_load *load = &image->loads[guest->loads.first + i];

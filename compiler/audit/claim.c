@@ -82,27 +82,41 @@ static void claim_vcpus(struct gathering *g, const struct hv_guest *guest)
 	}
 }
 
-/* The pool has no addresses yet: each region that the core places gets the next offset. */
+/* The pool has no addresses yet: each region that the core places gets the next offset, and then each share. */
 static const uint64_t *pool_offsets(const struct image *image)
 {
 	uint32_t count = image->counts[HV_SECTION_REGIONS];
-	uint64_t *offsets = arena_array(image->arena, count + 1ull, sizeof(*offsets));
+	uint32_t shares = image->counts[HV_SECTION_SHARES];
+	uint64_t *offsets = arena_array(image->arena, count + shares + 1ull, sizeof(*offsets));
 
 	for (uint32_t i = 0; i < count; i++)
 		offsets[i + 1] = offsets[i] + (image->regions[i].backing == HV_BACKING_ANY ?
 						       image->regions[i].size : 0);
+	for (uint32_t i = 0; i < shares; i++)
+		offsets[count + i + 1] = offsets[count + i] + image->shares[i].size;
 	return offsets;
+}
+
+static void claim_share(struct gathering *g, uint32_t share, bool writes)
+{
+	const struct hv_share *record = &g->image->shares[share];
+	const char *what = arena_printf(g->image->arena, "share %s, %s", image_text(g->image, record->name),
+					writes ? "read-write" : "read-only");
+
+	add(g, CLAIM_POOL, 0, g->pool[g->image->counts[HV_SECTION_REGIONS] + share], record->size, what)
+		->shared = true;
 }
 
 static void claim_backing(struct gathering *g, uint32_t index, const char *what)
 {
 	const struct hv_region *region = &g->image->regions[index];
-	bool shared = region->kind == HV_REGION_SHARED;
 
 	if (region->backing == HV_BACKING_ANY)
-		add(g, CLAIM_POOL, 0, g->pool[index], region->size, what)->shared = shared;
+		add(g, CLAIM_POOL, 0, g->pool[index], region->size, what);
+	else if (region->backing == HV_BACKING_SHARE)
+		claim_share(g, region->share, region->rights & HV_WRITE);
 	else if (region->backing == HV_BACKING_FIXED)
-		add(g, CLAIM_FRAMES, 0, region->host, region->size, what)->shared = shared;
+		add(g, CLAIM_FRAMES, 0, region->host, region->size, what);
 	else if (region->backing == HV_BACKING_PAYLOAD)
 		/* Guests may read the same payload; who may write it must be alone. */
 		add(g, CLAIM_IMAGE, 1, g->image->payloads[region->payload].offset, region->size,

@@ -266,6 +266,8 @@ static bool is_plain_memory(const struct image *image, const struct hv_guest *gu
 		const struct hv_region *region = &image->regions[guest->regions.first + i];
 		uint32_t node = numa_node_at(&numa, region->gpa);
 
+		if (region->kind == HV_REGION_SHARED)
+			continue;
 		if (next == hole) {
 			next = high;
 			last_node = HV_NONE - 1;
@@ -334,7 +336,8 @@ static void put_size_or_regions(struct yaml *yaml, const struct hv_guest *guest)
 	uint64_t size = 0;
 
 	for (uint32_t i = 0; i < guest->regions.count; i++)
-		size += image->regions[guest->regions.first + i].size;
+		if (image->regions[guest->regions.first + i].kind != HV_REGION_SHARED)
+			size += image->regions[guest->regions.first + i].size;
 	if (is_plain_memory(image, guest)) {
 		put(yaml, "memory:\n  size: %s\n", size_text(yaml, size));
 		return;
@@ -345,6 +348,8 @@ static void put_size_or_regions(struct yaml *yaml, const struct hv_guest *guest)
 		const char *name = image_text(image, region->name);
 		uint64_t whole = region->size;
 
+		if (region->kind == HV_REGION_SHARED)
+			continue;
 		while (i + 1 < guest->regions.count && is_continued(image, guest, i + 1))
 			whole += image->regions[guest->regions.first + ++i].size;
 		put(yaml, "    - { gpa: 0x%llx, size: %s", (unsigned long long)region->gpa,
@@ -418,6 +423,28 @@ static void put_watchdog(struct yaml *yaml, const struct hv_device *device)
 	    actions[device->parameter[0] % HV_WATCHDOG_ACTIONS]);
 }
 
+static const char *access_word(const struct hv_device *device)
+{
+	return device->parameter[1] ? "read-write" : "read-only";
+}
+
+static void put_shmem(struct yaml *yaml, const struct hv_guest *guest)
+{
+	bool first = true;
+
+	for (uint32_t i = 0; i < guest->devices.count; i++) {
+		const struct hv_device *device = &yaml->image->devices[guest->devices.first + i];
+
+		if (device->kind != HV_DEVICE_WINDOW)
+			continue;
+		put(yaml, "%s    - { id: %s, region: %s, model: window, gpa: 0x%llx, access: %s }\n",
+		    first ? "  shmem:\n" : "", image_text(yaml->image, device->name),
+		    image_text(yaml->image, yaml->image->shares[device->parameter[0]].name),
+		    (unsigned long long)device->base, access_word(device));
+		first = false;
+	}
+}
+
 static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 {
 	const struct hv_device *exit = image_device(yaml->image, guest, HV_DEVICE_DEBUG_EXIT);
@@ -426,7 +453,8 @@ static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 	const struct hv_device *panic = image_device(yaml->image, guest, HV_DEVICE_PANIC);
 	const struct hv_device *watchdog = image_device(yaml->image, guest, HV_DEVICE_WATCHDOG);
 
-	if (!exit && !panic && !watchdog && !image_device(yaml->image, guest, HV_DEVICE_UART))
+	if (!exit && !panic && !watchdog && !image_device(yaml->image, guest, HV_DEVICE_UART) &&
+	    !image_device(yaml->image, guest, HV_DEVICE_WINDOW))
 		return;
 	put(yaml, "devices:\n");
 	for (uint32_t i = 0; i < guest->devices.count; i++) {
@@ -437,6 +465,7 @@ static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 		put_serial(yaml, device, first);
 		first = false;
 	}
+	put_shmem(yaml, guest);
 	if (panic)
 		put(yaml, "  panic: { io: 0x%llx }\n", (unsigned long long)panic->base);
 	if (watchdog)
@@ -537,6 +566,38 @@ static void put_bind(struct yaml *yaml, const struct hv_guest *guest, bool *any)
 	}
 }
 
+/* The guests of a share are those that have a device for it. */
+static void put_members(struct yaml *yaml, uint32_t share)
+{
+	const struct image *image = yaml->image;
+	const char *separator = "";
+
+	for (uint32_t g = 0; g < image->counts[HV_SECTION_GUESTS]; g++) {
+		const struct hv_guest *guest = &image->guests[g];
+
+		for (uint32_t i = 0; i < guest->devices.count; i++) {
+			const struct hv_device *device = &image->devices[guest->devices.first + i];
+
+			if (device->kind != HV_DEVICE_WINDOW || device->parameter[0] != share)
+				continue;
+			put(yaml, "%s%s: %s", separator, image_text(image, guest->name), access_word(device));
+			separator = ", ";
+		}
+	}
+}
+
+static void put_shares(struct yaml *yaml)
+{
+	for (uint32_t i = 0; i < yaml->image->counts[HV_SECTION_SHARES]; i++) {
+		const struct hv_share *share = &yaml->image->shares[i];
+
+		put(yaml, "%s  - { name: %s, size: %s, members: { ", i ? "" : "shmem-regions:\n",
+		    image_text(yaml->image, share->name), size_text(yaml, share->size));
+		put_members(yaml, i);
+		put(yaml, " } }\n");
+	}
+}
+
 struct bytes decompile_system(const struct decompiled *d)
 {
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
@@ -551,6 +612,7 @@ struct bytes decompile_system(const struct decompiled *d)
 		put(&yaml, "  - %s\n", quoted(&yaml, d->guests.items[i].path));
 	for (uint32_t i = 0; i < d->image->counts[HV_SECTION_GUESTS]; i++)
 		put_bind(&yaml, &d->image->guests[i], &any);
+	put_shares(&yaml);
 	put(&yaml, "console: { io: 0x%x, baud: %u, log-level: %s", system->console_port,
 	    system->console_baud, levels[system->log_level % 4]);
 	if (system->console_mode)

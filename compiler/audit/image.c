@@ -45,6 +45,7 @@ static void take_sections(struct image *image)
 	image->guards = section(image, HV_SECTION_GUARDS);
 	image->frames = section(image, HV_SECTION_FRAMES);
 	image->windows = section(image, HV_SECTION_WINDOWS);
+	image->shares = section(image, HV_SECTION_SHARES);
 	image->counts[HV_SECTION_CPUID_INDEX] = image->header.sections[HV_SECTION_CPUID_INDEX].count;
 	image->counts[HV_SECTION_CLEARS] = image->header.sections[HV_SECTION_CLEARS].count;
 }
@@ -185,6 +186,10 @@ static const char *check_memory(const struct image *image)
 		if (region->backing == HV_BACKING_PAYLOAD &&
 		    region->payload >= image->counts[HV_SECTION_PAYLOADS])
 			return "is damaged: a region's payload is not there";
+		if (region->backing == HV_BACKING_SHARE &&
+		    (region->share >= image->counts[HV_SECTION_SHARES] ||
+		     image->shares[region->share].size != region->size))
+			return "is damaged: a region's share is not there";
 	}
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_LOADS]; i++) {
 		const char *why = check_load(image, &image->loads[i]);
@@ -202,6 +207,10 @@ static const char *check_devices(const struct image *image)
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_DEVICES]; i++)
 		if (image->devices[i].base + image->devices[i].size < image->devices[i].base)
 			return "is damaged: a device wraps around";
+	for (uint32_t i = 0; i < image->counts[HV_SECTION_DEVICES]; i++)
+		if (image->devices[i].kind == HV_DEVICE_WINDOW &&
+		    image->devices[i].parameter[0] >= image->counts[HV_SECTION_SHARES])
+			return "is damaged: a window's share is not there";
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_PCI]; i++) {
 		const struct hv_pci_function *function = &image->pci[i];
 
@@ -361,7 +370,7 @@ const char *image_device_word(uint32_t kind)
 		[HV_DEVICE_UART] = "uart",	     [HV_DEVICE_ACPI_PM] = "acpi-pm",
 		[HV_DEVICE_PCI_HOST] = "pci-host",   [HV_DEVICE_DEBUG_EXIT] = "debug-exit",
 		[HV_DEVICE_KVM] = "kvm",	     [HV_DEVICE_PANIC] = "panic",
-		[HV_DEVICE_WATCHDOG] = "watchdog",
+		[HV_DEVICE_WATCHDOG] = "watchdog",     [HV_DEVICE_WINDOW] = "window",
 	};
 
 	return kind < HV_DEVICE_KINDS && words[kind] ? words[kind] : "unknown device";

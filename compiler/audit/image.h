@@ -46,6 +46,7 @@ struct image {
 	const struct hv_guard *guards;
 	const struct hv_frame *frames;
 	const struct hv_window *windows;
+	const struct hv_share *shares;
 };
 
 /*

@@ -156,7 +156,7 @@ static void list_start(struct listing *l, const struct hv_guest *guest)
 static void list_regions(struct listing *l, const struct hv_guest *guest)
 {
 	static const char *const kinds[] = { "ram", "pmem", "rom", "shared", "mmio", "epc", "reserved" };
-	static const char *const backings[] = { "nothing behind it", "from the pool", "fixed", "payload" };
+	static const char *const backings[] = { "nothing behind it", "from the pool", "fixed", "payload", "share" };
 	char size[32];
 
 	title(l, "memory: %u address bits", guest->physical_bits);
@@ -437,6 +437,14 @@ void listing_print(FILE *stream, const struct image *image)
 		     image_text(image, payload->name));
 	}
 	list_frames(&l);
+	for (uint32_t i = 0; i < image->counts[HV_SECTION_SHARES]; i++) {
+		const struct hv_share *share = &image->shares[i];
+		char size[32];
+
+		line(&l, HV_SECTION_SHARES, i, share->position, "share     %u: %s \"%s\", %u peers", i,
+		     unit_text(size_units, share->size, size, sizeof(size)), image_text(image, share->name),
+		     share->peers);
+	}
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_GUESTS]; i++)
 		list_guest(&l, i);
 }

@@ -39,6 +39,7 @@ static const uint32_t record_sizes[HV_SECTION_USED] = {
 	[HV_SECTION_GUARDS] = sizeof(struct hv_guard),
 	[HV_SECTION_FRAMES] = sizeof(struct hv_frame),
 	[HV_SECTION_WINDOWS] = sizeof(struct hv_window),
+	[HV_SECTION_SHARES] = sizeof(struct hv_share),
 };
 
 uint32_t blob_record_size(enum hv_section_id section)
@@ -159,6 +160,18 @@ static void add_guest(struct blob *blob, const struct lowered *guest, uint32_t i
 	blob_add(blob, HV_SECTION_GUESTS, &record);
 }
 
+static void add_shares(struct blob *blob)
+{
+	for (size_t i = 0; i < blob->system->shares.count; i++) {
+		const struct lowered_shmem *share = &blob->system->shares.items[i];
+		struct hv_share record = share->record;
+
+		record.name = blob_string(blob, share->name);
+		record.position = blob_position(blob, share->position);
+		blob_add(blob, HV_SECTION_SHARES, &record);
+	}
+}
+
 static void add_payloads(struct blob *blob)
 {
 	for (size_t i = 0; i < blob->system->payloads.count; i++) {
@@ -242,6 +255,7 @@ void blob_build(struct arena *arena, const struct sources *sources,
 		add_guest(&blob, system->guests.items[i], (uint32_t)i);
 	blob_add_frames(&blob, system);
 	add_payloads(&blob);
+	add_shares(&blob);
 	assemble(&blob, image);
 	for (unsigned int i = 0; i < HV_SECTION_USED; i++)
 		buffer_free(&blob.sections[i]);

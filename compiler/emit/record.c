@@ -30,7 +30,7 @@ static words log_levels = { "error", "warning", "info", "debug", 0 };
 static words guest_flags = { "x2apic", "payload-once", 0 };
 static words pv_flags = { "kvm", 0 };
 static words region_kinds = { "ram", "pmem", "rom", "shared", "mmio", "epc", "reserved", 0 };
-static words backings = { "none", "any", "fixed", "payload", 0 };
+static words backings = { "none", "any", "fixed", "payload", "share", 0 };
 static words rights = { "read", "write", "execute", 0 };
 static words console_modes = { "raw", "prefix", "switch", 0 };
 static words cache_types = { "uc", "wc", "2", "3", "wt", "wp", "wb", 0 };
@@ -38,7 +38,7 @@ static words guard_actions = { "log", "inject-pf", "inject-gp", "stop", 0 };
 static words schedulers = { "exclusive", "table", "fair", 0 };
 static words load_sources = { "zero", "bytes", "payload", 0 };
 static words device_kinds = { "lapic", "ioapic", "pic",	     "pit",	   "hpet", "rtc",
-			      "uart",  "acpi-pm", "pci-host", "debug-exit", "kvm", "panic", "watchdog", 0 };
+			      "uart",  "acpi-pm", "pci-host", "debug-exit", "kvm", "panic", "watchdog", "window", 0 };
 static words vendors = { "intel", "amd", 0 };
 static words policy_flags = { "intel-limit", "msr-ignore", "msr-log", 0 };
 static words cpuid_flags = { "subleaf", 0 };
@@ -125,7 +125,12 @@ static const struct record_field region_fields[] = {
 	WORD(hv_region, cache, cache_types),
 	NUMBER(hv_region, host_node),
 	NUMBER(hv_region, payload),
+	NUMBER(hv_region, share),
 	END,
+};
+
+static const struct record_field share_fields[] = {
+	HEX(hv_share, size), STRING(hv_share, name), POSITION(hv_share, position), NUMBER(hv_share, peers), END,
 };
 
 static const struct record_field guard_fields[] = {
@@ -279,4 +284,5 @@ const struct record_type record_types[HV_SECTION_USED] = {
 	[HV_SECTION_GUARDS] = { "guards", sizeof(struct hv_guard), guard_fields },
 	[HV_SECTION_FRAMES] = { "frames", sizeof(struct hv_frame), frame_fields },
 	[HV_SECTION_WINDOWS] = { "windows", sizeof(struct hv_window), window_fields },
+	[HV_SECTION_SHARES] = { "shares", sizeof(struct hv_share), share_fields },
 };

@@ -176,5 +176,6 @@ void pass_irq(struct lower_context *context, struct lowered *guest)
 	add_serials(context, guest);
 	add_platform(context, guest);
 	add_kvm(context, guest);
+	add_windows(context, guest);
 	add_host_bridge(context, guest);
 }

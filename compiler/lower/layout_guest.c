@@ -202,6 +202,7 @@ void pass_layout_guest(struct lower_context *context, struct lowered *guest)
 		take_regions(context, guest);
 	else
 		split_size(context, guest);
+	add_window_regions(context, guest);
 	qsort(guest->regions.items, guest->regions.count, sizeof(*guest->regions.items), by_address);
 	if (!regions_fit(context, guest))
 		return;

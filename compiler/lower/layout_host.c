@@ -17,6 +17,7 @@ enum {
 	WINDOW_BYTES = 32,	    /* of a table of a host CPU */
 	VCPU_BYTES = 64 << 10,	    /* VMCB, save areas, local APIC, caches */
 	RESERVE_FRAMES = 64,	    /* for tables made while a guest runs */
+	SHARE_BYTES = 64,	    /* who has it */
 	LEAST_TABLE_FRAMES = 16,    /* roots, upper levels, ends that need small pages */
 };
 
@@ -66,7 +67,7 @@ static uint64_t table_frames(const struct lowered *guest)
 
 static uint64_t pool_bytes(const struct lowered_system *system, uint64_t history)
 {
-	uint64_t bytes = CORE_BYTES + system->guests.count * history;
+	uint64_t bytes = CORE_BYTES + system->guests.count * history + system->shares.count * SHARE_BYTES;
 
 	for (size_t i = 0; i < system->frames.count; i++)
 		bytes += PAGE + WINDOW_BYTES * system->frames.items[i].windows.count;

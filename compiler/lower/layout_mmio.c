@@ -12,7 +12,7 @@
  *	0xfed00000 |                      |  HPET
  *	0xfee00000 |                      |  LAPIC, and MSI addresses
  *	4 GiB	   +----------------------+
- *		   | RAM                  |
+ *		   | RAM, shared memory   |
  *		   +----------------------+
  *		   | 64-bit PCI window    |
  *	2^39	   +----------------------+  physical_bits
@@ -30,6 +30,15 @@
 #define LAPIC	   0xfee00000ull
 
 enum { BUS_BYTES = 1 << 20, BUSES = 1, PINS = 24, PHYSICAL_BITS = 39 };
+
+/* The end of what has a place above 4 GiB: RAM, and memory that is shared. */
+static uint64_t memory_end(const struct lowered *guest)
+{
+	const struct hv_region *last = &guest->regions.items[guest->regions.count - 1].record;
+	uint64_t end = last->gpa + last->size;
+
+	return end > guest->map.high_top ? end : guest->map.high_top;
+}
 
 /* The upper half of the address space where RAM leaves it free, else what is left of it. */
 static struct window window_64(uint64_t ram_end, uint32_t bits)
@@ -58,5 +67,5 @@ void pass_layout_mmio(struct lower_context *context, struct lowered *guest)
 	map->ioapic_pins = PINS;
 	map->hpet = HPET;
 	map->lapic = LAPIC;
-	map->pci64 = window_64(map->high_top, map->physical_bits);
+	map->pci64 = window_64(memory_end(guest), map->physical_bits);
 }

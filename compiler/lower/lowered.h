@@ -73,6 +73,13 @@ struct lowered_payload {
 	struct bytes data;
 };
 
+/* A region of the system's `shmem-regions`; in the order of the model. */
+struct lowered_shmem {
+	const char *name;
+	struct position position;
+	struct hv_share record;
+};
+
 struct lowered_device {
 	const char *name;
 	struct position position;
@@ -174,6 +181,7 @@ struct lowered_system {
 	VECTOR(struct lowered *) guests;
 	VECTOR(struct lowered_frame) frames;
 	VECTOR(struct lowered_payload) payloads; /* shared by guests that name the same file */
+	VECTOR(struct lowered_shmem) shares;
 };
 
 /* How many CPUs a machine needs for it; schedule.c. */

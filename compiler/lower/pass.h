@@ -60,6 +60,11 @@ void check_core_room(struct lower_context *context, uint64_t pool_bytes);
 /* The same for what lies where a loader puts the image, [base, base + size). */
 void check_image_room(struct lower_context *context, uint64_t base, uint64_t size);
 
+/* shmem.c: the shares of the system; a guest's windows as regions of its memory, and as devices. */
+void lower_shares(struct lower_context *context);
+void add_window_regions(struct lower_context *context, struct lowered *guest);
+void add_windows(struct lower_context *context, struct lowered *guest);
+
 /* What belongs to no guest: the core's pool, console, power. Runs last. */
 void layout_host(struct lower_context *context);
 /* Whether the machine has room for that pool, once nothing else is wrong. */

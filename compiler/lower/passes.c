@@ -63,6 +63,7 @@ static void lower_guest(struct lower_context *context, struct lowered *guest)
 static void begin(struct lower_context *context)
 {
 	context->system = arena_new(context->arena, struct lowered_system);
+	lower_shares(context);
 	for (size_t i = 0; i < context->model->guests.count; i++) {
 		struct lowered *guest = arena_new(context->arena, struct lowered);
 

@@ -192,7 +192,7 @@ static const char *check_region(const struct blob *b, uint32_t i)
 	REQUIRE(is_aligned(r->gpa | r->size, PAGE_SIZE) && r->size, "not whole pages");
 	REQUIRE(range_fits(r->gpa, r->size, BIT(52)), "beyond 52 bits");
 	REQUIRE(r->kind <= HV_REGION_RESERVED, "kind");
-	REQUIRE(r->backing <= HV_BACKING_PAYLOAD, "backing");
+	REQUIRE(r->backing <= HV_BACKING_SHARE, "backing");
 	REQUIRE(!(r->rights & ~(HV_READ | HV_WRITE | HV_EXECUTE)), "rights");
 	REQUIRE(good_cache(r->cache), "cache type");
 	REQUIRE(r->backing != HV_BACKING_FIXED ||
@@ -200,6 +200,22 @@ static const char *check_region(const struct blob *b, uint32_t i)
 		"host address");
 	REQUIRE(r->backing != HV_BACKING_PAYLOAD || good_index(b, HV_SECTION_PAYLOADS, r->payload),
 		"payload");
+	REQUIRE((r->kind == HV_REGION_SHARED) == (r->backing == HV_BACKING_SHARE),
+		"shared memory without a share");
+	REQUIRE(r->backing != HV_BACKING_SHARE || (good_index(b, HV_SECTION_SHARES, r->share) &&
+						   b->shares[r->share].size == r->size),
+		"share");
+	return NULL;
+}
+
+static const char *check_share(const struct blob *b, uint32_t i)
+{
+	const struct hv_share *s = &b->shares[i];
+
+	REQUIRE(good_name(b, s->name, s->position), "name");
+	REQUIRE(is_aligned(s->size, PAGE_SIZE) && s->size, "not whole pages");
+	REQUIRE(s->size <= BIT(52), "beyond 52 bits");
+	REQUIRE(s->peers <= HV_PEERS, "peers");
 	return NULL;
 }
 
@@ -259,6 +275,8 @@ static const char *check_device(const struct blob *b, uint32_t i)
 	REQUIRE(good_name(b, d->name, d->position), "name");
 	REQUIRE(d->kind < HV_DEVICE_KINDS, "kind");
 	REQUIRE(range_fits(d->base, d->size, BIT(52)), "beyond 52 bits");
+	REQUIRE(d->kind != HV_DEVICE_WINDOW || good_index(b, HV_SECTION_SHARES, d->parameter[0]),
+		"share");
 	return NULL;
 }
 
@@ -419,6 +437,7 @@ static const struct kind {
 	[HV_SECTION_FRAMES] = {sizeof(struct hv_frame), check_frame, offsetof(struct blob, frames)},
 	[HV_SECTION_WINDOWS] = {sizeof(struct hv_window), check_window,
 				offsetof(struct blob, windows)},
+	[HV_SECTION_SHARES] = {sizeof(struct hv_share), check_share, offsetof(struct blob, shares)},
 };
 
 /* ---- the three rounds */

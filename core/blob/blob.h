@@ -38,6 +38,7 @@ struct blob {
 	const struct hv_guard *guards;
 	const struct hv_frame *frames;
 	const struct hv_window *windows;
+	const struct hv_share *shares;
 };
 
 /* What is wrong with a blob: one sentence, and the section and record where (HV_NONE: none). */

@@ -15,6 +15,7 @@
 #include "pci/pci.h"
 #include "pv/pv.h"
 #include "sched/sched.h"
+#include "share/share.h"
 #include "vcpu/cpuid.h"
 #include "vcpu/state.h"
 #include "vm/vm.h"
@@ -23,6 +24,7 @@
 static const struct device_ops *const device_kinds[] = {
 	&vlapic_ops, &vioapic_ops, &vpic_ops,       &vpit_ops,     &vhpet_ops, &vrtc_ops,
 	&vuart_ops,  &acpi_pm_ops, &debug_exit_ops, &pci_host_ops, &kvm_ops, &panic_ops, &watchdog_ops,
+	&window_ops,
 };
 
 /* ---- memory */
@@ -127,6 +129,10 @@ static enum status fix_region(struct memory *memory, const struct hv_region *r)
 {
 	struct memory_extent e = {.gpa = r->gpa, .size = r->size, .phys = r->host, .region = r};
 
+	if (r->backing == HV_BACKING_SHARE) {
+		e.phys = share_at(r->share)->phys;
+		e.host = share_at(r->share)->host;
+	}
 	if (is_fixed_ram(r))
 		e.host = phys_to_virt(r->host);
 	return memory_append(memory, &e);
@@ -437,7 +443,7 @@ static enum status build_vm(const struct blob *blob, uint32_t index,
 
 MUST_USE enum status build_vms(const struct blob *blob, const struct vcpu_backend *backend)
 {
-	enum status s = STATUS_OK;
+	enum status s = shares_build(blob);
 
 	live_state_probe();
 	for (uint32_t i = 0; i < blob->count[HV_SECTION_GUESTS] && s == STATUS_OK; i++)

@@ -101,11 +101,20 @@ static uint32_t own_cpus(const struct blob *b, const struct hv_guest *g)
 	return count;
 }
 
+static uint64_t shared_memory(const struct blob *b)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < b->count[HV_SECTION_SHARES]; i++)
+		sum += b->shares[i].size;
+	return sum;
+}
+
 enum status platform_check(const struct blob *b, const struct platform_facts *f,
 			   void (*report)(const char *line))
 {
 	struct check c = {.b = b, .f = f, .report = report};
-	uint64_t memory = 0, vcpus = 0;
+	uint64_t memory = shared_memory(b), vcpus = 0;
 
 	for (uint32_t i = 0; i < b->count[HV_SECTION_GUESTS]; i++) {
 		c.guest = &b->guests[i];

@@ -90,6 +90,19 @@ MUST_USE enum status memory_map_all(struct memory *memory)
 	return memory_close_all(memory);
 }
 
+MUST_USE enum status memory_show(struct memory *memory, uint64_t gpa, uint64_t size, bool shown)
+{
+	enum status s = shown ? STATUS_OK : ptab_unmap(&memory->nested, gpa, size);
+
+	for (uint32_t i = 0; i < memory->count && shown && s == STATUS_OK; i++) {
+		const struct memory_extent *e = &memory->extents[i];
+
+		if (e->host && e->gpa >= gpa && e->gpa - gpa < size)
+			s = ptab_map(&memory->nested, e->gpa, e->phys, e->size, extent_attributes(e));
+	}
+	return s;
+}
+
 static bool extent_holds(const struct memory_extent *e, uint64_t gpa)
 {
 	return gpa - e->gpa < e->size;
@@ -126,7 +139,7 @@ static bool extent_allows(const struct memory_extent *e, enum memory_use use)
 	if (use == USE_LOAD)
 		return true;
 	if (use == USE_WRITE)
-		return e->region->rights & HV_WRITE && e->region->kind != HV_REGION_ROM;
+		return memory_writable(e);
 	return e->region->rights & HV_READ;
 }
 

@@ -60,8 +60,18 @@ MUST_USE enum status memory_lock(struct memory *memory, uint64_t gpa, uint64_t s
 /* As memory_map_all() left it: what was locked is open. No processor uses the tables. */
 MUST_USE enum status memory_reset(struct memory *memory);
 
+/* Takes the backed pages of [gpa, gpa + size) out of the nested tables, or puts them back, while no vCPU of the guest
+ * runs. STATUS_NO_MEMORY: no frame is left for a table. */
+MUST_USE enum status memory_show(struct memory *memory, uint64_t gpa, uint64_t size, bool shown);
+
 /* The piece that holds gpa, or NULL. */
 const struct memory_extent *memory_find(struct memory *memory, uint64_t gpa);
+
+/* Whether the guest has the right to write to it, guards apart. */
+static inline bool memory_writable(const struct memory_extent *extent)
+{
+	return extent->region->rights & HV_WRITE && extent->region->kind != HV_REGION_ROM;
+}
 
 /* Copies between [gpa, gpa + size) and a buffer of the core. STATUS_FAULT when any byte is not RAM
  * of this guest (memory_write: or not writable), with nothing copied. May cross pages and regions.

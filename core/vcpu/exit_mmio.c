@@ -82,8 +82,9 @@ static void log_unanswered(struct vcpu *vcpu, uint64_t gpa, bool write,
 	const struct blob *b = machine_blob;
 	uint32_t position = extent ? extent->region->position : vcpu->guest->record->position;
 	const char *what = !extent ? "no memory or device of this guest"
-			   : extent->region->kind == HV_REGION_ROM ? "read-only memory"
-								   : "a reserved range";
+			   : extent->region->kind == HV_REGION_ROM    ? "read-only memory"
+			   : extent->region->kind == HV_REGION_SHARED ? "shared memory it may only read"
+								      : "a reserved range";
 
 	if (vcpu->guest->unanswered >= GUEST_UNANSWERED_LOGGED)
 		return;
@@ -316,7 +317,7 @@ static enum emul_outcome op_exchange(struct emul_cpu *cpu, uint64_t linear, cons
 	if (outcome != EMUL_DONE)
 		return outcome;
 	extent = memory_find(memory, gpa);
-	if (!extent || !extent->host || extent->region->kind == HV_REGION_ROM ||
+	if (!extent || !extent->host || !memory_writable(extent) ||
 	    (linear & (PAGE_SIZE - 1)) + size > PAGE_SIZE)
 		return op_write(cpu, linear, desired, size, access);
 	memcpy(found, expected, size);
@@ -565,8 +566,7 @@ static COLD enum verdict not_a_register(struct vcpu *vcpu)
 	if (guard && vcpu->exit.memory.write)
 		return exit_emulate(vcpu);
 	extent = memory_find(vcpu->guest->memory, vcpu->exit.memory.gpa);
-	if (unlikely(extent && extent->host && extent->region->rights & HV_WRITE &&
-		     extent->region->kind != HV_REGION_ROM)) {
+	if (unlikely(extent && extent->host && memory_writable(extent))) {
 		/* It is mapped: a translation older than that. */
 		vcpu->backend->flush(vcpu);
 		return VERDICT_RESUME;

@@ -4,7 +4,7 @@
  * bus ranges. A device knows its VM through the functions here, vm/irq.h and space/; it never sees a vCPU's insides.
  *
  * Life: create (once, when the machine boots: adds its ranges and sinks), reset (before each start of the guest),
- * quiesce (the guest has stopped: cancel timers). Ranges with BUS_LOCKED run under the VM's device lock, as must
+ * quiesce (the guest has stopped: cancel timers), gone (it does not start again by itself: leave what others have, too). Ranges with BUS_LOCKED run under the VM's device lock, as must
  * irq_set_line(); a timer's `fire` takes it itself with device_lock(). The local APIC and the KVM interface are
  * per vCPU and do without.
  */
@@ -29,6 +29,7 @@ struct device_ops {
 	MUST_USE enum status (*create)(struct device *device);
 	void (*reset)(struct device *device);
 	void (*quiesce)(struct device *device); /* may be NULL */
+	void (*gone)(struct device *device);	/* the guest has ended for good, until somebody starts it; may be NULL */
 	void (*vcpu_reset)(struct device *device, uint32_t vcpu); /* INIT of one vCPU; may be NULL */
 };
 

@@ -185,13 +185,22 @@ static const char *const event_names[] = {
 	[VM_EVENT_CRASH] = "crashed",
 };
 
+/* What it leaves is nobody's. */
+static void clear(struct vm *vm)
+{
+	memory_clear(vm->guest.memory);
+	for (uint32_t i = 0; i < vm->device_count; i++)
+		if (vm->devices[i]->ops->gone)
+			vm->devices[i]->ops->gone(vm->devices[i]);
+}
+
 static void vm_end(struct vm *vm, enum hv_event_action action)
 {
 	log_guest(LOG_INFO, vm->guest.name, "%s", event_names[vm->event]);
 	if (__atomic_sub_fetch(&machine.running, 1, __ATOMIC_ACQ_REL) == 0)
 		machine_idle();
 	if (action != HV_EVENT_PRESERVE)
-		memory_clear(vm->guest.memory);
+		clear(vm);
 	__atomic_store_n(&vm->state, VM_STOPPED, __ATOMIC_RELEASE);
 }
 

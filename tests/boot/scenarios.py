@@ -183,6 +183,40 @@ def console_switch():
     vm.kill()
 
 
+def _sharing(name, role, common, board, access):
+    tree = guests.document("share", PLAIN, "role=" + role)
+    tree["name"] = name
+    tree["devices"]["shmem"] = [
+        {"id": "common", "region": "common", "model": "window", "gpa": common},
+        {"id": "board", "region": "board", "model": "window", "gpa": board, "access": access}]
+    return tree
+
+
+SHARED = {"shmem-regions": [{"name": "common", "size": "64KiB", "members": {"writer": "read-write", "reader": "read-write"}},
+                            {"name": "board", "size": "4MiB", "members": {"writer": "read-write", "reader": "read-only"}}]}
+
+
+def _sharing_guests():
+    return [quiet(_sharing("writer", "writer", 0x80000000, 0x80400000, "read-write")),
+            _sharing("reader", "reader", 0x90000000, 0x90400000, "read-only")]
+
+
+def _check_sharing(text, status):
+    problems, _ = guests.judge(text, status)
+    require(not problems, "\n".join(problems))
+    require(re.search(r"reader: write to 0x90400000 .*shared memory it may only read \(reader.yaml:\d+\)", text),
+            "the log does not tell of the refused write, with its line")
+    require("writer: reset: starting again" in text and "writer: powered off" in text, "the writer did not start again and end")
+
+
+def shared_memory():
+    """two guests see what the other one writes, one may only read a part; it outlives a restart and an end"""
+    for emulator in "qemu-7", "qemu-10":
+        vm = system("share-" + emulator, _sharing_guests(), 2, emulator, **SHARED)
+        status = vm.finish()
+        _check_sharing(vm.text, status)
+
+
 def linux_reboots():
     """Linux reboots in place, and powers off"""
     vm = linux.start(LINUX, mode="ask")
@@ -466,11 +500,11 @@ def one_image_two_vendors():
         require("hello from " in on_bochs(cpu), "no hello on " + cpu)
 
 
-def _vtx(name, documents, cpus):
+def _vtx(name, documents, cpus, **options):
     """A system of these guests on Bochs's VT-x, to its end; the console."""
     place = directory(name)
     image, iso = os.path.join(place, "image.elf"), os.path.join(place, "image.iso")
-    machine.hvcc_build(guests.write_system(place, documents), image)
+    machine.hvcc_build(guests.write_system(place, documents, **options), image)
     machine.grub_iso(iso, image, "multiboot2")
     return machine.run_bochs(iso, os.path.join(place, "console.log"), cpus=cpus, cpu=machine.BOCHS["bochs-icelake"])
 
@@ -491,6 +525,11 @@ def vtx_neighbours():
     problems, _ = guests.judge(text, None)
     require(not problems, "\n".join(problems))
     require(re.search(r"(?i)triple fault", text), "the log does not say that the first one died")
+
+
+def vtx_shared_memory():
+    """on VT-x guests share memory too, and EPT keeps the rights"""
+    _check_sharing(_vtx("vtx-share", _sharing_guests(), 2, **SHARED), None)
 
 
 def vtx_too_old():
@@ -555,6 +594,8 @@ SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_
 SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, linux_knows_that_it_shares]
 # Life and death.
 SCENARIOS += [crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
+# What guests share.
+SCENARIOS += [shared_memory, vtx_shared_memory]
 
 
 def one(scenario):

@@ -37,6 +37,11 @@ guest nodes "memory: { numa: [ { node: 0, cpus: 0-11, size: 1GiB, distances: { 1
 guest many "memory: { numa: [ { node: 0, cpus: 0-143, size: 512MiB }, { node: 1, cpus: 144-287, size: 512MiB } ] }" \
 	"vcpus: { count: 288, topology: { sockets: 2, cores: 72, threads: 2 } }"
 
+guest board "memory: { size: 64MiB }" "devices: { shmem: [ { id: board, region: board, model: window, gpa: 0x80000000, access: read-only }, { id: ring, region: ring, model: window, gpa: 0x1000000000 } ] }"
+mv board.yaml board.guest
+printf '%s\n' "schema: hvcc/system/v1" "shmem-regions: [ { name: board, size: 64KiB, members: { board: read-only } }, { name: ring, size: 6MiB, members: { board: read-write } } ]" \
+	"guests: [ board.guest ]" >board.yaml
+
 sum() { od -An -v -tu1 "$1" | awk '{ for (i = 1; i <= NF; i++) s += $i } END { exit s % 256 != 0 }'; }
 plain() { # a table without its checksum and its compiler's name and revision
 	head -c 9 "$1"; tail -c +11 "$1" | head -c 18; tail -c +37 "$1"
@@ -80,6 +85,9 @@ for yaml in *.yaml; do
 	result $? "$name: every predefined name evaluates"
 	[ "$(grep -cE '_S5_? .*returned AE_OK|PCI0._CRS .*returned AE_OK|PCI0._OSC .*returned AE_OK' "$name.exec")" = 3 ]
 	result $? "$name: _S5, the windows and _OSC of PCI0 are among them"
+	windows=$(cat "$name.yaml" "$name.guest" 2>/dev/null | grep -o 'model: window' | wc -l)
+	[ "$(grep -cE 'SHM[0-9]\._CRS .*returned AE_OK' "$name.exec")" = "$windows" ]
+	result $? "$name: so are the windows of shared memory"
 	osc "$name" 5B 01
 	result $? "$name: _OSC grants what is asked of PCI"
 	osc "$name" 00 05

@@ -27,6 +27,11 @@ guests:
     boot: { kernel: kernel, protocol: raw, raw: { load-address: 0x8000, entry: 0x8000 } }
     devices: { serial: [ { id: com1 } ] }
 """
+SHARES = """shmem-regions: [ { name: board, size: 64KiB, members: { left: read-write, right: read-only } },
+                 { name: own, size: 64KiB, members: { left: read-write } } ]
+"""
+BOARD = " } ], shmem: [ { id: board, region: board, model: window, gpa: 0x80000000, access: read-"
+OWN = "write }, { id: own, region: own, model: window, gpa: 0x80010000 } ] }"
 
 
 def frames(blob):
@@ -35,15 +40,18 @@ def frames(blob):
         blob.put("regions", region, 33, 2, "<B")  # backing: fixed
 
 
-def declared_share(blob):
+def same_frames_called_shared(blob):
     frames(blob)
     for region in (0, 1):
         blob.put("regions", region, 32, 3, "<B")  # kind: shared
 
 
-def same_frames_once_shared(blob):
-    frames(blob)
-    blob.put("regions", 0, 32, 3, "<B")
+def other_share(blob):
+    blob.put("regions", 4, 44, 1)
+
+
+def more_rights(blob):
+    blob.put("regions", 4, 34, 3, "<B")
 
 
 def memory(blob):  # a region of the guest over its IOAPIC
@@ -109,7 +117,7 @@ def beyond(blob):
 
 
 CASES = [
-    (frames, "frames 0x40001000-0x40400fff of right"), (same_frames_once_shared, "frames 0x40001000"),
+    (frames, "frames 0x40001000-0x40400fff of right"), (same_frames_called_shared, "frames 0x40001000"),
     (memory, "(ioapic) overlaps 0x0-0xffffffff of left"), (registers, "memory 0xfee00000-0xfee00fff of left"),
     (ports, "ports 0x70-0x77"), (interrupts, "interrupt 8 of left"), (cpus, "host CPU 1 of right"),
     (apic_ids, "APIC id 0 of left (vCPU 1)"), (msr_numbers, "MSRs "), (msr_slots, "MSR slots "),
@@ -117,6 +125,7 @@ CASES = [
     (loads_overlap, "loaded "), (stolen_region, "pool+0x0-0x3fffff of right"),
     (stolen_vcpus, "belongs to another guest"), (host_ports, "host ports 0x3f8"), (beyond, "beyond its 20 address bits"),
 ]
+SHARE_CASES = [(other_share, "guest right: it has the share own at 0x80000000"), (more_rights, "guest right: it has the share board")]
 number = 0
 
 
@@ -143,13 +152,14 @@ def main():
         run = audit("blob")
         ok(run.returncode == 0 and " 0 findings" in run.stdout, "a sound system has no finding", run.stdout)
         ok("console of the core" in run.stdout, "the shared console is listed", run.stdout)
-        blob = Blob("blob")
-        declared_share(blob)
-        blob.write("patched")
-        run = audit("patched")
-        ok(run.returncode == 0, "frames that both declare as shared are no finding", run.stdout)
-        for patch, words in CASES:
-            blob = Blob("blob")
+        head, left, right = TWO.split(" } ] }\n")[0], *TWO.split(" } ] }\n")[1:]
+        with open("shares.yaml", "w") as file:
+            file.write(head + BOARD + OWN + "\n" + left + BOARD + "only } ] }\n" + right + SHARES)
+        subprocess.run([hvcc, "build", "shares.yaml", "--format", "blob", "-o", "shares"], check=True, stderr=subprocess.DEVNULL)
+        run = audit("shares")
+        ok(run.returncode == 0 and run.stdout.count("share board, read-") == 2, "a declared share is no finding", run.stdout)
+        for patch, words in CASES + SHARE_CASES:
+            blob = Blob("shares" if (patch, words) in SHARE_CASES else "blob")
             patch(blob)
             blob.write("patched")
             run = audit("patched")

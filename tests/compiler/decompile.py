@@ -175,6 +175,14 @@ def main():
             with open("bound.yaml", "w") as file:
                 file.write(f"schema: hvcc/system/v1\nname: s\nguests:\n  - name: g\n    {memory}\n    {RAW}\nbind: {{ g: {{ {bind} }} }}\n")
             round_trip("bound to " + name, "bound.yaml")
+        with open("two.yaml", "w") as file:
+            file.write("schema: hvcc/system/v1\nname: pair\nguests:\n")
+            for name, access in (("a", "read-write"), ("b", "read-only")):
+                file.write(f"  - name: {name}\n    memory: {{ size: 4GiB }}\n    {RAW}\n    devices: {{ shmem: [ {{ id: w, region: board, model: window, "
+                           f"gpa: 0x1000000000, access: {access} }}, {{ id: x, region: ring, model: window, gpa: 0xa00000000 }} ] }}\n")
+            file.write("shmem-regions: [ { name: board, size: 3MiB, members: { a: read-write, b: read-only } }, "
+                       "{ name: ring, size: 64KiB, members: { a: read-write, b: read-write } } ]\n")
+        round_trip("shared memory", "two.yaml")
         with open("guest.yaml", "w") as file:
             file.write(f"{HEAD}{RAW}\nmemory:\n  size: 64MiB\n  spp:\n    - {{ name: a, gpa: 0x1000000, pages: 3, protected: [1, 30] }}\n"
                        "    - { name: b, gpa: 0x1003000, writable: 0xff, action: inject, inject: gp }\n"

@@ -44,6 +44,7 @@ static void make_header(struct sample_blob *s)
 	SECTION(s, HV_SECTION_GUARDS, guards);
 	SECTION(s, HV_SECTION_FRAMES, frames);
 	SECTION(s, HV_SECTION_WINDOWS, windows);
+	SECTION(s, HV_SECTION_SHARES, shares);
 }
 
 static void make_guest(struct sample_blob *s)
@@ -52,9 +53,9 @@ static void make_guest(struct sample_blob *s)
 		.name = 1,
 		.position = 1,
 		.vcpus = {0, SAMPLE_COUNT},
-		.regions = {0, SAMPLE_COUNT},
+		.regions = {0, SAMPLE_COUNT + 1},
 		.loads = {0, SAMPLE_COUNT},
-		.devices = {0, SAMPLE_COUNT},
+		.devices = {0, SAMPLE_COUNT + 1},
 		.pci = {0, 1},
 		.guards = {0, SAMPLE_COUNT},
 		.policy = {HV_NONE, 0},
@@ -71,6 +72,10 @@ static void make_guest(struct sample_blob *s)
 					   .backing = HV_BACKING_ANY, .rights = 7, .cache = 6};
 	s->regions[1] = (struct hv_region){.gpa = 0x100000, .size = 0x1000, .kind = HV_REGION_ROM,
 					   .backing = HV_BACKING_PAYLOAD, .rights = 5, .cache = 6};
+	s->regions[2] = (struct hv_region){.gpa = 0x80000000, .size = 0x3000, .kind = HV_REGION_SHARED,
+					   .backing = HV_BACKING_SHARE, .rights = 1, .cache = 6, .share = 1};
+	s->shares[0] = (struct hv_share){.size = 0x1000, .name = 1, .peers = 2};
+	s->shares[1] = (struct hv_share){.size = 0x3000, .name = 1};
 	s->guards[0] = (struct hv_guard){.gpa = 0x1000, .size = 0x1000, .writable = 0xff};
 	s->guards[1] = (struct hv_guard){.gpa = 0x2000, .size = 0x2000, .action = HV_GUARD_STOP};
 	s->loads[0] = (struct hv_load){.gpa = 0x1000, .memory_size = 512, .file_size = 512,
@@ -81,6 +86,8 @@ static void make_guest(struct sample_blob *s)
 					     .size = sizeof(s->payload), .name = 1};
 	s->devices[0] = (struct hv_device){.kind = HV_DEVICE_UART, .gsi = 4, .base = 0x3f8, .size = 8};
 	s->devices[1] = (struct hv_device){.kind = HV_DEVICE_LAPIC, .base = 0xfee00000, .size = 0x1000};
+	s->devices[2] = (struct hv_device){.kind = HV_DEVICE_WINDOW, .base = 0x80000000, .size = 0x3000,
+					   .parameter = {1}};
 	s->pci[0] = (struct hv_pci_function){.mask = 256, .device = HV_NONE};
 }
 

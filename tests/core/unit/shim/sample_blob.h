@@ -15,10 +15,10 @@ struct sample_blob {
 	struct hv_guest guests[1];
 	struct hv_vcpu vcpus[SAMPLE_COUNT + 1]; /* the last one, of no guest, runs by a table */
 	struct hv_start starts[1];
-	struct hv_region regions[SAMPLE_COUNT];
+	struct hv_region regions[SAMPLE_COUNT + 1];
 	struct hv_load loads[SAMPLE_COUNT];
 	struct hv_payload payloads[1];
-	struct hv_device devices[SAMPLE_COUNT];
+	struct hv_device devices[SAMPLE_COUNT + 1];
 	struct hv_pci_function pci[1];
 	struct hv_cpu_policy policies[1];
 	struct hv_cpuid cpuid[SAMPLE_COUNT];
@@ -33,6 +33,7 @@ struct sample_blob {
 	struct hv_guard guards[SAMPLE_COUNT];
 	struct hv_frame frames[1];
 	struct hv_window windows[SAMPLE_COUNT];
+	struct hv_share shares[SAMPLE_COUNT];
 	/* The payload begins here, on the next page. */
 	uint8_t payload[4096 * 2] __attribute__((aligned(4096)));
 };
