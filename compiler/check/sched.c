@@ -6,6 +6,7 @@
 #include "check/check.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/map.h"
 #include "base/units.h"
@@ -211,6 +212,39 @@ static const struct pin *pin_of(const struct guest *guest, uint32_t vcpu)
 	return NULL;
 }
 
+/* Each period of the frame by itself: the slots of this vCPU in it come to its budget. */
+static void check_periods(const struct check_context *c, const struct guest *guest, uint32_t vcpu,
+			  const struct share *share)
+{
+	const struct scheduling *s = &guest->scheduling;
+	const struct schedule_table *table = share->table;
+	const struct slot **slots = arena_array(c->system->arena, table->slots.count, sizeof(*slots));
+	uint64_t period = s->period.value, frame = table->major_frame.value, got = s->budget.value;
+	size_t count = 0, next = 0;
+	struct diag *d;
+
+	for (size_t i = 0; i < table->slots.count; i++)
+		if (table->slots.items[i].vcpu.value == vcpu &&
+		    !strcmp(table->slots.items[i].guest.value, guest->name.value))
+			slots[count++] = &table->slots.items[i];
+	qsort(slots, count, sizeof(*slots), by_start);
+	for (uint64_t begin = 0; begin < frame && got >= s->budget.value; begin += period) {
+		got = 0;
+		while (next < count && slot_end(slots[next]) <= begin)
+			next++;
+		for (size_t i = next; i < count && slots[i]->start.value < begin + period; i++) {
+			uint64_t from = slots[i]->start.value, to = slot_end(slots[i]);
+
+			got += (to < begin + period ? to : begin + period) - (from > begin ? from : begin);
+		}
+		if (got >= s->budget.value)
+			continue;
+		d = diag_report(c->diags, SLOTS_PERIOD, share->slot->where.at, vcpu, guest->name.value,
+				time_text(c, got), time_text(c, begin), time_text(c, s->budget.value));
+		diag_note(d, s->budget.where.at, "budget");
+	}
+}
+
 /* Budget and period against the time of the slots in a frame. */
 static void check_share(const struct check_context *c, const struct guest *guest, uint32_t vcpu,
 			const struct share *share)
@@ -231,6 +265,8 @@ static void check_share(const struct check_context *c, const struct guest *guest
 				time_text(c, frame), guest->name.value,
 				time_text(c, s->period.value));
 		diag_note(d, s->period.where.at, "period");
+	} else if (frame % s->period.value == 0) {
+		check_periods(c, guest, vcpu, share);
 	}
 }
 

@@ -51,6 +51,9 @@ GUESTS = {
     "panic and watchdog": MEMORY + RAW + "\ndevices: { panic: { io: 0x510 }, watchdog: { timeout: 2500ms, action: crash } }",
     "ACPI names": MEMORY + RAW + "\nacpi: { oem-id: ACME, oem-table-id: TABLE, oem-revision: 7 }",
     "events": MEMORY + RAW + "\nevents: { on-poweroff: preserve, on-reboot: { action: restart, max-restarts: 3, within: 90s, then: preserve, dump: true } }",
+    "by weight": "vcpus: { count: 3 }\nscheduling: { scheduler: fair, weight: 100 }\n" + MEMORY + RAW,
+    "by weight, with a cap": "vcpus: { count: 2, pin: { 0: 3, 1: 3 } }\nscheduling: { scheduler: fair, cap: 30 }\n" + MEMORY + RAW,
+    "by budgets": "vcpus: { count: 3 }\nscheduling: { scheduler: edf, period: 10ms, budget: 4ms, priority: 7 }\n" + MEMORY + RAW,
     "no pv, one timer": MEMORY + RAW + "\npv: none\ntimers: [hpet]",
     "no pv": "vcpus: { apic: { mode: xapic } }\n" + MEMORY + RAW + "\npv: none",
 }
@@ -183,6 +186,15 @@ def main():
             file.write("shmem-regions: [ { name: board, size: 3MiB, members: { a: read-write, b: read-only } }, "
                        "{ name: ring, size: 64KiB, members: { a: read-write, b: read-write } } ]\n")
         round_trip("shared memory", "two.yaml")
+        with open("tables.yaml", "w") as file:
+            file.write("schema: hvcc/system/v1\nname: s\nscheduling:\n  tables:\n    - cpu: 2\n      major-frame: 10ms\n      slots:\n"
+                       "        - { start: 6ms, length: 4ms, guest: b }\n        - { start: 1ms, length: 3ms, guest: a, vcpu: 1 }\n"
+                       "        - { start: 4ms, length: 1ms, guest: a }\nguests:\n")
+            for name, keys in (("a", "vcpus: { count: 2 }\n    scheduling: { scheduler: table }"), ("b", "scheduling: { scheduler: table }"),
+                               ("c", "scheduling: { scheduler: edf, period: 10ms, budget: 3ms }"),
+                               ("d", "scheduling: { scheduler: edf, period: 15ms, budget: 8ms }"), ("e", "vcpus: { pin: { 0: 5 } }")):
+                file.write(f"  - name: {name}\n    {MEMORY}    {RAW}\n    {keys}\n")
+        round_trip("tables, budgets and a CPU of its own", "tables.yaml")
         with open("guest.yaml", "w") as file:
             file.write(f"{HEAD}{RAW}\nmemory:\n  size: 64MiB\n  spp:\n    - {{ name: a, gpa: 0x1000000, pages: 3, protected: [1, 30] }}\n"
                        "    - { name: b, gpa: 0x1003000, writable: 0xff, action: inject, inject: gp }\n"
