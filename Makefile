@@ -38,7 +38,7 @@ core_vcpu     := cpuid.o dump.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_h
 	msr.o policy.o refused_write.o request.o state.o vector.o vcpu.o
 core_svm      := svm.o svm_entry.o svm_exit.o svm_vmcb.o
 core_vmx      := vmx.o vmx_entry.o vmx_exit.o vmx_vmcs.o posted.o spp.o
-core_vm       := irq.o vm.o
+core_vm       := events.o irq.o vm.o
 core_sched    := sched.o fair.o table.o
 core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vlapic_lent.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o kvm_steal.o kvm_ipi.o
@@ -339,7 +339,7 @@ endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
-guests := bench boot clock cpuid exceptions flags halt hpet ioapic kvm lapic lock mmio modes msr pci pic power rtc share smp spin spp triple uart xsave
+guests := bench boot clock cpuid events exceptions flags halt hpet ioapic kvm lapic lock mmio modes msr pci pic power rtc share smp spin spp triple uart xsave
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
 guest_lib := start.o trap_entry.o trap.o console.o test.o apic.o acpi.o smp.o paging.o

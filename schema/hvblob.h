@@ -165,6 +165,7 @@ enum hv_pv { HV_PV_KVM = 1u << 0 };
 enum hv_guest_flags {
 	HV_GUEST_X2APIC = 1u << 0,   /* vCPUs start in x2APIC mode (ids above 254, or asked for) */
 	HV_GUEST_PAYLOAD_ONCE = 1u << 1, /* on-reboot: destroy; its payloads need not be kept */
+	HV_GUEST_OBSERVER = 1u << 2,	 /* is told of other guests' refused writes: HV_GUARD_NOTIFY */
 };
 
 struct hv_guest {
@@ -253,9 +254,9 @@ struct hv_start { /* registers with which a boot processor is entered */
 HV_CHECK(hv_start, 392);
 
 /* Hypercalls of our own, and the CPUID leaves that tell of them: schema/hypercalls.md. */
-enum hv_call { HV_CALL_LOCK = 0x48560001 };
+enum hv_call { HV_CALL_LOCK = 0x48560001, HV_CALL_WATCH = 0x48560002, HV_CALL_EVENT = 0x48560003 };
 #define HV_CALLS_LEAF 0x40000100u
-enum hv_calls { HV_CALLS_LOCK = 1u << 0 }; /* EAX of the leaf behind it */
+enum hv_calls { HV_CALLS_LOCK = 1u << 0, HV_CALLS_EVENTS = 1u << 1 }; /* EAX of the leaf behind it */
 
 /* -------------------------------------------------------------------------------------- guest memory */
 enum hv_region_kind {
@@ -311,6 +312,7 @@ enum hv_guard_action {
 	HV_GUARD_INJECT_PF, /* the guest gets #PF, present and write */
 	HV_GUARD_INJECT_GP, /* the guest gets #GP(0) */
 	HV_GUARD_STOP,	    /* the guest crashes; its on-crash says what then */
+	HV_GUARD_NOTIFY,    /* it has no effect, and the observer gets an event */
 	HV_GUARD_ACTIONS,
 };
 
@@ -324,8 +326,10 @@ struct hv_guard { /* pages that are written in part only; each refused write is 
 	uint32_t action;   /* enum hv_guard_action */
 	uint32_t name;
 	uint32_t position;
+	uint32_t observer; /* HV_GUARD_NOTIFY: index of a guest */
+	uint32_t reserved;
 };
-HV_CHECK(hv_guard, 32);
+HV_CHECK(hv_guard, 40);
 
 enum hv_load_source { HV_LOAD_ZERO, HV_LOAD_BYTES, HV_LOAD_PAYLOAD };
 

@@ -314,7 +314,7 @@ static void put_numa(struct yaml *yaml, const struct hv_guest *guest)
 
 static void put_guards(struct yaml *yaml, const struct hv_guest *guest)
 {
-	static const char *const actions[] = { "log", "inject, inject: pf", "inject, inject: gp", "stop" };
+	static const char *const actions[] = { "log", "inject, inject: pf", "inject, inject: gp", "stop", "notify" };
 
 	for (uint32_t i = 0; i < guest->guards.count; i++) {
 		const struct hv_guard *guard = &yaml->image->guards[guest->guards.first + i];
@@ -326,7 +326,11 @@ static void put_guards(struct yaml *yaml, const struct hv_guest *guest)
 		else
 			put(yaml, ", gpa: 0x%llx, pages: %llu, writable: 0x%08x", (unsigned long long)guard->gpa,
 			    (unsigned long long)(guard->size >> 12), guard->writable);
-		put(yaml, ", action: %s }\n", actions[guard->action % 4]);
+		put(yaml, ", action: %s", actions[guard->action < 5 ? guard->action : 0]);
+		if (guard->action == HV_GUARD_NOTIFY)
+			put(yaml, ", observer: %s", quoted(yaml, image_text(yaml->image,
+								yaml->image->guests[guard->observer].name)));
+		put(yaml, " }\n");
 	}
 }
 

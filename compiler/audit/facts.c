@@ -266,7 +266,7 @@ static void tell_regions(struct telling *t, const struct hv_guest *guest)
 
 static void tell_guards(struct telling *t, const struct hv_guest *guest)
 {
-	static const char *const actions[] = { "no effect", "#PF", "#GP", "stop" };
+	static const char *const actions[] = { "no effect", "#PF", "#GP", "stop", "an event to another guest" };
 
 	for (uint32_t i = 0; i < guest->guards.count; i++) {
 		const struct hv_guard *guard = &t->image->guards[guest->guards.first + i];
@@ -275,12 +275,12 @@ static void tell_guards(struct telling *t, const struct hv_guest *guest)
 		if (guard->gpa == HV_GUARD_ANYWHERE) {
 			tell(t, FACT_MEMORY, "pages that the guest locks",
 			     text(t, "%s, else %s", size_of(t, guard->size),
-				  guard->action < 4 ? actions[guard->action] : "unknown"));
+				  guard->action < 5 ? actions[guard->action] : "unknown"));
 			continue;
 		}
 		tell(t, FACT_MEMORY, text(t, "0x%012llx, sub-pages", (unsigned long long)guard->gpa),
 		     text(t, "%s of which 0x%08x may be written, else %s", size_of(t, guard->size),
-			  guard->writable, guard->action < 4 ? actions[guard->action] : "unknown"));
+			  guard->writable, guard->action < 5 ? actions[guard->action] : "unknown"));
 	}
 }
 

@@ -191,6 +191,9 @@ static const char *check_memory(const struct image *image)
 		     image->shares[region->share].size != region->size))
 			return "is damaged: a region's share is not there";
 	}
+	for (uint32_t i = 0; i < image->counts[HV_SECTION_GUARDS]; i++)
+		if (image->guards[i].observer >= image->counts[HV_SECTION_GUESTS])
+			return "is damaged: a guard's observer is not there";
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_LOADS]; i++) {
 		const char *why = check_load(image, &image->loads[i]);
 

@@ -180,7 +180,7 @@ static void list_regions(struct listing *l, const struct hv_guest *guest)
 
 static void list_guards(struct listing *l, const struct hv_guest *guest)
 {
-	static const char *const actions[] = { "without effect", "#PF", "#GP", "the guest stops" };
+	static const char *const actions[] = { "without effect", "#PF", "#GP", "the guest stops", "an event to another guest" };
 
 	for (uint32_t i = 0; i < guest->guards.count; i++) {
 		const struct hv_guard *guard = &l->image->guards[guest->guards.first + i];

@@ -114,10 +114,22 @@ static void check_action(const struct check_context *c, const struct spp *s)
 		diag_report(c->diags, SPP_OBSERVER, s->action.where.at);
 }
 
+static void check_symbols_used(const struct check_context *c)
+{
+	const struct file_name *file = &c->guest->boot.symbols;
+	bool used = false;
+
+	for (size_t i = 0; i < c->guest->memory.spp.count; i++)
+		used |= c->guest->memory.spp.items[i].symbol.value != NULL;
+	if (file->value && !used)
+		diag_report(c->diags, SYMBOLS_UNUSED, file->where.at);
+}
+
 void check_spp_parts(const struct check_context *c)
 {
 	const struct spp *lockable = NULL;
 
+	check_symbols_used(c);
 	for (size_t i = 0; i < c->guest->memory.spp.count; i++) {
 		const struct spp *s = &c->guest->memory.spp.items[i];
 
@@ -246,8 +258,13 @@ void check_spp_observers(const struct check_context *c)
 			if (!s->observer.value)
 				continue;
 			observer = check_guest(c, s->observer.value);
-			if (observer && observer != guest)
+			if (observer && observer != guest) {
+				if (!observer->pv.interfaces.count)
+					diag_note(diag_report(c->diags, SPP_OBSERVER_PV, s->observer.where.at,
+							      s->observer.value),
+						  observer->pv.where.at, "there is no hypervisor to call");
 				continue;
+			}
 			d = diag_report(c->diags, SPP_OBSERVER_GUEST, s->observer.where.at,
 					s->observer.value);
 			if (!observer)

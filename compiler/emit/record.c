@@ -27,14 +27,14 @@ typedef const char *const words[];
 
 static words system_flags = { "no-mitigations", "debug-exit", "poweroff-when-idle", 0 };
 static words log_levels = { "error", "warning", "info", "debug", 0 };
-static words guest_flags = { "x2apic", "payload-once", 0 };
+static words guest_flags = { "x2apic", "payload-once", "observer", 0 };
 static words pv_flags = { "kvm", 0 };
 static words region_kinds = { "ram", "pmem", "rom", "shared", "mmio", "epc", "reserved", 0 };
 static words backings = { "none", "any", "fixed", "payload", "share", 0 };
 static words rights = { "read", "write", "execute", 0 };
 static words console_modes = { "raw", "prefix", "switch", 0 };
 static words cache_types = { "uc", "wc", "2", "3", "wt", "wp", "wb", 0 };
-static words guard_actions = { "log", "inject-pf", "inject-gp", "stop", 0 };
+static words guard_actions = { "log", "inject-pf", "inject-gp", "stop", "notify", 0 };
 static words schedulers = { "exclusive", "table", "fair", 0 };
 static words load_sources = { "zero", "bytes", "payload", 0 };
 static words device_kinds = { "lapic", "ioapic", "pic",	     "pit",	   "hpet", "rtc",
@@ -135,7 +135,7 @@ static const struct record_field share_fields[] = {
 
 static const struct record_field guard_fields[] = {
 	HEX(hv_guard, gpa),	  HEX(hv_guard, size),	    HEX(hv_guard, writable),
-	WORD(hv_guard, action, guard_actions), STRING(hv_guard, name), POSITION(hv_guard, position), END,
+	WORD(hv_guard, action, guard_actions), STRING(hv_guard, name), POSITION(hv_guard, position), NUMBER(hv_guard, observer), END,
 };
 
 static const struct record_field load_fields[] = {

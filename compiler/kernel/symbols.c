@@ -132,3 +132,67 @@ const char *symbol_find(struct bytes vmlinux, const char *name, struct kernel_sy
 		return symbol_in_elf(vmlinux, name, symbol);
 	return symbol_in_kallsyms(vmlinux, name, symbol);
 }
+
+/* ------------------------------------------------------------------------- files beside the kernel */
+const char *symbol_in_file(struct bytes symbols, const char *name, struct kernel_symbol *symbol)
+{
+	return elf_recognize(symbols) ? symbol_in_elf(symbols, name, symbol) :
+					symbol_in_map(symbols, name, symbol);
+}
+
+static uint64_t up_4(uint64_t value)
+{
+	return (value + 3) & ~3ull;
+}
+
+/* The build id among the notes of a section; empty: none. */
+static struct bytes id_in(struct bytes notes)
+{
+	for (uint64_t at = 0; bytes_hold(notes, at, 12);) {
+		uint64_t name = bytes_u32(notes, at), size = bytes_u32(notes, at + 4);
+		uint64_t text = at + 12, data = text + up_4(name);
+
+		if (bytes_u32(notes, at + 8) == NT_GNU_BUILD_ID && name == 4 && bytes_hold(notes, data, size) &&
+		    !memcmp(notes.data + text, "GNU", 4))
+			return bytes_part(notes, data, size);
+		at = data + up_4(size);
+	}
+	return (struct bytes){ 0 };
+}
+
+/* Linux gathers its notes; a file of debug information has them as the linker makes them. */
+static struct bytes build_id(struct bytes file)
+{
+	struct bytes id = id_in(elf_section(file, ".notes"));
+
+	return id.size ? id : id_in(elf_section(file, ".note.gnu.build-id"));
+}
+
+/* The bytes of a loaded kernel at a virtual address; empty: it has not so many from its file there. */
+static struct bytes loaded_at(struct bytes vmlinux, const struct elf_image *kernel, uint64_t address, uint64_t size)
+{
+	for (uint32_t i = 0; i < kernel->segment_count; i++) {
+		const struct elf_segment *s = &kernel->segments[i];
+
+		if (address >= s->vaddr && address - s->vaddr < s->file_size &&
+		    size <= s->file_size - (address - s->vaddr))
+			return bytes_part(vmlinux, s->offset + (address - s->vaddr), size);
+	}
+	return (struct bytes){ 0 };
+}
+
+const char *symbols_belong(struct bytes symbols, struct bytes vmlinux, const struct elf_image *kernel)
+{
+	static const char banner[] = "Linux version ";
+	struct bytes mine = build_id(symbols), its = build_id(vmlinux), text;
+	struct kernel_symbol symbol;
+
+	if (mine.size && its.size)
+		return mine.size == its.size && !memcmp(mine.data, its.data, its.size) ?
+			       NULL : "has another build id than the kernel";
+	if (symbol_in_file(symbols, "linux_banner", &symbol))
+		return "has neither a build id nor `linux_banner`, by which it could be told to be the kernel's";
+	text = loaded_at(vmlinux, kernel, symbol.address, sizeof(banner) - 1);
+	return text.size && !memcmp(text.data, banner, text.size) ?
+		       NULL : "is of another kernel: this one has no banner where `linux_banner` should be";
+}

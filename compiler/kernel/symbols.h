@@ -19,6 +19,16 @@ const char *symbol_in_map(struct bytes system_map, const char *name, struct kern
 const char *symbol_in_kallsyms(struct bytes vmlinux, const char *name,
                                struct kernel_symbol *symbol);
 
+/*
+ * Whether a System.map, or an ELF file with symbols, is of the kernel whose file and loaded segments are given: by build ids where
+ * both have one, else by the banner, which the kernel must have where the file says. NULL, or why not, as above.
+ */
+struct elf_image;
+const char *symbols_belong(struct bytes symbols, struct bytes vmlinux, const struct elf_image *kernel);
+
+/* From a file that symbols_belong() has accepted. */
+const char *symbol_in_file(struct bytes symbols, const char *name, struct kernel_symbol *symbol);
+
 /* From the ELF symbols of a vmlinux where it has any, else from its kallsyms. */
 const char *symbol_find(struct bytes vmlinux, const char *name, struct kernel_symbol *symbol);
 

@@ -107,6 +107,7 @@ void lower_cpu_policy(struct lower_context *context, struct lowered *guest)
 		.mtrr_count = guest->mtrrs.count,
 		.pv_kvm = (guest->pv & HV_PV_KVM) != 0,
 		.lockable = lockable_pages(guest->model),
+		.observer = guest_observes(context->model, guest->model),
 		.position = policy_position(guest->model),
 	};
 	struct msr_decisions msrs;

@@ -103,7 +103,8 @@ struct cpu_request {
 	const struct lowered_mtrr *mtrrs;    /* at most CPU_MTRRS; all else is write-back */
 	size_t mtrr_count;
 	bool pv_kvm;			     /* offer the KVM interface */
-	uint32_t lockable;		     /* pages that the guest may lock; 0: no hypercalls of ours */
+	uint32_t lockable;		     /* pages that the guest may lock */
+	bool observer;			     /* told of other guests' refused writes */
 	enum cpu_msr_unlisted unlisted;
 	const struct msr_decisions *msrs;    /* what rules say; may be NULL */
 	struct position position; /* of the policy, for struct hv_cpu_policy */

@@ -239,7 +239,8 @@ static void fill_calls_base(const struct cpu_build *build, struct hv_cpuid *row)
 
 static void fill_calls(const struct cpu_build *build, struct hv_cpuid *row)
 {
-	row->value[EAX] = HV_CALLS_LOCK;
+	row->value[EAX] = (build->request->lockable ? HV_CALLS_LOCK : 0) |
+			  (build->request->observer ? HV_CALLS_EVENTS : 0);
 	row->value[EBX] = build->request->lockable;
 }
 
@@ -394,7 +395,7 @@ static bool leaf_present(const struct cpu_build *build, const struct leaf_row *l
 
 	bool ours = leaf->leaf >= HV_CALLS_LEAF && leaf->leaf <= HV_CALLS_LEAF + 1;
 
-	if ((kvm && !build->records->kvm_base) || (ours && !build->request->lockable))
+	if ((kvm && !build->records->kvm_base) || (ours && !build->request->lockable && !build->request->observer))
 		return false;
 	if (leaf->leaf > build->features->limits[range_of(leaf->leaf)])
 		return false;

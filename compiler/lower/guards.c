@@ -23,7 +23,7 @@
 static const uint32_t actions[] = {
 	[SPP_ACTION_LOG] = HV_GUARD_LOG,
 	[SPP_ACTION_STOP] = HV_GUARD_STOP,
-	[SPP_ACTION_NOTIFY] = HV_GUARD_LOG, /* refused by check_unsupported() until there is more */
+	[SPP_ACTION_NOTIFY] = HV_GUARD_NOTIFY,
 };
 
 static uint32_t action_of(const struct spp *spp)
@@ -39,6 +39,31 @@ static uint32_t writable_of(const struct spp *spp)
 	return was_set(spp->protected_.where) ? ~spp->protected_.value : spp->writable.value;
 }
 
+/* The number of the guest that is told; 0 where none is. */
+static uint32_t observer_of(const struct lower_context *context, const struct spp *spp)
+{
+	uint32_t index = 0;
+
+	for (uint32_t i = 0; spp->observer.value && i < context->model->guests.count; i++)
+		if (!strcmp(context->model->guests.items[i]->name.value, spp->observer.value))
+			index = i;
+	return index;
+}
+
+bool guest_observes(const struct system *system, const struct guest *guest)
+{
+	bool observes = false;
+
+	for (size_t i = 0; i < system->guests.count; i++) {
+		const struct memory *memory = &system->guests.items[i]->memory;
+
+		for (size_t j = 0; j < memory->spp.count; j++)
+			observes |= memory->spp.items[j].observer.value &&
+				    !strcmp(memory->spp.items[j].observer.value, guest->name.value);
+	}
+	return observes;
+}
+
 /* Appends pages, or lengthens the guard before them that has the same mask. */
 static void add_pages(struct lower_context *context, struct lowered *guest, const struct spp *spp,
 		      uint64_t gpa, uint64_t size, uint32_t writable)
@@ -48,7 +73,8 @@ static void add_pages(struct lower_context *context, struct lowered *guest, cons
 	struct lowered_guard guard = {
 		.name = spp->name.value,
 		.position = spp->where.at,
-		.record = { .gpa = gpa, .size = size, .writable = writable, .action = action_of(spp) },
+		.record = { .gpa = gpa, .size = size, .writable = writable, .action = action_of(spp),
+			    .observer = observer_of(context, spp) },
 	};
 
 	if (last && last->position.offset == guard.position.offset && last->record.writable == writable &&
@@ -81,12 +107,17 @@ static void close_object(struct lower_context *context, struct lowered *guest, c
 			    (unsigned long long)(-end % SUB_PAGE), spp->symbol.value);
 }
 
-static const char *find_symbol(const struct boot_image *kernel, const char *name, uint64_t *gpa,
-			       uint64_t *size)
+static struct bytes elf_of(const struct boot_image *kernel)
 {
-	struct bytes vmlinux = kernel->vmlinux.size ? kernel->vmlinux : kernel->file;
+	return kernel->vmlinux.size ? kernel->vmlinux : kernel->file;
+}
+
+static const char *find_symbol(const struct boot_image *kernel, struct bytes symbols, const char *name,
+			       uint64_t *gpa, uint64_t *size)
+{
 	struct kernel_symbol symbol;
-	const char *why = symbol_find(vmlinux, name, &symbol);
+	const char *why = symbols.size ? symbol_in_file(symbols, name, &symbol) :
+					 symbol_find(elf_of(kernel), name, &symbol);
 
 	if (why)
 		return why;
@@ -96,15 +127,36 @@ static const char *find_symbol(const struct boot_image *kernel, const char *name
 	return NULL;
 }
 
-static void close_symbol(struct lower_context *context, struct lowered *guest, const struct spp *spp)
+/* Where symbols are looked up, and its bytes: the kernel itself, where no other file is given. False after a report. */
+static bool open_symbols(struct lower_context *context, const struct lowered *guest, struct bytes *symbols)
+{
+	const struct file_name *file = &guest->model->boot.symbols;
+	const char *why;
+
+	*symbols = (struct bytes){ 0 };
+	if (!file->value)
+		return true;
+	*symbols = start_read_file(context, file);
+	if (!symbols->size)
+		return false;
+	why = symbols_belong(*symbols, elf_of(guest->kernel), &guest->kernel->elf);
+	if (why)
+		diag_note(diag_report(context->diags, SYMBOLS_FOREIGN, file->where.at, file->value, why),
+			  guest->kernel->item.position, "the kernel");
+	return !why;
+}
+
+static void close_symbol(struct lower_context *context, struct lowered *guest, const struct spp *spp,
+			 struct bytes symbols)
 {
 	const char *name = spp->symbol.value + strlen("kernel:");
+	const struct file_name *file = &guest->model->boot.symbols;
 	uint64_t gpa, size;
-	const char *why = find_symbol(guest->kernel, name, &gpa, &size);
+	const char *why = find_symbol(guest->kernel, symbols, name, &gpa, &size);
 
 	if (why)
 		diag_note(diag_report(context->diags, SPP_NO_SYMBOL, spp->symbol.where.at,
-				      guest->kernel->item.name, why, name),
+				      file->value ? file->value : guest->kernel->item.name, why, name),
 			  guest->kernel->item.position, "the kernel");
 	else if (was_set(spp->pages.where))
 		add_pages(context, guest, spp, gpa & ~(PAGE - 1), spp->pages.value * PAGE,
@@ -135,6 +187,8 @@ static void no_page_twice(struct lower_context *context, const struct lowered *g
 void pass_guards(struct lower_context *context, struct lowered *guest)
 {
 	const struct memory *memory = &guest->model->memory;
+	struct bytes symbols = { 0 };
+	bool readable = memory->spp.count && guest->kernel && open_symbols(context, guest, &symbols);
 
 	for (size_t i = 0; i < memory->spp.count; i++) {
 		const struct spp *spp = &memory->spp.items[i];
@@ -145,9 +199,11 @@ void pass_guards(struct lower_context *context, struct lowered *guest)
 			add_pages(context, guest, spp, spp->gpa.value,
 				  (was_set(spp->pages.where) ? spp->pages.value : 1) * PAGE,
 				  writable_of(spp));
-		else if (guest->kernel)
-			close_symbol(context, guest, spp);
+		else if (readable)
+			close_symbol(context, guest, spp, symbols);
 	}
+	if (guest_observes(context->model, guest->model))
+		guest->flags |= HV_GUEST_OBSERVER;
 	if (guest->guards.count)
 		qsort(guest->guards.items, guest->guards.count, sizeof(*guest->guards.items), by_gpa);
 	no_page_twice(context, guest);

@@ -47,6 +47,8 @@ void pass_start(struct lower_context *context, struct lowered *guest);
 void pass_guards(struct lower_context *context, struct lowered *guest);
 void pass_host_memory(struct lower_context *context, struct lowered *guest);
 bool check_guards(const struct lowered *guest);
+/* Whether another guest's refused writes are told to this one. */
+bool guest_observes(const struct system *system, const struct guest *guest);
 bool check_layout_guest(const struct lowered *guest);
 bool check_loads(const struct lowered *guest);
 

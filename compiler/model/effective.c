@@ -320,6 +320,7 @@ static void add_boot(const struct writer *w, struct effective *guest, const stru
 	NUMBER(e, "protocol", boot->protocol);
 	add_path(w, e, "kernel", &boot->kernel);
 	add_path(w, e, "initrd", &boot->initrd);
+	add_path(w, e, "symbols", &boot->symbols);
 	add_modules(w, e, boot);
 	TEXT(e, "cmdline", boot->cmdline);
 	NUMBER(e, "unpack", boot->unpack);

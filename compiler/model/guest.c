@@ -146,6 +146,7 @@ static void read_boot(struct boot *boot, struct cursor c)
 	READ_NUMBER(boot->protocol, c, "protocol");
 	boot->kernel = cursor_path(cursor_key(c, "kernel"));
 	boot->initrd = cursor_path(cursor_key(c, "initrd"));
+	boot->symbols = cursor_path(cursor_key(c, "symbols"));
 	for (size_t i = 0; i < cursor_count(modules); i++)
 		read_module(vector_add(c.arena, &boot->modules), cursor_item(modules, i));
 	READ_TEXT(boot->cmdline, c, "cmdline");

@@ -174,6 +174,7 @@ struct boot {
 	FIELD(enum boot_protocol) protocol; /* AUTO: what the kernel file says of itself */
 	struct file_name kernel;
 	struct file_name initrd;
+	struct file_name symbols; /* may be absent: the kernel's own */
 	VECTOR(struct boot_module) modules;
 	FIELD(const char *) cmdline; /* default "" */
 	FIELD(bool) unpack;

@@ -228,6 +228,7 @@ static const char *check_guard(const struct blob *b, uint32_t i)
 	REQUIRE(g->gpa == HV_GUARD_ANYWHERE ? g->size <= HV_LOCKABLE_MAX : range_fits(g->gpa, g->size, BIT(52)),
 		"beyond what there is");
 	REQUIRE(g->action < HV_GUARD_ACTIONS, "action");
+	REQUIRE(g->action != HV_GUARD_NOTIFY || good_index(b, HV_SECTION_GUESTS, g->observer), "observer");
 	return NULL;
 }
 

@@ -78,25 +78,38 @@ static enum verdict lock(struct vcpu *vcpu, uint64_t gpa, uint64_t size)
 	return answer(vcpu, errors[s]);
 }
 
-static enum verdict lock_call(struct vcpu *vcpu)
+/* Outside 64-bit mode registers are 32 bits wide. */
+static uint64_t argument_of(const struct vcpu *vcpu, uint32_t reg)
 {
-	uint64_t width = vcpu_mode_bytes(vcpu) == 8 ? ~0ULL : ~0u;
+	return vcpu_mode_bytes(vcpu) == 8 ? vcpu->gpr[reg] : (uint32_t)vcpu->gpr[reg];
+}
+
+static COLD enum verdict own_call(struct vcpu *vcpu, uint64_t number)
+{
+	const uint64_t argument[2] = {argument_of(vcpu, RBX), argument_of(vcpu, RCX)};
 
 	if (vcpu->backend->fetch_context(vcpu) & CONTEXT_CPL)
 		return answer(vcpu, (uint64_t)-KVM_EPERM);
-	return lock(vcpu, vcpu->gpr[RBX] & width, vcpu->gpr[RCX] & width);
+	if (number == HV_CALL_LOCK && vcpu->guest->memory->guard.lockable)
+		return lock(vcpu, argument[0], argument[1]);
+	if (number != HV_CALL_LOCK && vcpu->guest->events_call)
+		return answer(vcpu, vcpu->guest->events_call(vcpu, number, argument));
+	return answer(vcpu, (uint64_t)-KVM_ENOSYS);
 }
 
-static bool wants_lock(const struct vcpu *vcpu)
+static bool has_own_calls(const struct vcpu *vcpu)
 {
-	return vcpu->guest->memory->guard.lockable &&
-	       (vcpu_mode_bytes(vcpu) == 8 ? vcpu->gpr[RAX] : (uint32_t)vcpu->gpr[RAX]) == HV_CALL_LOCK;
+	return vcpu->guest->memory->guard.lockable || vcpu->guest->events_call;
 }
 
 enum verdict exit_hypercall(struct vcpu *vcpu)
 {
-	if (unlikely(wants_lock(vcpu)))
-		return lock_call(vcpu);
+	if (unlikely(has_own_calls(vcpu))) {
+		uint64_t number = argument_of(vcpu, RAX);
+
+		if (number - HV_CALL_LOCK <= HV_CALL_EVENT - HV_CALL_LOCK)
+			return own_call(vcpu, number);
+	}
 	if (!(vcpu->guest->record->pv & HV_PV_KVM)) {
 		vcpu_raise(vcpu, VECTOR_UD);
 		return VERDICT_RESUME;

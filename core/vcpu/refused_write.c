@@ -44,6 +44,9 @@ enum emul_outcome refused_write(struct vcpu *vcpu, const struct hv_guard *guard,
 	case HV_GUARD_INJECT_GP:
 		*fault = (struct emul_fault){.vector = VECTOR_GP, .has_error = true};
 		return EMUL_FAULT;
+	case HV_GUARD_NOTIFY:
+		vcpu->guest->refused(vcpu, guard, gpa, size);
+		return EMUL_DONE;
 	case HV_GUARD_STOP:
 		return EMUL_UNHANDLED;
 	default:

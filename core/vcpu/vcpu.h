@@ -217,6 +217,10 @@ struct guest {
 	/* A vCPU that shares its CPU gets it, after it has waited for vcpu->stolen in all, or loses it. NULL: nobody asks. */
 	void (*scheduled)(void *context, uint32_t vcpu, bool running);
 	void *scheduled_context;
+	/* A write that was refused is told to an observer; the calls by which an observer hears of them, and what RAX is then. NULL:
+	 * it is none. */
+	void (*refused)(struct vcpu *vcpu, const struct hv_guard *guard, uint64_t gpa, uint32_t size);
+	uint64_t (*events_call)(struct vcpu *vcpu, uint64_t number, const uint64_t argument[2]);
 	/* What RAX is after a hypercall from CPL 0. NULL: all are unknown. */
 	uint64_t (*hypercall)(void *context, uint64_t number, const uint64_t argument[4], bool wide);
 	void *hypercall_context;

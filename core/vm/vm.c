@@ -117,6 +117,7 @@ MUST_USE enum status vm_start(struct vm *vm)
 	if (s != STATUS_OK)
 		return s;
 	reset_devices(vm);
+	events_reset(vm);
 	vm->event = VM_EVENT_NONE;
 	vm->crashed = NULL;
 	__atomic_store_n(&vm->running, vm->guest.vcpu_count, __ATOMIC_RELEASE);
@@ -275,6 +276,8 @@ void vm_init(struct vm *vm)
 {
 	vm->guest.parked = vm_parked;
 	vm->guest.crashed = vm_crashed;
+	vm->guest.refused = events_tell;
+	vm->guest.events_call = vm->guest.record->flags & HV_GUEST_OBSERVER ? events_call : NULL;
 	for (uint32_t i = 0; i < vm->guest.vcpu_count; i++)
 		vm->guest.vcpus[i]->activity = VCPU_PARKED;
 }

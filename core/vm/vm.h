@@ -28,6 +28,22 @@ struct blob;
 
 enum vm_state { VM_STOPPED, VM_RUNNING, VM_STOPPING };
 
+/* What an observer is told (events.c). */
+struct vm_refusal {
+	uint64_t gpa, rip;
+	uint32_t guest; /* index of its record */
+	uint32_t size;
+	uint64_t lost; /* directly before it: the ring was full */
+};
+
+struct vm_events {
+	struct spinlock lock;
+	struct vm_refusal ring[32];
+	uint32_t first, count;
+	uint64_t lost;              /* since the last one that came in */
+	struct irq_message message; /* address 0: none is wanted */
+};
+
 struct vm {
 	struct guest guest; /* first: struct guest * and struct vm * are one address */
 	const struct blob *blob;
@@ -63,6 +79,7 @@ struct vm {
 	uint64_t window_start[3];
 	struct spinlock dump_lock; /* one vCPU's lines at a time */
 	struct vm *next;
+	struct vm_events events;
 };
 
 static inline struct vm *vm_of(struct vcpu *vcpu)
@@ -83,5 +100,11 @@ struct vm *vm_first(void); /* then vm->next */
  * memory.
  */
 MUST_USE enum status vm_start(struct vm *vm);
+
+/* events.c: a write of another guest was refused whose guard names an observer; a call of an observer, what its RAX is then, with
+ * arguments of its width; at its start. */
+void events_tell(struct vcpu *vcpu, const struct hv_guard *guard, uint64_t gpa, uint32_t size);
+uint64_t events_call(struct vcpu *vcpu, uint64_t number, const uint64_t argument[2]);
+void events_reset(struct vm *vm);
 
 #endif

@@ -512,6 +512,23 @@ def locks_end_with_a_reset():
     require("not ok" not in vm.text, "\n".join(re.findall("^not ok.*", vm.text, re.M)))
 
 
+def events_documents():
+    """The observer, and the guest that it watches."""
+    watched = guests.document("events", PLAIN, "watched")
+    watched["name"] = "watched"
+    watched["memory"]["spp"] = [{"name": "page", "gpa": 0x2000000, "action": "notify", "observer": "events"}]
+    del watched["devices"]["debug-exit"]
+    return [guests.document("events", PLAIN), quiet(watched)]
+
+
+def observer_is_told():
+    """with action: notify each refused write is an event to the observer, or counted where it is too slow"""
+    vm = system("notify", events_documents(), 2, console={"log-level": "error"})
+    status = vm.finish()
+    problems, _ = guests.judge(vm.text, status)
+    require(not problems, "\n".join(problems))
+
+
 def on_bochs(cpu):
     """examples/hello on a processor of Bochs; the console."""
     place = directory("hello-" + cpu)
@@ -543,6 +560,13 @@ def vtx_crash_restarts():
     starts = text.count("guest: end=triple")
     require(starts == 3, "started %d times, want 3" % starts)
     require("the last guest has stopped" in text, "it did not end")
+
+
+def vtx_observer_is_told():
+    """and so on VT-x"""
+    text = _vtx("vtx-notify", events_documents(), 2, console={"log-level": "error"})
+    problems, _ = guests.judge(text, None)
+    require(not problems, "\n".join(problems))
 
 
 def vtx_neighbours():
@@ -615,7 +639,7 @@ def bound_memory():
 
 SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
              neighbour_of_the_deaf, console_prefix, console_switch, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
-             too_little_memory, hello, spp_logs, spp_stops, spp_left_out, locks_end_with_a_reset, one_image_two_vendors,
+             too_little_memory, hello, spp_logs, spp_stops, spp_left_out, locks_end_with_a_reset, observer_is_told, vtx_observer_is_told, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]
 # Shared CPUs.
 SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, small_guests_share, linux_knows_that_it_shares]

@@ -201,6 +201,12 @@ def main():
                        "    - { name: c, gpa: 0x1004000, action: stop }\n    - { name: d, gpa: 0x1006000, action: inject }\n"
                        "    - { name: own, lockable: 12, action: stop }\n")
         round_trip("protected sub-pages", "guest.yaml")
+        with open("two.yaml", "w") as file:
+            file.write("schema: hvcc/system/v1\nname: pair\nguests:\n")
+            for name, more in (("a", "\nmemory: { size: 64MiB, spp: [ { name: s, gpa: 0x1000000, action: notify, observer: c } ] }"),
+                               ("b", "\nmemory: { size: 64MiB }"), ("c", "\nmemory: { size: 64MiB }")):
+                file.write(f"  - name: {name}\n" + "".join(f"    {line}\n" for line in (RAW + more).split("\n")))
+        round_trip("an observer", "two.yaml")
         round_trip("the example hello", f"{top}/examples/hello/guest.yaml")
         for example in sorted(glob.glob(f"{top}/examples/*/*.yaml")):
             with open(example) as file:

@@ -16,6 +16,8 @@ import zlib
 import kernels
 import yaml
 
+import kernels
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HVCC = os.path.join(TOP, "build/hvcc")
 CASES = os.path.join(TOP, "tests/compiler/cases")
@@ -30,6 +32,7 @@ ELSEWHERE = {
     "HV0936": "rules.py: tests_of_configurations",
     "HV0937": "rules.py: tests_of_configurations",
     "HV0004": "json_for_all_errors",
+    "HV0583": "symbols_beside_the_kernel",
     "HV0005": "json_for_all_errors",
     "HV0376": "image_is_not_given_away",
     "HV0114": "many_nodes",
@@ -426,6 +429,44 @@ def builds_that_fail():
             equal(os.path.exists(os.path.join(folder, "x")), out == "x" and want == 0, body)
             if os.path.exists(os.path.join(folder, "x")):
                 os.unlink(os.path.join(folder, "x"))
+
+
+@test
+def symbols_beside_the_kernel():
+    """A System.map, or an ELF file with symbols, must be of the very kernel; then its symbols count."""
+    code = bytearray((i * 13) & 0xff for i in range(0x4000))
+    code[0x800:0x80e] = b"Linux version "
+    plain = kernels.elf([(0x1000000, bytes(code), len(code))], 0x1000000, note=0x1000040)
+    calls, banner = (0x1002080, 256), (0x1000800, 64)
+    good = "0000000001000800 D linux_banner\n0000000001002080 D calls\n0000000001002180 D next\n"
+    files = {
+        "System.map": good.encode(), "other.map": good.replace("1000800", "1000900").encode(), "bare.map": good.split("\n", 1)[1].encode(),
+        "outside.map": good.replace("2080 D calls", "8080 D calls").replace("2180", "8180").encode(), "empty.map": b"",
+        "debug": kernels.with_symbols(plain, {"calls": calls, "linux_banner": banner}),
+        "id1": kernels.with_symbols(plain, {"calls": calls, "linux_banner": banner}, b"1" * 20),
+        "id2": kernels.with_symbols(plain, {"calls": calls, "linux_banner": banner}, b"2" * 20),
+        "plain": plain,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(data)
+        for kernel, symbols, code_wanted, text in [
+                ("plain", "System.map", None, ""), ("plain", "debug", None, ""), ("id1", "id1", None, ""),
+                ("id1", "System.map", None, ""), ("plain", "other.map", "HV0583", "no banner"),
+                ("plain", "bare.map", "HV0583", "neither a build id"), ("id1", "id2", "HV0583", "another build id"),
+                ("plain", "empty.map", "HV0001", "empty"), ("plain", "none", "HV0001", "none"),
+                ("plain", "outside.map", "HV0370", "outside what is loaded")]:
+            with open(os.path.join(folder, "guest.yaml"), "w") as file:
+                file.write("schema: hvcc/guest/v1\nname: g\nmemory: { size: 64MiB, spp: [ { name: a, symbol: kernel:calls } ] }\n"
+                           f"boot: {{ kernel: {kernel}, protocol: pvh, symbols: {symbols} }}\n")
+            run = hvcc("build", "--format", "blob", "-o", "x", "guest.yaml", cwd=folder)
+            found = set(re.findall(r"HV\d{4}", run.stderr.decode()))
+            equal(found, {code_wanted} - {None}, f"{kernel} {symbols}: {run.stderr.decode()}")
+            assert text in run.stderr.decode(), run.stderr
+            if not code_wanted:
+                listing = hvcc("inspect", "--listing", "x", cwd=folder).stdout.decode()
+                assert re.search(r"guard +0x000001002000 1 page .* 0xfffffff9", listing), listing
 
 
 @test

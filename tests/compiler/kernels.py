@@ -26,21 +26,23 @@ def elf(segments, entry, note=None, bits=64):
     return (head + headers + notes).ljust(at, b"\0") + body + b"symbols and what else nobody loads"
 
 
-def with_symbols(file, symbols):
-    """A 64-bit ELF file with a .symtab; symbols: {name: (address, size)}."""
-    names = b"\0.symtab\0.strtab\0.shstrtab\0"
+def with_symbols(file, symbols, build_id=None):
+    """A 64-bit ELF file with a .symtab, and a build id; symbols: {name: (address, size)}."""
+    names = b"\0.symtab\0.strtab\0.shstrtab\0.notes\0"
     table, strings = bytes(24), b"\0"
     for name, (address, size) in symbols.items():
         table += struct.pack("<IBBHQQ", len(strings), 17, 0, 1, address, size)
         strings += name.encode() + b"\0"
+    notes = struct.pack("<III4s", 4, len(build_id), 3, b"GNU\0") + build_id if build_id else b""
+    sections = [(1, 2, table, 2, 24), (9, 3, strings, 0, 0), (17, 3, names, 0, 0), (27, 7, notes, 0, 0)]
     at = -len(file) % 8 + len(file)
-    headers = bytes(64)
-    for i, (kind, data, link, each) in enumerate([(2, table, 2, 24), (3, strings, 0, 0), (3, names, 0, 0)]):
-        before = sum(map(len, [table, strings, names][:i]))
-        headers += struct.pack("<IIQQQQIIQQ", (1, 9, 17)[i], kind, 0, 0, at + 256 + before, len(data), link, 1, 1, each)
-    out = bytearray(file.ljust(at, b"\0") + headers + table + strings + names)
+    headers, body = bytes(64), b""
+    for name, kind, data, link, each in sections:
+        headers += struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, at + 320 + len(body), len(data), link, 1, 1, each)
+        body += data
+    out = bytearray(file.ljust(at, b"\0") + headers + body)
     struct.pack_into("<Q", out, 40, at)
-    struct.pack_into("<HHH", out, 58, 64, 4, 3)
+    struct.pack_into("<HHH", out, 58, 64, 5, 3)
     return bytes(out)
 
 

@@ -101,7 +101,7 @@ static const struct change {
 	CHANGE(guards[0].gpa, 0x80, HV_SECTION_GUARDS, 0),
 	CHANGE(guards[1].size, 0, HV_SECTION_GUARDS, 1),
 	CHANGE(guards[1].gpa, 1ull << 52, HV_SECTION_GUARDS, 1),
-	CHANGE(guards[1].action, 4, HV_SECTION_GUARDS, 1),
+	CHANGE(guards[1].action, 5, HV_SECTION_GUARDS, 1),
 	CHANGE(guards[1].name, 32, HV_SECTION_GUARDS, 1),
 	CHANGE(shares[0].size, 0x1001, HV_SECTION_SHARES, 0),
 	CHANGE(shares[0].size, 0, HV_SECTION_SHARES, 0),
