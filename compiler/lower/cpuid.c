@@ -811,6 +811,22 @@ static void add_state_case(struct cpu_build *build, const struct cpu_variant *fr
 		add_case(build, from->tests, from->test_count)->record = state;
 }
 
+/* The last leaf of a range is the guest's, whatever a variant lacks. */
+static void share_limits(const struct cpu_build *build, struct cpu_build *variant)
+{
+	static const uint32_t where[] = { 0, 0x80000000 };
+
+	for (size_t i = 0; i < sizeof(where) / sizeof(*where); i++) {
+		const struct hv_cpuid *ours = find_record(build, where[i], 0);
+		struct hv_cpuid *theirs = find_record(variant, where[i], 0);
+
+		if (!ours || !theirs)
+			continue;
+		theirs->value[EAX] = ours->value[EAX];
+		theirs->host_mask[EAX] = ours->host_mask[EAX];
+	}
+}
+
 static void add_variant(struct cpu_build *build, const struct cpu_variant *from)
 {
 	struct cpu_policy_records records = { .kvm_base = build->records->kvm_base };
@@ -823,6 +839,7 @@ static void add_variant(struct cpu_build *build, const struct cpu_variant *from)
 
 	request.features = from->features;
 	build_leaves(&variant);
+	share_limits(build, &variant);
 	add_state_case(build, from, &variant);
 	made = add_case(build, from->tests, from->test_count);
 	made->record.first_vcpu = from->first_vcpu;

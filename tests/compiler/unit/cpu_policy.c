@@ -727,6 +727,8 @@ static void variants_of_bits(void **state)
 	build_records(&s, HV_VENDOR_AMD, &records);
 	resolve(&records, &machine, &r);
 	assert_int_equal(r.value[record_of(&records, 0x17, 0)][EAX], 3);
+	assert_int_equal(r.value[record_of(&records, 0, 0)][EAX], 0x17);
+	assert_int_equal(r.value[record_of(&records, 0x80000000, 0)][EAX], 0x80000021);
 	assert_int_equal(r.value[record_of(&records, 0x17, 0)][EBX], 0);
 	assert_int_equal(r.value[record_of(&records, 0x80000008, 0)][EAX], 39 | 40 << 8);
 	machine.vcpu = 1;
