@@ -132,11 +132,42 @@ static void put_bits(struct yaml *yaml, const struct leaf_text *leaf, uint32_t r
 
 static void put_leaf(struct yaml *yaml, const struct leaf_text *leaf)
 {
-	put(yaml, "    leaf 0x%x.%u {", leaf->leaf, leaf->subleaf);
+	put(yaml, "leaf 0x%x.%u {", leaf->leaf, leaf->subleaf);
 	for (uint32_t reg = 0; reg < 4; reg++)
 		if (leaf->touched[reg])
 			put_bits(yaml, leaf, reg);
-	put(yaml, " }\n");
+	put(yaml, " }");
+}
+
+/* The other vendor's statement about the same leaf with the same words, or NULL. */
+static const struct leaf_text *twin_of(const struct recovered_guest *guest, const struct leaf_text *leaf)
+{
+	for (size_t i = 0; i < guest->leaves.count; i++) {
+		const struct leaf_text *other = &guest->leaves.items[i];
+		struct leaf_text same = *other;
+
+		same.vendor = leaf->vendor;
+		if (other != leaf && !memcmp(&same, leaf, sizeof(same)))
+			return other;
+	}
+	return NULL;
+}
+
+static void put_leaves(struct yaml *yaml, const struct recovered_guest *guest)
+{
+	bool both = guest->record->policy[0] != HV_NONE && guest->record->policy[1] != HV_NONE;
+
+	for (size_t i = 0; i < guest->leaves.count; i++) {
+		const struct leaf_text *leaf = &guest->leaves.items[i], *twin = twin_of(guest, leaf);
+		bool wrapped = both && !twin;
+
+		if (twin && twin < leaf)
+			continue; /* said already, for both */
+		put(yaml, "    %s", !wrapped ? "" : leaf->vendor == HV_VENDOR_INTEL ?
+				    "when vendor = intel { " : "when vendor = amd { ");
+		put_leaf(yaml, leaf);
+		put(yaml, wrapped ? " }\n" : "\n");
+	}
 }
 
 /* The policy of any vendor; NULL: there is none. */
@@ -227,7 +258,9 @@ static void put_msrs(struct yaml *yaml, const struct image *image, const struct 
 
 static void put_cpu(struct yaml *yaml, const struct image *image, const struct recovered_guest *guest)
 {
-	put(yaml, "cpu:\n  model: %s\n", guest->base ? guest->base : "none");
+	put(yaml, "cpu:\n");
+	if (guest->base)
+		put(yaml, "  model: %s\n", guest->base);
 	put_msrs(yaml, image, guest->record);
 	if (!*guest->statements && !guest->leaves.count)
 		return;
@@ -238,8 +271,7 @@ static void put_cpu(struct yaml *yaml, const struct image *image, const struct r
 		put(yaml, "    %.*s\n", length, line);
 		line += length + 1;
 	}
-	for (size_t i = 0; i < guest->leaves.count; i++)
-		put_leaf(yaml, &guest->leaves.items[i]);
+	put_leaves(yaml, guest);
 }
 
 /* -------------------------------------------------------------------------------------- memory and boot */

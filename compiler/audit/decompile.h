@@ -20,16 +20,17 @@ struct recovered_file {
 	struct bytes bytes;
 };
 
-/* `leaf N.S { ... }`: bits by register that are one, the host's, or to be named at all. */
+/* `leaf N.S { ... }` of one vendor: bits by register that are one, the host's, or to be named at all. */
 struct leaf_text {
 	uint32_t leaf, subleaf;
+	uint32_t vendor; /* enum hv_vendor */
 	uint32_t touched[4], value[4], host[4];
 };
 
 struct recovered_guest {
 	const struct hv_guest *record;
 	struct booted booted;
-	const char *base;	/* of the CPU policy */
+	const char *base;	/* of the CPU policy; NULL: one for each vendor, in statements */
 	const char *statements; /* verbs, one a line; "" when the base says it all */
 	VECTOR(struct leaf_text) leaves;
 	const char *path; /* of its YAML file */
@@ -59,5 +60,9 @@ bool decompile_refine(struct decompiled *d, const struct image *built);
 
 /* policy_text.c: finds base and statements for the policies of a guest. */
 void policy_recover(const struct image *image, struct recovered_guest *guest);
+
+/* policy_cases.c: what depends on the machine and on the vCPU, as `when` and `assert`. */
+void policy_recover_cases(const struct image *image, const struct hv_cpu_policy *policy,
+			  struct buffer *text);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From CPUID records to a base and statements. Each base is evaluated as the compiler would; the one
- * that leaves the fewest features to name is taken. MSRs, XCR0, CR4 and EFER follow from features.
+ * that leaves the fewest features to name is taken, for each vendor another one where that says much
+ * less. What the vendors differ in stands in `when vendor`. MSRs, XCR0, CR4 and EFER follow from features.
  */
 #include "audit/decompile.h"
 
@@ -115,59 +116,100 @@ static bool same_identity(const struct image *image, const struct hv_guest *gues
 {
 	const struct hv_cpuid *row =
 		image_cpuid(image, &image->policies[guest->policy[vendor]], 1, 0);
-	uint32_t signature = cpu->identity.signature;
+	const struct cpu_identity *identity = &cpu->identity;
 
-	if (!row)
-		return true;
-	return cpu->identity.signature_mask ?
-		       row->value[EAX] == signature && !row->host_mask[EAX] :
-			   row->host_mask[EAX] == 0xffffffff;
+	return !row || (row->host_mask[EAX] == ~identity->signature_mask &&
+			(row->value[EAX] & ~row->host_mask[EAX]) ==
+				(identity->signature & identity->signature_mask));
 }
 
-enum { IDENTITY_COST = 1000 };
+/* Whether the base says as much of them as the guest is told. */
+static bool same_parts(const struct image *image, const struct hv_guest *guest,
+		       const struct cpu_features *cpu, uint32_t vendor)
+{
+	const struct hv_cpuid *row =
+		image_cpuid(image, &image->policies[guest->policy[vendor]], 1, 0);
 
+	return !row || row->host_mask[EAX] == ~cpu->identity.signature_mask;
+}
+
+enum {
+	IDENTITY_COST = 1000,
+	PART_COST = 3, /* a part of it differs */
+	SEPARATE_BASES = 8, /* statements that a base for each vendor must save */
+};
+
+/* How much there is to say for one vendor over a base. */
 static uint32_t cost_of(const struct image *image, const struct hv_guest *guest,
-			const struct policy *policy, const struct found found[HV_VENDORS])
+			const struct policy *policy, const struct found *found, uint32_t vendor)
 {
 	uint32_t cost = 0;
 
-	for (uint32_t v = 0; v < HV_VENDORS; v++) {
-		if (!found[v].present)
-			continue;
-		if (!same_identity(image, guest, &policy->vendors[v], v))
-			cost += IDENTITY_COST;
-		for (enum feature_id id = 1; id < FEATURE_COUNT; id++)
-			cost += found[v].wanted[id] != ANY &&
-				found[v].wanted[id] != policy->vendors[v].choices[id].state;
-	}
+	if (!found->present)
+		return 0;
+	if (!same_identity(image, guest, &policy->vendors[vendor], vendor))
+		cost += same_parts(image, guest, &policy->vendors[vendor], vendor) ? PART_COST :
+										     IDENTITY_COST;
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++)
+		cost += found->wanted[id] != ANY &&
+			found->wanted[id] != policy->vendors[vendor].choices[id].state;
 	return cost;
 }
 
 /* ------------------------------------------------------------------------------------------ statements */
 
-static const char *verb_of(const struct found found[HV_VENDORS], const struct policy *policy,
-			   enum feature_id id)
+/* What to say of a feature for one vendor; NULL: nothing. */
+static const char *verb_of(const struct found *found, const struct cpu_features *base, enum feature_id id)
 {
-	const char *verb = NULL;
+	uint8_t wanted = found->wanted[id];
 
-	for (uint32_t v = 0; v < HV_VENDORS; v++) {
-		uint8_t wanted = found[v].wanted[id];
+	if (!found->present)
+		return NULL;
+	if (found->required[id])
+		return "require";
+	if (found->forbidden[id])
+		return "forbid";
+	if (wanted == ANY || wanted == base->choices[id].state)
+		return NULL;
+	if (wanted == WANTED_OFF)
+		return "disable";
+	return wanted == WANTED_ON && features[id].support == FEATURE_INFORM ? "force" : "optional";
+}
 
-		if (!found[v].present)
-			continue;
-		if (found[v].required[id])
-			return "require";
-		if (found[v].forbidden[id])
-			return "forbid";
-		if (wanted == ANY || wanted == policy->vendors[v].choices[id].state)
-			continue;
-		if (wanted == WANTED_OFF)
-			verb = "disable";
-		else
-			verb = wanted == WANTED_ON && features[id].support == FEATURE_INFORM ?
-				       "force" : "optional";
+/* Whether a verb that another vendor needs changes nothing for this one. */
+static bool indifferent(const struct found *found, const char *verb, enum feature_id id, uint32_t vendor)
+{
+	if (!found->present)
+		return true;
+	if (!(features[id].vendors & (vendor == HV_VENDOR_AMD ? AMD : INTEL)))
+		return strcmp(verb, "require") != 0;
+	return found->wanted[id] == ANY && strcmp(verb, "require") && strcmp(verb, "forbid");
+}
+
+/* Verbs that stand for both vendors, and those of each. */
+struct verbs {
+	const char *all[FEATURE_COUNT];
+	const char *of[HV_VENDORS][FEATURE_COUNT];
+};
+
+static void find_verbs(const struct found found[HV_VENDORS], const struct policy *bases[HV_VENDORS],
+		       struct verbs *verbs)
+{
+	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
+		const char *of[HV_VENDORS], *any = NULL;
+		bool same = true;
+
+		for (uint32_t v = 0; v < HV_VENDORS; v++) {
+			of[v] = verb_of(&found[v], &bases[v]->vendors[v], id);
+			any = of[v] ? of[v] : any;
+		}
+		for (uint32_t v = 0; any && v < HV_VENDORS; v++)
+			same &= of[v] ? !strcmp(of[v], any) : indifferent(&found[v], any, id, v);
+		if (same)
+			verbs->all[id] = any;
+		for (uint32_t v = 0; !same && v < HV_VENDORS; v++)
+			verbs->of[v][id] = of[v];
 	}
-	return verb;
 }
 
 /* "disable a, b, c;" in lines of a readable length. */
@@ -198,6 +240,20 @@ static void put_verb(struct buffer *text, const char *verb, const char *const *v
 }
 
 /* A model whose family and model the guest does not see on its vendor's machines need not be tried. */
+static bool is_exact(const struct hv_cpuid *row, const struct cpu_base *base)
+{
+	return row->value[EAX] == base_signature(base);
+}
+
+/* Whether a base of that vendor has the family and model that the guest sees. */
+static bool any_exact(const struct hv_cpuid *row, uint8_t vendor)
+{
+	for (size_t i = 0; base_row(i); i++)
+		if (base_row(i)->vendor == vendor && is_exact(row, base_row(i)))
+			return true;
+	return false;
+}
+
 static bool could_be(const struct image *image, const struct hv_guest *guest,
 		     const struct cpu_base *base)
 {
@@ -207,7 +263,8 @@ static bool could_be(const struct image *image, const struct hv_guest *guest,
 	if (!base->vendor || policy == HV_NONE)
 		return true;
 	row = image_cpuid(image, &image->policies[policy], 1, 0);
-	return !row || row->value[EAX] == base_signature(base);
+	return !row || is_exact(row, base) ||
+	       (!row->host_mask[EAX] && !any_exact(row, base->vendor));
 }
 
 static void put_text(struct buffer *text, const char *line)
@@ -244,37 +301,174 @@ static void put_width(struct buffer *text, const struct image *image, const stru
 					    guest->physical_bits));
 }
 
-void policy_recover(const struct image *image, struct recovered_guest *guest)
+/* ------------------------------------------------------------------------------------ identity */
+
+enum { FAMILY = 0x0ff00f00, MODEL = 0x000f00f0, STEPPING = 0x0000000f };
+
+/* Family, model and stepping that are said, as far as the base says something else. */
+static void put_signature(struct buffer *text, const struct image *image, const struct hv_cpuid *row,
+			  const struct cpu_identity *base)
+{
+	uint32_t said = ~row->host_mask[EAX], value = row->value[EAX] & said;
+
+	if (said == base->signature_mask && value == (base->signature & said))
+		return;
+	if (base->signature_mask & ~said) /* back to the host's, all three */
+		put_text(text, " family = host;");
+	if ((said & FAMILY) == FAMILY)
+		put_text(text, arena_printf(image->arena, " family = %u;",
+					    (value >> 8 & 15) + (value >> 20 & 0xff)));
+	if ((said & MODEL) == MODEL)
+		put_text(text, arena_printf(image->arena, " model = %u;",
+					    (value >> 4 & 15) | (value >> 16 & 15) << 4));
+	if ((said & STEPPING) == STEPPING)
+		put_text(text, arena_printf(image->arena, " stepping = %u;", value & 15));
+}
+
+static void put_brand(struct buffer *text, const struct image *image, const struct hv_cpu_policy *policy,
+		      const struct cpu_identity *base)
+{
+	char brand[49] = "";
+	bool host = false;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct hv_cpuid *row = image_cpuid(image, policy, 0x80000002 + i, 0);
+
+		if (!row)
+			return;
+		memcpy(brand + 16 * (size_t)i, row->value, 16);
+		host |= row->host_mask[EAX] || row->host_mask[EDX];
+	}
+	for (const char *c = brand; *c && !host; c++)
+		if (*c < 0x20 || *c > 0x7e || *c == '"')
+			return;
+	if (host && base->brand)
+		put_text(text, " brand = host;");
+	else if (!host && strlen(brand) <= 47 && (!base->brand || strcmp(base->brand, brand)))
+		put_text(text, arena_printf(image->arena, " brand = \"%s\";", brand));
+}
+
+/* Who the CPU says it is, where the base does not say it. */
+static void put_identity(struct buffer *text, const struct image *image,
+			 const struct hv_cpu_policy *policy, const struct cpu_identity *base)
+{
+	const struct hv_cpuid *first = image_cpuid(image, policy, 0, 0);
+	const struct hv_cpuid *row = image_cpuid(image, policy, 1, 0);
+	const struct hv_cpuid *again = image_cpuid(image, policy, 0x80000001, 0); /* on AMD the same */
+	struct buffer parts = { 0 };
+
+	if (first && !first->host_mask[EBX])
+		put_text(&parts, policy->vendor == HV_VENDOR_INTEL ? " vendor = amd;" : " vendor = intel;");
+	if (row && !(policy->vendor == HV_VENDOR_AMD && again &&
+		     (again->value[EAX] != row->value[EAX] ||
+		      again->host_mask[EAX] != row->host_mask[EAX])))
+		put_signature(&parts, image, row, base);
+	put_brand(&parts, image, policy, base);
+	if (parts.size) {
+		put_text(text, "identity {");
+		buffer_bytes(text, parts.data, parts.size);
+		put_text(text, " }\n");
+	}
+	buffer_free(&parts);
+}
+
+/* ----------------------------------------------------------------------------------- the whole */
+
+static void put_verbs(struct buffer *text, const char *const *verbs)
 {
 	static const char *const words[] = { "require", "force", "optional", "disable", "forbid" };
-	struct found *found = arena_array(image->arena, HV_VENDORS, sizeof(*found));
-	const char **verbs = arena_array(image->arena, FEATURE_COUNT, sizeof(*verbs));
-	const struct policy *best = NULL;
-	struct buffer text = { 0 };
-	uint32_t least = UINT32_MAX;
 
-	for (uint32_t v = 0; v < HV_VENDORS; v++)
-		read_found(image, guest->record, v, &found[v]);
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		put_verb(text, words[i], verbs);
+}
+
+/* What holds for one vendor only. */
+static void put_vendor(struct buffer *text, const struct image *image, struct recovered_guest *guest,
+		       const struct policy *base, const char *const *verbs, uint32_t vendor)
+{
+	static const char *const names[] = { "intel", "amd" };
+	const struct hv_cpu_policy *policy;
+	struct buffer inner = { 0 };
+
+	if (guest->record->policy[vendor] == HV_NONE)
+		return;
+	policy = &image->policies[guest->record->policy[vendor]];
+	if (!guest->base)
+		put_text(&inner, arena_printf(image->arena, "base %s;\n", base->vendors[vendor].base));
+	put_verbs(&inner, verbs);
+	put_identity(&inner, image, policy, &base->vendors[vendor].identity);
+	policy_recover_cases(image, policy, &inner);
+	if (inner.size) {
+		put_text(text, arena_printf(image->arena, "when vendor = %s {\n", names[vendor]));
+		buffer_bytes(text, inner.data, inner.size);
+		put_text(text, "}\n");
+	}
+	buffer_free(&inner);
+}
+
+/* The base with the least to say beside it for both vendors, and the one for each. */
+struct choice {
+	const struct policy *joint, *own[HV_VENDORS];
+	uint32_t joint_cost, own_cost[HV_VENDORS];
+};
+
+static void consider(struct choice *best, const struct policy *policy, const uint32_t cost[HV_VENDORS])
+{
+	uint32_t sum = 0;
+
+	for (uint32_t v = 0; v < HV_VENDORS; v++) {
+		sum += cost[v];
+		if (best->own[v] && cost[v] >= best->own_cost[v])
+			continue;
+		best->own[v] = policy;
+		best->own_cost[v] = cost[v];
+	}
+	if (best->joint && sum >= best->joint_cost)
+		return;
+	best->joint = policy;
+	best->joint_cost = sum;
+}
+
+static void find_bases(const struct image *image, const struct recovered_guest *guest,
+		       const struct found found[HV_VENDORS], struct choice *best)
+{
 	for (size_t i = 0; base_row(i); i++) {
-		const char *name = base_row(i)->name;
 		const struct policy *policy;
-		uint32_t cost;
+		uint32_t cost[HV_VENDORS];
 
 		if (!could_be(image, guest->record, base_row(i)))
 			continue;
-		policy = evaluate_base(image, guest->record, name);
-		cost = policy ? cost_of(image, guest->record, policy, found) : UINT32_MAX;
-
-		if (cost >= least)
+		policy = evaluate_base(image, guest->record, base_row(i)->name);
+		if (!policy)
 			continue;
-		least = cost;
-		best = policy;
-		guest->base = name;
+		for (uint32_t v = 0; v < HV_VENDORS; v++)
+			cost[v] = cost_of(image, guest->record, policy, &found[v], v);
+		consider(best, policy, cost);
 	}
-	for (enum feature_id id = 1; best && id < FEATURE_COUNT; id++)
-		verbs[id] = verb_of(found, best, id);
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		put_verb(&text, words[i], verbs);
+}
+
+void policy_recover(const struct image *image, struct recovered_guest *guest)
+{
+	struct found *found = arena_array(image->arena, HV_VENDORS, sizeof(*found));
+	struct verbs *verbs = arena_new(image->arena, struct verbs);
+	struct choice best = { 0 };
+	const struct policy *bases[HV_VENDORS];
+	struct buffer text = { 0 };
+
+	for (uint32_t v = 0; v < HV_VENDORS; v++)
+		read_found(image, guest->record, v, &found[v]);
+	find_bases(image, guest, found, &best);
+	guest->statements = "";
+	if (!best.joint)
+		return;
+	if (best.own_cost[0] + best.own_cost[1] + SEPARATE_BASES >= best.joint_cost)
+		guest->base = best.joint->vendors[0].base;
+	for (uint32_t v = 0; v < HV_VENDORS; v++)
+		bases[v] = guest->base ? best.joint : best.own[v];
+	find_verbs(found, bases, verbs);
+	put_verbs(&text, verbs->all);
+	for (uint32_t v = 0; v < HV_VENDORS; v++)
+		put_vendor(&text, image, guest, bases[v], verbs->of[v], v);
 	put_limits(&text, image, guest->record);
 	put_width(&text, image, guest->record);
 	buffer_u8(&text, 0);

@@ -103,25 +103,27 @@ static uint32_t feature_bits(uint32_t leaf, uint32_t subleaf, uint32_t reg)
 }
 
 static struct leaf_text *leaf_of(const struct decompiled *d, struct recovered_guest *guest,
-				 const struct hv_cpuid *row)
+				 uint32_t vendor, const struct hv_cpuid *row)
 {
 	struct leaf_text *leaf;
 
 	for (size_t i = 0; i < guest->leaves.count; i++)
 		if (guest->leaves.items[i].leaf == row->leaf &&
-		    guest->leaves.items[i].subleaf == row->subleaf)
+		    guest->leaves.items[i].subleaf == row->subleaf &&
+		    guest->leaves.items[i].vendor == vendor)
 			return &guest->leaves.items[i];
 	leaf = vector_add(d->image->arena, &guest->leaves);
 	leaf->leaf = row->leaf;
 	leaf->subleaf = row->subleaf;
+	leaf->vendor = vendor;
 	return leaf;
 }
 
 /* Says of some bits of a register what they are in the image; true if that was not said before. */
-static bool name_bits(const struct decompiled *d, struct recovered_guest *guest,
+static bool name_bits(const struct decompiled *d, struct recovered_guest *guest, uint32_t vendor,
 		      const struct hv_cpuid *row, uint32_t reg, uint32_t bits)
 {
-	struct leaf_text *leaf = leaf_of(d, guest, row);
+	struct leaf_text *leaf = leaf_of(d, guest, vendor, row);
 	bool news = bits & ~leaf->touched[reg];
 
 	leaf->touched[reg] |= bits;
@@ -130,20 +132,11 @@ static bool name_bits(const struct decompiled *d, struct recovered_guest *guest,
 	return news;
 }
 
-/* A bit of EAX that reads zero with every vendor that has this leaf: naming it changes nothing. */
-static uint32_t zero_bit(const struct decompiled *d, const struct recovered_guest *guest,
-			 const struct hv_cpuid *row)
+/* A bit of EAX that reads zero: naming it changes nothing. */
+static uint32_t zero_bit(const struct hv_cpuid *row)
 {
-	uint32_t bits = 0;
+	uint32_t bits = row->value[0] | row->host_mask[0];
 
-	for (uint32_t v = 0; v < HV_VENDORS; v++) {
-		uint32_t policy = guest->record->policy[v];
-		const struct hv_cpuid *there =
-			policy == HV_NONE ? NULL : image_cpuid(d->image, &d->image->policies[policy],
-							       row->leaf, row->subleaf);
-
-		bits |= there ? there->value[0] | there->host_mask[0] : 0;
-	}
 	return ~bits & -~bits;
 }
 
@@ -152,19 +145,19 @@ static uint32_t zero_bit(const struct decompiled *d, const struct recovered_gues
  * below them, so that rows of zeros matter only at the end of their leaf.
  */
 static bool name_row(const struct decompiled *d, struct recovered_guest *guest,
-		     const struct hv_cpu_policy *policy, const struct hv_cpuid *row)
+		     const struct hv_cpu_policy *policy, uint32_t vendor, const struct hv_cpuid *row)
 {
 	bool news = false;
 
 	for (uint32_t reg = 0; reg < 4; reg++)
 		if (row->value[reg])
-			news |= name_bits(d, guest, row, reg, row->value[reg]);
+			news |= name_bits(d, guest, vendor, row, reg, row->value[reg]);
 	if (!news && !image_cpuid(d->image, policy, row->leaf, row->subleaf + 1))
-		news = name_bits(d, guest, row, 0, zero_bit(d, guest, row));
+		news = name_bits(d, guest, vendor, row, 0, zero_bit(row));
 	return news;
 }
 
-static bool compare_row(const struct decompiled *d, struct recovered_guest *guest,
+static bool compare_row(const struct decompiled *d, struct recovered_guest *guest, uint32_t vendor,
 			const struct hv_cpuid *row, const struct hv_cpuid *other)
 {
 	bool news = false;
@@ -175,7 +168,7 @@ static bool compare_row(const struct decompiled *d, struct recovered_guest *gues
 
 		bits &= ~feature_bits(row->leaf, row->subleaf, reg);
 		if (bits)
-			news |= name_bits(d, guest, row, reg, bits);
+			news |= name_bits(d, guest, vendor, row, reg, bits);
 	}
 	return news;
 }
@@ -202,7 +195,8 @@ static bool refine_policy(struct decompiled *d, struct recovered_guest *guest, u
 
 		if (row->subleaf > 31 || is_limit(row) != limits)
 			continue;
-		news |= there ? compare_row(d, guest, row, there) : name_row(d, guest, policy, row);
+		news |= there ? compare_row(d, guest, vendor, row, there)
+			      : name_row(d, guest, policy, vendor, row);
 	}
 	return news;
 }

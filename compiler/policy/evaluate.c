@@ -221,7 +221,7 @@ static bool has_state(enum feature_id id)
 	return f->cr4 || f->efer || f->xcr0 || f->msrs != MSRS_NONE;
 }
 
-static bool carries_state(enum feature_id id)
+bool policy_carries_state(enum feature_id id)
 {
 	struct feature_set dependants = feature_dependants(id);
 
@@ -245,7 +245,7 @@ static const char *shared_reason(const struct evaluation *e, enum feature_id id)
 	}
 	if (features[id].leaf == KVM_FEATURES)
 		return "the interface is that of the whole guest";
-	if (e->in_vcpu && carries_state(id))
+	if (e->in_vcpu && policy_carries_state(id))
 		return "XCR0, CR4 and MSRs that come with it are the same for all vCPUs";
 	return NULL;
 }

@@ -120,6 +120,9 @@ struct policy {
  */
 struct policy *policy_compile(struct arena *arena, struct diags *diags, const struct guest *guest);
 
+/* Whether MSRs or bits of a control register come with a feature or with one that needs it. */
+bool policy_carries_state(enum feature_id id);
+
 /* As a sentence part: "base host", "require at guest.yaml:7:13", "needed by avx2", "pv: none". */
 const char *policy_origin(struct arena *arena, const struct sources *sources,
 			  const struct cpu_features *cpu, enum feature_id id);

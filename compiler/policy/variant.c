@@ -278,6 +278,11 @@ static bool decide_variant(struct evaluation *e, const struct axes *axes, uint32
 	return true;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
 /* One vendor. False: there is no base. */
 static bool decide(struct evaluation *e)
 {
@@ -286,6 +291,7 @@ static bool decide(struct evaluation *e)
 
 	if (e->ast)
 		find_axes(&axes, &e->ast->block);
+	qsort(axes.hosts, axes.host_count, sizeof(axes.hosts[0]), by_number);
 	if (!position_known(axes.large) && axes.start_count << axes.host_count > MOST_VARIANTS)
 		axes.large = e->guest->cpu.policy.where.at;
 	if (position_known(axes.large)) {

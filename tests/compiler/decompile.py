@@ -4,6 +4,7 @@
 import glob
 import json
 import os
+import random
 import struct
 import subprocess
 import tempfile
@@ -69,7 +70,43 @@ POLICIES = [
     "base x86-64-v2; leaf 7.0 { ebx[8] = host; }", "disable hypervisor;", "base none; optional fpu, tsc, msr; leaf 0x18 { ecx = 0b1_x01k; }",
     "limit basic = 7;", "limit basic = 0x24, extended = 0x80000008;", "when vendor = amd { limit extended = 0x80000001; }",
     "identity { phys-bits = 44; }",
+    "identity { family = 25; stepping = 4; brand = \"A CPU\"; }", "base EPYC; identity { model = 3; }", "base Haswell; identity { brand = host; }",
+    "base EPYC; identity { family = host; stepping = 7; }", "when vendor = amd { identity { family = 6; } } else { identity { model = 5; } }",
+    "when vendor = amd { base EPYC; } else { base Haswell; }", "when vendor = amd { disable abm, erms; force fsrm; } else { require abm; forbid erms; }",
+    "when host avx2 { disable aes, vaes, vpclmulqdq; } else { disable bmi1; force erms; }", "base none; when host.aes { optional avx2; }",
+    "when host avx2 { disable avx; } when vcpu = 1..2 { disable bmi2; }", "when vcpu in [0, 3] { disable abm; } when vcpu % 2 = 1 { force fsrm; }",
+    "when vcpu = 1 { leaf 0x17 { eax[3:0] = 8; ebx = host; } } leaf 0x17 { eax = 3; }", "assert avx2 or not host.aes; assert vcpu < 4;",
+    "when host sse4a or vendor = intel { require aes; } when not host bmi1 { forbid bmi2; assert fma and not host.3dnow; }",
+    "when host sha-ni and host aes and vcpu > 1 { disable abm; leaf 0x15 { ecx = 7; } } else { disable popcnt; }",
 ]
+
+
+def random_policy(rng):
+    """A policy of some statements that may go together, or not."""
+    names = ["aes", "avx", "avx2", "bmi1", "bmi2", "abm", "erms", "fsrm", "sse4a", "sha-ni", "pcid", "rdseed", "xsavec", "popcnt", "movbe"]
+
+    def condition():
+        one = rng.choice(["host.{}", "not host {}", "vcpu = {n}", "vcpu > {n}", "vcpu in {n}..3", "vendor = amd", "vendor != amd"])
+        return one.format(rng.choice(names), n=rng.randrange(4))
+
+    def statements(depth):
+        text = ""
+        for _ in range(rng.randrange(1, 4)):
+            kind = rng.randrange(8)
+            if kind < 4:
+                verb = rng.choice(["disable", "optional", "disable", "require", "forbid"])
+                text += f"{verb} {rng.choice(names)}; "
+            elif kind < 5:
+                text += f"leaf {rng.choice(['0x15', '0x17.1', '0x80000008'])} {{ ecx[{rng.randrange(16, 32)}] = {rng.choice(['1', '0', 'host'])}; }} "
+            elif kind < 6 or depth == 2:
+                text += f"assert {rng.choice(names)} {rng.choice(['or', '!=', '=='])} host.{rng.choice(names)}; " if not depth else "force erms; "
+            else:
+                joined = condition() + rng.choice(["", "", " and " + condition(), " or " + condition()])
+                text += f"when {joined} {{ {statements(depth + 1)}}} " + rng.choice(["", f"else {{ {statements(depth + 1)}}} "])
+        return text
+    return rng.choice(["", "base none; ", "base x86-64-v3; ", "base EPYC; "]) + statements(0)
+
+
 MSRS = [
     "{ unlisted: read-zero-write-ignore }", "{ unlisted: log, rules: [ { msr: 0xce, read: emulate, write: inject-gp, value: 0x80000000 } ] }",
     "{ rules: [ { msr: IA32_MISC_ENABLE, access: emulate, value: 0bxxxx_xxx1, reset: 0x1801 }, { msr: 0x300-0x307, access: read-zero-write-ignore } ] }",
@@ -155,8 +192,16 @@ def main():
             round_trip(f"model {model}", "guest.yaml")
         for policy in POLICIES:
             with open("guest.yaml", "w") as file:
-                file.write(f"{HEAD}{MEMORY}{RAW}\ncpu:\n  cpuid: |\n    {policy}\n")
+                file.write(f"{HEAD}{'vcpus: { count: 4 }' if 'vcpu' in policy else ''}\n{MEMORY}{RAW}\ncpu:\n  cpuid: |\n    {policy}\n")
             round_trip(f"policy {policy}", "guest.yaml")
+        rng, tried = random.Random(int(os.environ.get("SEED", "11"))), 0
+        while tried < int(os.environ.get("RANDOM_POLICIES", "12")):
+            policy = random_policy(rng)
+            with open("guest.yaml", "w") as file:
+                file.write(f"{HEAD}vcpus: {{ count: 4 }}\n{MEMORY}{RAW}\ncpu:\n  cpuid: |\n    {policy}\n")
+            if subprocess.run([hvcc, "check", "guest.yaml"], capture_output=True).returncode == 0:
+                tried += 1
+                round_trip(f"random policy {policy}", "guest.yaml")
         for msr in MSRS:
             with open("guest.yaml", "w") as file:
                 file.write(f"{HEAD}{MEMORY}{RAW}\ncpu:\n  msr: {msr}\n")
