@@ -87,7 +87,7 @@ compiler_check += assertion.o
 # Looking into images: from the bytes back.
 compiler_audit    := audit.o boot.o claim.o compare.o decompile.o facts.o image.o kernel_file.o listing.o numa.o policy_cases.o policy_text.o recover.o same.o shape.o
 compiler_probe    := acpi.o cpu.o iommu.o memory.o pci.o probe.o tar.o tree.o write.o
-compiler_picture  := devices.o dot.o links.o memory_map.o outline.o scene.o svg.o topology.o
+compiler_picture  := devices.o dot.o links.o memory_map.o outline.o scene.o svg.o system.o topology.o
 compiler_cmd      += open.o audit.o decompile.o diff.o graph.o probe.o
 compiler_cmd      += migrate.o provenance.o
 compiler_cmd      += cpuid.o

@@ -2,7 +2,7 @@
 /*
  * picture/: what a person looks at. A view (topology.c, memory_map.c, devices.c, shares.c) makes a
  * scene of an image: boxes in boxes, and links between them. A writer (svg.c, dot.c, outline.c) knows
- * scenes and nothing else. It sees images through audit/, no model and no YAML.
+ * scenes and nothing else. It sees images through audit/, and the model where an image does not say (system.c); no YAML.
  */
 #ifndef HVCC_PICTURE_SCENE_H
 #define HVCC_PICTURE_SCENE_H
@@ -11,6 +11,7 @@
 
 #include "audit/image.h"
 #include "base/vector.h"
+#include "model/model.h"
 
 enum look { /* colours: scene.c has the table */
 	LOOK_PLAIN,
@@ -76,6 +77,10 @@ struct scene view_topology(const struct image *image, uint32_t guest);
 struct scene view_memory(const struct image *image, uint32_t guest);
 struct scene view_devices(const struct image *image, uint32_t guest);
 struct scene view_shares(const struct image *image, uint32_t guest);
+
+/* Drawn from documents: what guests have in common with each other, and the CPUs' time. */
+struct scene view_common(struct arena *arena, const struct system *system);
+struct scene view_schedule(struct arena *arena, const struct system *system);
 
 /* The writers. */
 void write_svg(FILE *stream, struct scene *scene);

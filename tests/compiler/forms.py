@@ -225,7 +225,7 @@ COMMANDS = {
     "config": ALONE, "config --json": ALONE, "config --provenance": ALONE, "config --features": DOCUMENTS,
     "build -o out": DOCUMENTS, "acpi": DOCUMENTS, "run --print": DOCUMENTS, "cpuid": DOCUMENTS,
     "inspect": IMAGES, "inspect --listing": IMAGES, "audit": IMAGES, "decompile -o back": IMAGES,
-    "graph": EITHER, "graph --view shares": EITHER, "diff image": EITHER,
+    "graph": EITHER, "graph --view shares": EITHER, "graph --view common": DOCUMENTS, "diff image": EITHER,
     "fmt": [GOOD] * 6 + [BINARY, BINARY, GOOD, NONE, GONE, GONE],
     "migrate --check": [GOOD] * 6 + [BINARY, BINARY, WHAT, NONE, GONE, GONE],
     "test": [FORM] * 5 + [GOOD, BINARY, BINARY, WHAT, NONE, (3, "no tests"), GONE],

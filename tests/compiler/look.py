@@ -121,6 +121,57 @@ def pictures():
         ok(run("graph", "a.yaml", *wrong).returncode == 2, f"graph: {' '.join(wrong)} is a usage error")
 
 
+PLAN = """schema: hvcc/system/v1
+shmem-regions: [ { name: telemetry, size: 2MiB, members: { rt: read-write, db: read-only } } ]
+networks: [ { name: lan0, mtu: 9000 } ]
+scheduling:
+  tables:
+    - { cpu: 1, major-frame: 10ms, slots: [ { start: 5ms, length: 2ms, guest: rt }, { start: 0us, length: 4ms, guest: rt } ] }
+control: { guest: db, over: [rt], rights: [list] }
+bind: { db: { pin: { 0: 2 } } }
+guests:
+  - name: rt
+    scheduling: { scheduler: table, period: 10ms, budget: 6ms }
+    vcpus: { pin: { 0: 1 } }
+    memory: { size: 64MiB }
+    boot: { kernel: k }
+    devices:
+      shmem: [ { id: ring, region: telemetry } ]
+      virtio: [ { id: net, type: net, backend: { network: lan0 } }, { id: disk, type: blk, backend: { vm: db, export: rt-disk } } ]
+  - name: db
+    vcpus: { count: 3 }
+    memory: { size: 1GiB }
+    boot: { kernel: k }
+    devices:
+      virtio: [ { id: con, type: console, ports: 2 }, { id: net, type: net, backend: { network: lan0 } } ]
+      exports: [ { name: rt-disk, type: blk, to: rt } ]
+      shmem: [ { id: ring, region: telemetry, access: read-only } ]
+"""
+
+
+def plans():
+    """What is drawn of documents: nothing of it need be in the core of this release."""
+    write("plan.yaml", PLAN)
+    for view, words in {
+            "common": ["memory telemetry", "rt reads and writes, db reads", "network lan0", "2 cards, packets of 9000 bytes", "rt-disk",
+                       "of db for rt", "by db, over those tied here"],
+            "schedule": ["host CPU 1", "again each 10 ms", "4 ms from 0 ms", "1 ms from 4 ms", "2 ms from 5 ms", "3 ms from 7 ms", "host CPU 2",
+                         "db vCPU 0", "alone, all the time", "2 vCPUs of db"]}.items():
+        run_ = run("graph", "plan.yaml", "--view", view)
+        have = texts(run_.stdout) if run_.returncode == 0 else [run_.stderr]
+        missing = [w for w in words if not any(w in t for t in have)]
+        ok(run_.returncode == 0 and not missing and inside(run_.stdout), f"graph: {view}", f"missing {missing} in {have}")
+    svg = tree.fromstring(run("graph", "plan.yaml", "--view", "common").stdout)
+    lines = [e for e in svg.iter("{http://www.w3.org/2000/svg}path")]
+    ok(len(lines) == 8, "graph: a line for each that has a part", f"{len(lines)} lines")
+    svg = tree.fromstring(run("graph", "plan.yaml", "--view", "schedule").stdout)
+    widths = [float(r.get("width")) for r in svg.iter("{http://www.w3.org/2000/svg}rect")]
+    slots = sorted(w for w in widths if 100 < w < 700)
+    ok(any(abs(a - 2 * b) < 0.15 * a for a in slots for b in slots), "graph: what is twice as long is twice as wide", str(widths))
+    for arguments, code in ([["a.yaml", "--view", "common"], 0], [["a.yaml", "--view", "schedule", "--guest", "g"], 2], [["a.blob", "--view", "schedule"], 1]):
+        ok(run("graph", *arguments).returncode == code, f"graph {' '.join(arguments)}: exit {code}")
+
+
 def nodes():
     numa = BASE.replace("memory: { size: 4MiB }", "memory: { numa: [ { node: 0, cpus: 0-3, size: 2MiB, distances: { 1: 21 } }, "
                         "{ node: 1, cpus: 4-7, size: 2MiB, host-node: 1 }, { node: 2, size: 4MiB } ] }")
@@ -161,6 +212,7 @@ def main():
         ok(built.returncode == 0, "the sample builds", built.stderr)
         differences()
         pictures()
+        plans()
         nodes()
         listing()
         print(f"1..{number}")
