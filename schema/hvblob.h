@@ -120,6 +120,7 @@ enum hv_system_flags {
 	HV_SYSTEM_NO_MITIGATIONS = 1u << 0, /* `mitigations: off`: the speculation table stays empty */
 	HV_SYSTEM_DEBUG_EXIT = 1u << 1,	    /* a debug-exit device may end the machine through debug_exit_port */
 	HV_SYSTEM_POWEROFF_WHEN_IDLE = 1u << 2, /* power the machine off when the last guest has stopped */
+	HV_SYSTEM_RAM_IS_ZERO = 1u << 3, /* `scrub: false`: guests' RAM is not zeroed before their first start */
 };
 
 enum hv_console_mode { /* how guests share the serial line of the log */

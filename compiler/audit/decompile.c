@@ -661,6 +661,8 @@ struct bytes decompile_system(const struct decompiled *d)
 		put(&yaml, "debug-exit: 0x%x\n", system->debug_exit_port);
 	put(&yaml, "poweroff-when-idle: %s\n",
 	    system->flags & HV_SYSTEM_POWEROFF_WHEN_IDLE ? "true" : "false");
+	if (system->flags & HV_SYSTEM_RAM_IS_ZERO)
+		put(&yaml, "scrub: false\n");
 	put(&yaml, "mitigations: %s\n",
 	    system->flags & HV_SYSTEM_NO_MITIGATIONS ? "false" : "true");
 	put_frames(&yaml);

@@ -416,6 +416,7 @@ static void tell_system(struct telling *t)
 	tell(t, FACT_SYSTEM, "debug-exit", text(t, "0x%x", system->debug_exit_port));
 	tell(t, FACT_SYSTEM, "poweroff-when-idle",
 	     system->flags & HV_SYSTEM_POWEROFF_WHEN_IDLE ? "true" : "false");
+	tell(t, FACT_SYSTEM, "scrub", system->flags & HV_SYSTEM_RAM_IS_ZERO ? "false" : "true");
 	tell(t, FACT_SYSTEM, "mitigations",
 	     system->flags & HV_SYSTEM_NO_MITIGATIONS ? "false" : "true");
 }

@@ -77,10 +77,11 @@ static void list_system(struct listing *l)
 		(unsigned long long)header->image_size,
 		header->flags & HV_HEADER_SIGNED ? ", signed" : "");
 	line(l, HV_SECTION_SYSTEM, 0, system->position,
-	     "system    %s: console 0x%x at %u baud (%s), log %s, pool %llu KiB%s%s",
+	     "system    %s: console 0x%x at %u baud (%s), log %s, pool %llu KiB%s%s%s",
 	     image_text(l->image, system->name), system->console_port, system->console_baud,
 	     WORD(system->console_mode, modes), WORD(system->log_level, levels), (unsigned long long)system->pool_bytes >> 10,
 	     system->flags & HV_SYSTEM_NO_MITIGATIONS ? ", no mitigations" : "",
+	     system->flags & HV_SYSTEM_RAM_IS_ZERO ? ", RAM is not scrubbed" : "",
 	     system->flags & HV_SYSTEM_POWEROFF_WHEN_IDLE ? ", powers off when idle" : "");
 }
 

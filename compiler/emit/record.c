@@ -25,7 +25,7 @@
 
 typedef const char *const words[];
 
-static words system_flags = { "no-mitigations", "debug-exit", "poweroff-when-idle", 0 };
+static words system_flags = { "no-mitigations", "debug-exit", "poweroff-when-idle", "ram-is-zero", 0 };
 static words log_levels = { "error", "warning", "info", "debug", 0 };
 static words guest_flags = { "x2apic", "payload-once", "observer", 0 };
 static words pv_flags = { "kvm", 0 };

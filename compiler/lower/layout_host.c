@@ -155,6 +155,7 @@ void layout_host(struct lower_context *context)
 	system->position = model->where.at;
 	system->record = (struct hv_system){
 		.flags = (model->mitigations.value ? 0 : HV_SYSTEM_NO_MITIGATIONS) |
+			 (model->scrub.value ? 0 : HV_SYSTEM_RAM_IS_ZERO) |
 			 (debug_exit_port(model) ? HV_SYSTEM_DEBUG_EXIT : 0) |
 			 (model->poweroff_when_idle.value ? HV_SYSTEM_POWEROFF_WHEN_IDLE : 0),
 		.log_level = model->console.log_level.value,

@@ -471,6 +471,7 @@ static void add_machine(const struct writer *w, struct effective *e, const struc
 	NUMBER(e, "debug-exit", system->debug_exit);
 	NUMBER(e, "poweroff-when-idle", system->poweroff_when_idle);
 	NUMBER(e, "mitigations", system->mitigations);
+	NUMBER(e, "scrub", system->scrub);
 	add_part(w, e, &part_system, system);
 	add_assertions(w, e, &system->assertions);
 	add_lint(w, e, &system->lint);

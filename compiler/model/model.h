@@ -503,6 +503,7 @@ struct system {
 	FIELD(uint32_t) debug_exit; /* host port of isa-debug-exit; absent: none */
 	FIELD(bool) poweroff_when_idle;
 	FIELD(bool) mitigations;
+	FIELD(bool) scrub;
 	struct assertions assertions; /* of the system document */
 	struct lint lint;
 	struct assertions rules; /* of the site (--policy) */

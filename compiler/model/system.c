@@ -36,6 +36,7 @@ static void read_machine(struct system *system, struct cursor c)
 	READ_NUMBER(system->debug_exit, c, "debug-exit");
 	READ_NUMBER(system->poweroff_when_idle, c, "poweroff-when-idle");
 	READ_NUMBER(system->mitigations, c, "mitigations");
+	READ_NUMBER(system->scrub, c, "scrub");
 	read_part(&part_system, c, system);
 	assertions_from_tree(&system->assertions, cursor_key(c, "assert"));
 	lint_from_tree(&system->lint, cursor_key(c, "lint"));

@@ -457,6 +457,10 @@ MUST_USE enum status start_vms(void)
 {
 	enum status s = STATUS_OK;
 
+	/* Firmware, and whatever ran before a warm reset, left something there. */
+	for (struct vm *vm = vm_first(); vm; vm = vm->next)
+		if (!(vm->blob->system->flags & HV_SYSTEM_RAM_IS_ZERO))
+			memory_clear(vm->guest.memory);
 	for (struct vm *vm = vm_first(); vm && s == STATUS_OK; vm = vm->next)
 		s = vm_start(vm);
 	return s;

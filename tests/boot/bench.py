@@ -50,10 +50,11 @@ def operations(text):
 
 
 def without_mitigations(name, guest):
-    """The budgets hold without measures against speculation: a system of this one guest that leaves them out."""
+    """The budgets hold without measures against speculation, on memory that is zero at power-on: a system of this one guest that
+    leaves both out."""
     path = os.path.join(WORK, name + "-system.yaml")
     with open(path, "w", encoding="utf-8") as file:
-        json.dump({"schema": "hvcc/system/v1", "name": name, "mitigations": False, "guests": [guest]}, file)
+        json.dump({"schema": "hvcc/system/v1", "name": name, "mitigations": False, "scrub": False, "guests": [guest]}, file)
     return path
 
 

@@ -207,7 +207,7 @@ def main():
                 file.write(f"{HEAD}{MEMORY}{RAW}\ncpu:\n  msr: {msr}\n")
             round_trip(f"MSRs {msr}", "guest.yaml")
         with open("two.yaml", "w") as file:
-            file.write("schema: hvcc/system/v1\nname: pair\nconsole: { io: 0x2f8, log-level: debug }\nmitigations: false\n"
+            file.write("schema: hvcc/system/v1\nname: pair\nconsole: { io: 0x2f8, log-level: debug }\nmitigations: false\nscrub: false\n"
                        "poweroff-when-idle: false\ndebug-exit: 0x501\nguests:\n")
             for name, boot in (("a", GUESTS["bzImage"]), ("b", GUESTS["bzImage, unpacked"]), ("c", GUESTS["raw, long mode"])):
                 file.write(f"  - name: {name}\n" + "".join(f"    {line}\n" for line in boot.split("\n")))
