@@ -292,6 +292,37 @@ def linux_watchdog():
     finish_poweroff(vm)
 
 
+def _judge_leak(text):
+    """Four starts of the guest that looks for what the start before it planted: its lines, and the checksums of its memory."""
+    bad = re.findall(r"^not ok.*", text, re.M)
+    sums = re.findall(r"^guest: memory ([0-9a-f]+) of (\d+) words", text, re.M)
+    require(not bad, "\n".join(bad))
+    require(text.count("guest: has planted") == 4 == len(sums), "%d starts, want 4" % len(sums))
+    require(len(set(sums)) == 1 and int(sums[0][1]) > 1500000, "memory is not as at the first start: %s" % sums)
+
+
+def _leak(words, events):
+    vm = system("leak-" + words.split("=")[1], [guests.document("leak", PLAIN, words + " one-pat") | {"events": events}], 1, icount=True)
+    finish_poweroff(vm)
+    _judge_leak(vm.text)
+
+
+def restart_forgets():
+    """after a reset, memory is that of the first start to the last byte, and no register holds what was planted there"""
+    _leak("end=reset", {"on-reboot": {"action": "restart", "max-restarts": 3, "then": "destroy"}})
+
+
+def crash_forgets():
+    """nor after a triple fault"""
+    _leak("end=triple", {"on-crash": {"action": "restart", "max-restarts": 3, "then": "destroy"}})
+
+
+def vtx_restart_forgets():
+    """so it is on VT-x"""
+    events = {"on-reboot": {"action": "restart", "max-restarts": 3, "then": "destroy"}}
+    _judge_leak(_vtx("vtx-leak", [guests.document("leak", PLAIN, "end=reset") | {"events": events}], 1))
+
+
 def linux_shell():
     """the console takes input: commands to the guest's shell come back with their output"""
     row = dict(LINUX, emulator="qemu-10", shape="1x1x1")
@@ -644,7 +675,7 @@ SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_
 # Shared CPUs.
 SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, small_guests_share, linux_knows_that_it_shares]
 # Life and death.
-SCENARIOS += [crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
+SCENARIOS += [restart_forgets, crash_forgets, vtx_restart_forgets, crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
 # What guests share.
 SCENARIOS += [shared_memory, vtx_shared_memory]
 

@@ -25,6 +25,9 @@ start:
 	cld
 	movl %ebx, multiboot_pointer
 	movl %eax, multiboot_magic
+	movl %esi, entry_registers
+	movl %edi, entry_registers + 8
+	movl %ebp, entry_registers + 16
 	movl $boot_stack_top, %esp
 	/* 4 GiB one to one: PML4 -> PDPT -> four page directories of 2 MiB pages */
 	movl $page_directories + 0x7, %eax
@@ -44,6 +47,14 @@ start:
 	loop 1b
 	call enter_long_mode
 	.code64
+	movq %r8, entry_registers + 24
+	movq %r9, entry_registers + 32
+	movq %r10, entry_registers + 40
+	movq %r11, entry_registers + 48
+	movq %r12, entry_registers + 56
+	movq %r13, entry_registers + 64
+	movq %r14, entry_registers + 72
+	movq %r15, entry_registers + 80
 	xorl %ebp, %ebp
 	call guest_main
 1:	cli
@@ -154,5 +165,8 @@ page_directories: .skip 4 * 4096
 	.skip 16384
 boot_stack_top:
 	.skip 16
+	.globl entry_registers
+entry_registers: .skip 11 * 8
+	.align 16
 ap_stacks: .skip 33 * 16384
 	.section .note.GNU-stack, "", @progbits
