@@ -31,7 +31,7 @@ core_mm       := frames.o ptab.o ptab_host.o ptab_npt.o ptab_ept.o host_map.o
 core_blob     := blob.o
 core_platform := memory_map.o acpi_host.o power.o pci_quiet.o platform_check.o
 core_cpu      := cpu.o errata.o wall_clock.o entry.o idt.o nmi.o extable.o smp.o ap_start.o kick.o lapic.o ioapic.o pic_8259.o \
-	tsc.o timer.o timer_lapic.o mitigations.o
+	tsc.o timer.o timer_lapic.o mitigations.o entropy.o
 core_emul     := decode.o operand.o arithmetic.o execute.o string.o
 core_space    := bus.o dma.o guest_walk.o memory.o write_guard.o
 core_vcpu     := cpuid.o dump.o exit.o exit_cpuid.o exit_cr.o exit_halt.o exit_hypercall.o exit_mmio.o exit_msr.o exit_pio.o inject.o \
@@ -44,11 +44,12 @@ core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vlapic_lent.o vioapic.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o kvm_steal.o kvm_ipi.o
 # Life and death.
 core_dev      += panic.o watchdog.o
-core_pci      := ecam.o config_space.o bar.o msi.o
+core_pci      := ecam.o config_space.o bar.o msi.o msix.o
+core_virtio   := queue.o transport_pci.o rng.o
 core_share    := shmem.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
-core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vmx vm sched dev pv pci share boot
+core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vmx vm sched dev pv pci virtio share boot
 # A backend is one object that shows its table of functions and nothing else.
 core_backends := svm vmx
 core_objects := $(foreach f,$(filter-out $(core_backends),$(core_folders)),$(addprefix $(B)/core/$(f)/,$(core_$(f)))) \
@@ -75,6 +76,7 @@ compiler_yaml     += migrate.o
 compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
 compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o host_memory.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o schedule.o shmem.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
+compiler_lower    += pci.o virtio.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o wdat.o
 compiler_emit     := blob.o blob_vm.o blob_cpu.o elf.o record.o view.o
 compiler_cmd      := check.o codes.o completion.o config.o explain.o fix.o fmt.o load.o main.o manual.o schema.o version.o acpi.o build.o compile.o inspect.o qemu.o run.o
@@ -219,6 +221,10 @@ space_sources := core/space/memory.c core/space/write_guard.c core/mm/ptab.c cor
 unit_bus := core/space/bus.c core/lib/status.c
 unit_memory := core/space/dma.c $(space_sources)
 unit_guest_walk := core/space/guest_walk.c $(space_sources)
+units_core += virtqueue virtio
+unit_virtqueue := core/virtio/queue.c $(unit_memory)
+unit_virtio := $(patsubst %.o,core/virtio/%.c,$(core_virtio)) core/space/dma.c core/lib/format.c $(patsubst %.o,core/pci/%.c,$(core_pci)) \
+	$(shim) tests/core/unit/shim/quiet_log.c tests/core/unit/shim/random.c tests/core/unit/shim/virtio_driver.c
 # The common half of a vCPU against a backend without a processor.
 units_core += sched
 unit_sched := core/sched/fair.c core/sched/table.c
@@ -316,6 +322,8 @@ fuzz_blob := core/blob/blob.c core/lib/status.c core/lib/format.c core/lib/sha25
 fuzzers += devices
 fuzz_devices := $(patsubst %.o,core/dev/%.c,$(core_dev)) $(patsubst %.o,core/pv/%.c,$(core_pv)) \
 	$(patsubst %.o,core/pci/%.c,$(core_pci)) tests/core/unit/shim/machine.c
+fuzzers += virtqueue
+fuzz_virtqueue := core/virtio/queue.c core/space/dma.c tests/core/unit/shim/machine.c
 fuzzers += decode
 fuzz_decode := $(emul_sources)
 fuzzers += bzimage elf

@@ -366,13 +366,16 @@ enum hv_device_kind {
 	HV_DEVICE_UART,	      /* base: port; gsi; parameter[0]: enum hv_uart_backend */
 	HV_DEVICE_ACPI_PM,    /* base: PM1a event port (PM1a control at +4, PM timer at +8); gsi: SCI;
 			       * parameter[0]: SLP_TYP of S5; [1]: reset port; [2]: reset value */
-	HV_DEVICE_PCI_HOST,   /* base: ECAM; size: its bytes; ports 0xcf8 and 0xcfc; parameter[0]: first bus */
+	HV_DEVICE_PCI_HOST,   /* base: ECAM; size: its bytes; ports 0xcf8 and 0xcfc; parameter[0]: first bus;
+			       * [1]: memory where windows of emulated functions lie; [2]: its bytes */
 	HV_DEVICE_DEBUG_EXIT, /* base: port */
 	HV_DEVICE_KVM,	      /* the KVM paravirtual interface; parameter[0]: CPUID base (0x40000000 + n * 0x100);
 			       * [1]: the feature bits of leaf base + 1 EAX */
 	HV_DEVICE_PANIC,      /* base: port of QEMU's pvpanic */
 	HV_DEVICE_WATCHDOG,   /* base: its 12 ports; parameter[0]: enum hv_watchdog_action, [1]: the count at a start */
 	HV_DEVICE_WINDOW,     /* a region of kind shared at base; size; parameter[0]: struct hv_share */
+	HV_DEVICE_VIRTIO,     /* requester: its PCI function; gsi: of its pin; parameter[0]: enum hv_virtio_type;
+			       * the others: below */
 	HV_DEVICE_KINDS,
 };
 
@@ -388,6 +391,30 @@ enum hv_watchdog_action {
 #define HV_WATCHDOG_PERIOD_MS 100u /* one count */
 
 enum hv_uart_backend { HV_UART_NULL, HV_UART_CONSOLE }; /* the core's console */
+
+/* Device ids of virtio 1.2, 5; what the fields of struct hv_device are for each. */
+enum hv_virtio_type {
+	HV_VIRTIO_NET = 1,
+	HV_VIRTIO_BLK = 2,
+	HV_VIRTIO_CONSOLE = 3,
+	HV_VIRTIO_RNG = 4,
+	HV_VIRTIO_VSOCK = 19,
+};
+
+/* A virtio function's one memory window, BAR 0, and where its capabilities lie in config space (virtio 1.2, 4.1.4). */
+enum hv_virtio_window {
+	HV_VIRTIO_COMMON = 0x0000,
+	HV_VIRTIO_ISR = 0x1000,
+	HV_VIRTIO_DEVICE = 0x2000,
+	HV_VIRTIO_NOTIFY = 0x3000,  /* queue n at 4 n */
+	HV_VIRTIO_MSIX = 0x4000,    /* 256 vectors */
+	HV_VIRTIO_PENDING = 0x5000,
+	HV_VIRTIO_WINDOW = 0x8000,  /* bytes */
+};
+#define HV_VIRTIO_NOTIFY_STEP 4u
+#define HV_VIRTIO_QUEUES      64u
+#define HV_VIRTIO_VECTORS     256u
+#define HV_VIRTIO_PCI_CFG     0x98u /* the capability for accesses through config space */
 
 struct hv_device {
 	uint32_t kind; /* enum hv_device_kind */

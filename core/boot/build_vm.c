@@ -18,6 +18,7 @@
 #include "share/share.h"
 #include "vcpu/cpuid.h"
 #include "vcpu/state.h"
+#include "virtio/virtio.h"
 #include "vm/vm.h"
 #include "x86/insn.h"
 
@@ -25,6 +26,7 @@ static const struct device_ops *const device_kinds[] = {
 	&vlapic_ops, &vioapic_ops, &vpic_ops,       &vpit_ops,     &vhpet_ops, &vrtc_ops,
 	&vuart_ops,  &acpi_pm_ops, &debug_exit_ops, &pci_host_ops, &kvm_ops, &panic_ops, &watchdog_ops,
 	&window_ops,
+	&virtio_pci_ops,
 };
 
 /* ---- memory */

@@ -29,11 +29,15 @@ enum pci_register { /* byte offsets of the header, type 0 */
 #define PCI_STATUS_CAPS	   BIT(4)
 
 struct config_space;
+struct bus_access;
+struct pci_host;
 
 struct config_hooks {
 	/* Whether *value, of `size` bytes at `offset`, was filled in. */
 	bool (*read)(struct config_space *space, unsigned int offset, unsigned int size, uint32_t *value);
 	void (*written)(struct config_space *space, unsigned int offset, unsigned int size);
+	/* An access to the memory window of register `bar`, at `offset` in it; it lies inside. NULL: there is none. */
+	void (*memory)(struct config_space *space, unsigned int bar, uint64_t offset, struct bus_access *access);
 };
 
 struct config_space {
@@ -41,6 +45,7 @@ struct config_space {
 	const uint8_t *mask;  /* 1: writable */
 	const struct config_hooks *hooks; /* NULL: the table is all of it */
 	void *owner;			  /* of the hooks */
+	struct pci_host *host;		  /* set by pci_attach() */
 	uint16_t bdf;
 	uint8_t value[PCI_CONFIG_BYTES];
 };

@@ -5,9 +5,12 @@
  */
 #include "pci/pci.h"
 #include "lib/bits.h"
+#include "pci/bar.h"
 #include "pci/config_space.h"
+#include "vm/irq.h"
 
 #define FUNCTIONS_MAX 64u /* a guest */
+#define WINDOWS_MAX   64u
 
 enum { PORT_ADDRESS = 0xcf8, PORT_RESET = 0xcf9, PORT_DATA = 0xcfc };
 
@@ -21,8 +24,18 @@ enum { PORT_ADDRESS = 0xcf8, PORT_RESET = 0xcf9, PORT_DATA = 0xcfc };
 #define ECAM_BDF      BITS(27, 12)
 #define ECAM_REGISTER BITS(11, 0)
 
+/* Memory of functions, where they answer just now. */
+struct pci_window {
+	uint64_t base, size;
+	struct config_space *space;
+	unsigned int bar;
+};
+
 struct pci_host {
 	struct device device;
+	uint32_t windows;
+	struct pci_window window[WINDOWS_MAX];
+	uint64_t asserted[IRQ_LINES]; /* by line: functions whose pin is */
 	uint32_t address; /* last written to 0xcf8 */
 	uint8_t control;  /* last written to 0xcf9 */
 	uint32_t count;
@@ -38,6 +51,48 @@ static struct config_space *find(struct pci_host *host, uint16_t bdf)
 	return NULL;
 }
 
+static void add_window(struct pci_host *host, struct config_space *space, unsigned int bar)
+{
+	struct bar_window w = bar_window(space, bar);
+
+	if (w.size && w.decoded && !w.port && host->windows < WINDOWS_MAX)
+		host->window[host->windows++] = (struct pci_window){ w.base, w.size, space, bar };
+}
+
+/* Only functions with something behind them: memory that is mapped never comes here. */
+static void find_windows(struct pci_host *host)
+{
+	host->windows = 0;
+	for (uint32_t i = 0; i < host->count; i++) {
+		struct config_space *space = &host->functions[i];
+
+		for (unsigned int bar = 0; bar < PCI_BARS && space->hooks && space->hooks->memory; bar++)
+			add_window(host, space, bar);
+	}
+}
+
+static bool places_windows(unsigned int offset, unsigned int size)
+{
+	return ranges_overlap(offset, size, PCI_COMMAND, 2) || ranges_overlap(offset, size, PCI_BAR0, 4 * PCI_BARS);
+}
+
+/* The windows of all functions lie in one range; where none answers is nothing. */
+static enum access_result memory(void *context, struct bus_access *access)
+{
+	struct pci_host *host = context;
+
+	for (uint32_t i = 0; i < host->windows; i++) {
+		const struct pci_window *w = &host->window[i];
+		uint64_t offset = access->address - w->base;
+
+		if (!range_fits(offset, access->size, w->size))
+			continue;
+		w->space->hooks->memory(w->space, w->bar, offset, access);
+		return ACCESS_DONE;
+	}
+	return ACCESS_NONE;
+}
+
 /* One access of at most 4 bytes to a function's register; `value` is read or written. */
 static uint32_t transfer(struct pci_host *host, uint16_t bdf, unsigned int offset, unsigned int size,
 			 bool write, uint32_t value)
@@ -49,6 +104,8 @@ static uint32_t transfer(struct pci_host *host, uint16_t bdf, unsigned int offse
 	if (!write)
 		return config_read(space, offset, size);
 	config_write(space, offset, size, value);
+	if (places_windows(offset, size))
+		find_windows(host);
 	return 0;
 }
 
@@ -139,6 +196,10 @@ static enum status create(struct device *device)
 	}
 	if (size)
 		s = device_add_range(device, VM_MMIO, base, base + size - 1, ecam, device, BUS_LOCKED);
+	if (!s && device->record->parameter[2])
+		s = device_add_range(device, VM_MMIO, device->record->parameter[1],
+				     device->record->parameter[1] + (uint64_t)device->record->parameter[2] - 1,
+				     memory, device, BUS_LOCKED);
 	if (!s)
 		s = device_add_range(device, VM_PORT, PORT_ADDRESS, PORT_ADDRESS + 3, address_port, device,
 				     BUS_LOCKED);
@@ -156,6 +217,35 @@ static void reset(struct device *device)
 	host->control = 0;
 	for (uint32_t i = 0; i < host->count; i++)
 		config_reset(&host->functions[i]);
+	for (uint32_t i = 0; i < IRQ_LINES; i++)
+		host->asserted[i] = 0;
+	find_windows(host);
+}
+
+MUST_USE enum status pci_attach(struct device *device, const struct config_hooks *hooks, struct config_space **space)
+{
+	struct pci_host *host = (struct pci_host *)device_find(device->vm, HV_DEVICE_PCI_HOST);
+
+	*space = host ? find(host, (uint16_t)device->record->requester) : NULL;
+	if (!*space || (*space)->hooks)
+		return trace_error(STATUS_NOT_FOUND);
+	(*space)->hooks = hooks;
+	(*space)->owner = device;
+	(*space)->host = host;
+	return STATUS_OK;
+}
+
+void pci_set_pin(struct device *device, struct config_space *space, bool level)
+{
+	uint64_t *line, before, bit = BIT(space - space->host->functions);
+
+	if (device->record->gsi >= IRQ_LINES)
+		return;
+	line = &space->host->asserted[device->record->gsi];
+	before = *line;
+	*line = level ? before | bit : before & ~bit;
+	if (!before != !*line)
+		irq_set_line(device->vm, device->record->gsi, *line);
 }
 
 const struct device_ops pci_host_ops = {

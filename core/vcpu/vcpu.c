@@ -2,6 +2,7 @@
 /* The life of a vCPU: reset, INIT and start-up, and what has to happen before an entry. */
 #include "vcpu/vcpu.h"
 
+#include "cpu/percpu.h"
 #include "lib/string.h"
 #include "vcpu/backend.h"
 #include "vcpu/state.h"
@@ -122,6 +123,15 @@ static void take_unhalt(struct vcpu *vcpu)
 	vcpu->unhalted = true;
 }
 
+/* What is left comes before the next entry, and lets physical interrupts in between. */
+static void take_work(struct vcpu *vcpu)
+{
+	if (!vcpu->guest->work(vcpu))
+		return;
+	vcpu_mark(vcpu, VCPU_REQUEST_WORK);
+	cpu_take_interrupts();
+}
+
 static const struct {
 	uint32_t bit;
 	void (*take)(struct vcpu *vcpu);
@@ -130,9 +140,11 @@ static const struct {
 	{VCPU_REQUEST_STARTUP, take_startup},
 	{VCPU_REQUEST_NMI, take_nmis},
 	{VCPU_REQUEST_UNHALT, take_unhalt},
+	{VCPU_REQUEST_WORK, take_work},
 };
 
-static COLD void take_rare_requests(struct vcpu *vcpu, uint32_t asked)
+/* Returns whether the scheduler is to decide before it goes on. */
+static COLD bool take_rare_requests(struct vcpu *vcpu, uint32_t asked)
 {
 	if (asked & VCPU_REQUEST_OFFSET)
 		vcpu->backend->set_tsc_offset(vcpu, vcpu->tsc_offset);
@@ -141,6 +153,10 @@ static COLD void take_rare_requests(struct vcpu *vcpu, uint32_t asked)
 	for (uint32_t i = 0; i < ARRAY_SIZE(rare_requests); i++)
 		if (asked & rare_requests[i].bit)
 			rare_requests[i].take(vcpu);
+	if (!(READ_ONCE(vcpu->request) & VCPU_REQUEST_WORK))
+		return false;
+	vcpu_mark(vcpu, VCPU_REQUEST_EVENT); /* not looked at this time */
+	return true;
 }
 
 enum verdict vcpu_prepare(struct vcpu *vcpu)
@@ -151,8 +167,9 @@ enum verdict vcpu_prepare(struct vcpu *vcpu)
 	if (asked & (VCPU_REQUEST_PARK | VCPU_REQUEST_YIELD))
 		return VERDICT_LEAVE;
 	__atomic_fetch_and(&vcpu->request, ~asked, __ATOMIC_ACQ_REL);
-	if (asked & ~(uint32_t)(VCPU_REQUEST_EVENT | VCPU_REQUEST_POSTED))
-		take_rare_requests(vcpu, asked);
+	if (asked & ~(uint32_t)(VCPU_REQUEST_EVENT | VCPU_REQUEST_POSTED) &&
+	    take_rare_requests(vcpu, asked))
+		return VERDICT_LEAVE;
 	if (vcpu->activity == VCPU_HALTED && vcpu_wakes(vcpu))
 		vcpu->activity = VCPU_ACTIVE;
 	if (vcpu->activity != VCPU_ACTIVE)

@@ -47,6 +47,7 @@ enum vcpu_request {
 	VCPU_REQUEST_UNHALT = 1u << 8,  /* wake from this HLT, or do not sleep in the next one */
 	/* As EVENT, but it may stay while the guest runs on (vcpu_backend.post): no kick goes with it. */
 	VCPU_REQUEST_POSTED = 1u << 9,
+	VCPU_REQUEST_WORK = 1u << 10,   /* a device of the VM has something to do */
 };
 
 /* Where a vCPU is in its life; written by its own CPU or while it is parked. */
@@ -224,6 +225,8 @@ struct guest {
 	/* What RAX is after a hypercall from CPL 0. NULL: all are unknown. */
 	uint64_t (*hypercall)(void *context, uint64_t number, const uint64_t argument[4], bool wide);
 	void *hypercall_context;
+	/* Devices do what they were asked for, in part; returns whether something is left. */
+	bool (*work)(struct vcpu *vcpu);
 	/* What the backend keeps for the VM (permission maps, identifiers). */
 	void *arch;
 };

@@ -63,6 +63,25 @@ uint32_t device_vcpu_index(const struct vcpu *vcpu);	 /* 0-based in its VM */
 uint32_t device_vcpu_apic_id(const struct vcpu *vcpu); /* initial, 32 bits */
 struct percpu *device_vcpu_cpu(struct vcpu *vcpu);	 /* where it runs; for timer_arm_on() */
 
+/* `size` zeroed bytes of the pool, at create; they live as long as the machine. */
+MUST_USE enum status device_alloc(size_t size, void **p);
+/* The VM's first device of this kind (enum hv_device_kind) that has been created; NULL: none. */
+struct device *device_find(struct vm *vm, uint32_t kind);
+
+/*
+ * What a device does outside of an access, because another guest asks or a long queue was left for later: run() is
+ * called in the time of the device's own guest, on one of its CPUs, with the device lock held. It does a bounded
+ * part, and returns whether something is left: then it comes again, after what else waits for that CPU.
+ */
+struct device_work {
+	bool (*run)(struct device *device);
+	struct device *device;
+	struct device_work *next;
+	uint32_t asked; /* atomic */
+};
+void device_add_work(struct device *device, struct device_work *work, bool (*run)(struct device *device)); /* at create */
+void device_ask_work(struct device_work *work); /* any CPU, whatever locks it holds */
+
 /* Time: the guest's TSC is the host's plus an offset that is one for the VM. */
 uint64_t device_tsc_offset(const struct vm *vm); /* guest = host + offset, modulo 2^64 */
 void device_set_vcpu_tsc_offset(struct vcpu *vcpu, uint64_t offset); /* after a write of the TSC MSRs */

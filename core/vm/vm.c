@@ -5,8 +5,10 @@
 
 #include "blob/blob.h"
 #include "console/log.h"
+#include "cpu/percpu.h"
 #include "cpu/tsc.h"
 #include "lib/bits.h"
+#include "mm/frames.h"
 #include "platform/power.h"
 #include "space/memory.h"
 
@@ -272,12 +274,48 @@ static void vm_crashed(struct vcpu *vcpu)
 	vm_stop(vm_of(vcpu), VM_EVENT_CRASH);
 }
 
+/* ---- work of devices */
+
+static bool vm_work(struct vcpu *vcpu)
+{
+	struct vm *vm = vm_of(vcpu);
+	bool left = false;
+
+	device_lock(vm);
+	for (struct device_work *w = vm->work; w; w = w->next) {
+		if (!__atomic_exchange_n(&w->asked, 0, __ATOMIC_ACQ_REL) || !w->run(w->device))
+			continue;
+		__atomic_store_n(&w->asked, 1, __ATOMIC_RELEASE);
+		left = true;
+	}
+	device_unlock(vm);
+	return left;
+}
+
+void device_add_work(struct device *device, struct device_work *work, bool (*run)(struct device *device))
+{
+	*work = (struct device_work){run, device, device->vm->work, 0};
+	device->vm->work = work;
+}
+
+/* On this CPU where it has one of the VM's vCPUs: the guest that asks pays. Else on the boot
+ * processor's. */
+void device_ask_work(struct device_work *work)
+{
+	struct guest *guest = &work->device->vm->guest;
+	struct vcpu *here = this_cpu()->vcpu;
+
+	__atomic_store_n(&work->asked, 1, __ATOMIC_RELEASE);
+	vcpu_request(here && here->guest == guest ? here : guest->vcpus[0], VCPU_REQUEST_WORK);
+}
+
 void vm_init(struct vm *vm)
 {
 	vm->guest.parked = vm_parked;
 	vm->guest.crashed = vm_crashed;
 	vm->guest.refused = events_tell;
 	vm->guest.events_call = vm->guest.record->flags & HV_GUEST_OBSERVER ? events_call : NULL;
+	vm->guest.work = vm_work;
 	for (uint32_t i = 0; i < vm->guest.vcpu_count; i++)
 		vm->guest.vcpus[i]->activity = VCPU_PARKED;
 }
@@ -333,6 +371,19 @@ struct device_pci device_pci_function(const struct vm *vm, uint32_t index)
 	const struct hv_pci_function *f = &vm->blob->pci[vm->guest.record->pci.first + index];
 
 	return (struct device_pci){f, vm->blob->bytes + f->config, vm->blob->bytes + f->mask};
+}
+
+MUST_USE enum status device_alloc(size_t size, void **p)
+{
+	return pool_alloc(size, p);
+}
+
+struct device *device_find(struct vm *vm, uint32_t kind)
+{
+	for (uint32_t i = 0; i < vm->device_count; i++)
+		if (vm->devices[i]->record->kind == kind)
+			return vm->devices[i];
+	return NULL;
 }
 
 uint32_t device_vcpu_count(const struct vm *vm)

@@ -71,6 +71,7 @@ struct vm {
 	uint32_t apic_id_count;
 
 	/* vm.c */
+	struct device_work *work;
 	uint32_t state;       /* enum vm_state; atomic */
 	uint32_t event;       /* enum vm_event that is being carried out */
 	const struct vcpu *crashed; /* whose registers the log has already */

@@ -152,6 +152,15 @@ static inline uint64_t rdtsc_ordered(void)
 	return join32(low, high);
 }
 
+/* Whether the generator had a word; CPUID says whether there is one. */
+static inline bool rdrand(uint64_t *word)
+{
+	bool got;
+
+	__asm__ volatile("rdrand %0" : "=r"(*word), "=@ccc"(got));
+	return got;
+}
+
 /* ---------------------------------------------------------------- control and debug registers */
 
 #define REGISTER_ACCESS(name)                                                                      \

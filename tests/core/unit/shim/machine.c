@@ -102,6 +102,15 @@ void machine_wait(uint64_t ns)
 
 /* ------------------------------------------------------------------- vm/device.h */
 
+static void *clean(size_t size)
+{
+	void *p = aligned_alloc(64, align_up(size, 64));
+
+	if (!p)
+		abort();
+	return memset(p, 0, align_up(size, 64));
+}
+
 enum status device_add_range(struct device *device, enum vm_bus bus, uint64_t first, uint64_t last,
 			     bus_handler *handler, void *context, uint32_t flags)
 {
@@ -204,6 +213,49 @@ void irq_unhalt(struct vm *vm, uint32_t apic_id)
 {
 	for (uint32_t i = 0; i < vm->vcpus; i++)
 		vm->vcpu[i].unhalts += vm->vcpu[i].apic_id == apic_id;
+}
+
+enum status device_alloc(size_t size, void **p)
+{
+	if (machine.allocations == ARRAY_SIZE(machine.allocated))
+		abort();
+	*p = machine.allocated[machine.allocations++] = clean(size);
+	return STATUS_OK;
+}
+
+struct device *device_find(struct vm *vm, uint32_t kind)
+{
+	for (unsigned int i = 0; i < vm->device_count; i++)
+		if (vm->device[i]->record->kind == kind)
+			return vm->device[i];
+	return NULL;
+}
+
+void device_add_work(struct device *device, struct device_work *work, bool (*run)(struct device *device))
+{
+	*work = (struct device_work){ run, device, device->vm->work, 0 };
+	device->vm->work = work;
+}
+
+void device_ask_work(struct device_work *work)
+{
+	work->asked = 1;
+}
+
+bool machine_work(void)
+{
+	bool left = false;
+
+	device_lock(&machine);
+	for (struct device_work *w = machine.work; w; w = w->next) {
+		if (!w->asked)
+			continue;
+		w->asked = 0;
+		w->asked = w->run(w->device);
+		left |= w->asked;
+	}
+	device_unlock(&machine);
+	return left;
 }
 
 void device_vm_event(struct vm *vm, enum vm_event event)
@@ -445,6 +497,8 @@ void machine_free(void)
 		free(device);
 	}
 	machine.device_count = 0;
+	while (machine.allocations)
+		free(machine.allocated[--machine.allocations]);
 	for (unsigned int i = 0; i < TIMERS; i++)
 		if (armed[i])
 			abort(); /* quiesce has left it */
@@ -462,15 +516,6 @@ void machine_new(uint32_t vcpus, uint64_t khz)
 		machine.vcpu[i].index = i;
 		machine.vcpu[i].apic_id = i;
 	}
-}
-
-static void *clean(size_t size)
-{
-	void *p = aligned_alloc(64, align_up(size, 64));
-
-	if (!p)
-		abort();
-	return memset(p, 0, align_up(size, 64));
 }
 
 struct device *machine_add(const struct device_ops *ops, struct hv_device record)

@@ -70,6 +70,9 @@ struct vm {
 	uint8_t config[4][256], mask[4][256];
 	uint8_t ram[MACHINE_RAM];
 	bool ram_gone;
+	struct device_work *work;
+	void *allocated[32];
+	unsigned int allocations;
 	int locked;
 	uint64_t drift; /* ticks by which each look at the clock moves it: a CPU that is held up */
 	unsigned int fired; /* timers, ever */
@@ -82,6 +85,8 @@ void machine_new(uint32_t vcpus, uint64_t khz);
 /* Adds, creates and resets a device. */
 struct device *machine_add(const struct device_ops *ops, struct hv_device record);
 void machine_free(void);
+/* What devices were asked for by device_ask_work(); whether something is left. */
+bool machine_work(void);
 /* Lets time pass; timers fire at their deadlines. */
 void machine_wait(uint64_t ns);
 enum access_result machine_access(enum vm_bus bus, uint64_t address, unsigned int size, bool write, uint64_t *value);
