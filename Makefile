@@ -391,6 +391,8 @@ check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.p
 	tests/compiler/promises.py tests/style/style.py
 check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py 'tests/boot/foreign.py --full' \
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
+check_scripts += tests/boot/virtio.py
+check_full_scripts += tests/boot/virtio.py
 check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf) $(B)/guest/mach_task.elf
 check_always := tests/compiler/rules.py tests/compiler/front.py tests/compiler/tools.py tests/compiler/package.sh tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)

@@ -111,6 +111,37 @@ static void bridge_windows(struct buffer *b, const struct guest_map *map)
 	aml_crs(b, &r);
 }
 
+static bool has_pin(const struct lowered_pci_function *function)
+{
+	return function->config[0x3d];
+}
+
+/* 6.2.13 "_PRT (PCI Routing Table)": pin A of each device number to its GSI. */
+static void routing(struct buffer *b, const struct lowered *guest)
+{
+	size_t package, entry, pins = 0;
+
+	for (size_t i = 0; i < guest->pci.count; i++)
+		pins += has_pin(&guest->pci.items[i]);
+	if (!pins)
+		return;
+	aml_name(b, "_PRT");
+	package = aml_package(b, (uint8_t)pins);
+	for (size_t i = 0; i < guest->pci.count; i++) {
+		const struct lowered_pci_function *function = &guest->pci.items[i];
+
+		if (!has_pin(function))
+			continue;
+		entry = aml_package(b, 4);
+		aml_integer(b, (uint64_t)(function->bdf >> 3) << 16 | 0xffff);
+		aml_integer(b, 0);
+		aml_integer(b, 0);
+		aml_integer(b, function->config[0x3c]);
+		aml_end(b, entry);
+	}
+	aml_end(b, package);
+}
+
 static void pci_host(struct buffer *b, const struct lowered *guest)
 {
 	size_t device;
@@ -126,6 +157,7 @@ static void pci_host(struct buffer *b, const struct lowered *guest)
 	aml_integer(b, 0);
 	proximity(b, guest, 0); /* Linux complains about a bus without a node */
 	bridge_windows(b, &guest->map);
+	routing(b, guest);
 	osc(b);
 	aml_end(b, device);
 }

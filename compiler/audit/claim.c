@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "emit/record.h"
 #include "lower/cpu.h"
 
@@ -167,10 +168,10 @@ static bool has_ports(uint32_t kind)
 	       kind == HV_DEVICE_WATCHDOG;
 }
 
-/* The HPET's legacy replacement takes over the 8254's interrupt by design. */
+/* The HPET's legacy replacement takes over the 8254's interrupt by design; pins of PCI are level-triggered. */
 static bool shares_interrupt(uint32_t kind)
 {
-	return kind == HV_DEVICE_PIT || kind == HV_DEVICE_HPET;
+	return kind == HV_DEVICE_PIT || kind == HV_DEVICE_HPET || kind == HV_DEVICE_VIRTIO;
 }
 
 static void claim_device(struct gathering *g, const struct hv_device *device)
@@ -193,6 +194,21 @@ static void claim_device(struct gathering *g, const struct hv_device *device)
 			shares_interrupt(device->kind);
 }
 
+/* Where a function answers in memory, as its 32-bit registers place it. */
+static void claim_windows(struct gathering *g, const struct hv_pci_function *function)
+{
+	struct bytes config = { g->image->bytes + function->config, 256 };
+	struct bytes mask = { g->image->bytes + function->mask, 256 };
+
+	for (uint32_t at = 0x10; at < 0x28; at += 4) {
+		uint32_t bits = bytes_u32(mask, at), base = bytes_u32(config, at);
+
+		if (bits && !(base & 1))
+			add(g, CLAIM_MEMORY, g->guest, base & bits, bits & -bits,
+			    image_text(g->image, function->name));
+	}
+}
+
 static void claim_devices(struct gathering *g, const struct hv_guest *guest)
 {
 	for (uint32_t i = 0; i < guest->devices.count; i++) {
@@ -206,6 +222,7 @@ static void claim_devices(struct gathering *g, const struct hv_guest *guest)
 
 		g->position = function->position;
 		add(g, CLAIM_PCI, g->guest, function->bdf, 1, image_text(g->image, function->name));
+		claim_windows(g, function);
 	}
 }
 

@@ -481,6 +481,44 @@ static void put_shmem(struct yaml *yaml, const struct hv_guest *guest)
 	}
 }
 
+/* Vectors are in the control word of MSI-X, the capability that hvcc puts first. */
+static uint32_t vectors_of(const struct yaml *yaml, const struct hv_guest *guest, const struct hv_device *device)
+{
+	for (uint32_t i = 0; i < guest->pci.count; i++) {
+		const struct hv_pci_function *function = &yaml->image->pci[guest->pci.first + i];
+		struct bytes config = { yaml->image->bytes + function->config, 256 };
+
+		if (function->bdf == device->requester)
+			return (bytes_u16(config, bytes_u8(config, 0x34) + 2ull) & 0x7ff) + 1;
+	}
+	return 1;
+}
+
+static const char *virtio_word(uint32_t type)
+{
+	switch (type) {
+	case HV_VIRTIO_NET:
+		return "net";
+	case HV_VIRTIO_BLK:
+		return "blk";
+	case HV_VIRTIO_CONSOLE:
+		return "console";
+	case HV_VIRTIO_RNG:
+		return "rng";
+	default:
+		return "vsock";
+	}
+}
+
+static void put_virtio(struct yaml *yaml, const struct hv_guest *guest, const struct hv_device *device,
+		       bool first)
+{
+	put(yaml, "%s    - { id: %s, type: %s, guest: \"%02x:%02x.%x\", vectors: %u }\n",
+	    first ? "  virtio:\n" : "", image_text(yaml->image, device->name),
+	    virtio_word(device->parameter[0]), device->requester >> 8, device->requester >> 3 & 31,
+	    device->requester & 7, vectors_of(yaml, guest, device));
+}
+
 static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 {
 	const struct hv_device *exit = image_device(yaml->image, guest, HV_DEVICE_DEBUG_EXIT);
@@ -490,7 +528,8 @@ static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 	const struct hv_device *watchdog = image_device(yaml->image, guest, HV_DEVICE_WATCHDOG);
 
 	if (!exit && !panic && !watchdog && !image_device(yaml->image, guest, HV_DEVICE_UART) &&
-	    !image_device(yaml->image, guest, HV_DEVICE_WINDOW))
+	    !image_device(yaml->image, guest, HV_DEVICE_WINDOW) &&
+	    !image_device(yaml->image, guest, HV_DEVICE_VIRTIO))
 		return;
 	put(yaml, "devices:\n");
 	for (uint32_t i = 0; i < guest->devices.count; i++) {
@@ -506,6 +545,15 @@ static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 		put(yaml, "  panic: { io: 0x%llx }\n", (unsigned long long)panic->base);
 	if (watchdog)
 		put_watchdog(yaml, watchdog);
+	first = true;
+	for (uint32_t i = 0; i < guest->devices.count; i++) {
+		const struct hv_device *device = &yaml->image->devices[guest->devices.first + i];
+
+		if (device->kind != HV_DEVICE_VIRTIO)
+			continue;
+		put_virtio(yaml, guest, device, first);
+		first = false;
+	}
 	if (exit)
 		put(yaml, "  debug-exit: { io: 0x%llx }\n", (unsigned long long)exit->base);
 }

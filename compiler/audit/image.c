@@ -373,7 +373,7 @@ const char *image_device_word(uint32_t kind)
 		[HV_DEVICE_UART] = "uart",	     [HV_DEVICE_ACPI_PM] = "acpi-pm",
 		[HV_DEVICE_PCI_HOST] = "pci-host",   [HV_DEVICE_DEBUG_EXIT] = "debug-exit",
 		[HV_DEVICE_KVM] = "kvm",	     [HV_DEVICE_PANIC] = "panic",
-		[HV_DEVICE_WATCHDOG] = "watchdog",     [HV_DEVICE_WINDOW] = "window",
+		[HV_DEVICE_WATCHDOG] = "watchdog",     [HV_DEVICE_WINDOW] = "window",	     [HV_DEVICE_VIRTIO] = "virtio",
 	};
 
 	return kind < HV_DEVICE_KINDS && words[kind] ? words[kind] : "unknown device";

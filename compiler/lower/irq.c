@@ -108,6 +108,8 @@ static void add_platform(struct lower_context *context, struct lowered *guest)
 	device->record.parameter[2] = RESET_VALUE;
 	device = add(context, guest, HV_DEVICE_PCI_HOST, "pci-host", devices->where.at);
 	place(device, guest->map.ecam.base, guest->map.ecam.size, HV_NONE);
+	device->record.parameter[1] = (uint32_t)guest->map.pci32[0].base;
+	device->record.parameter[2] = (uint32_t)guest->map.pci32[0].size;
 	if (was_set(devices->panic.where)) {
 		device = add(context, guest, HV_DEVICE_PANIC, "panic", devices->panic.where.at);
 		place(device, devices->panic.io.value, 1, HV_NONE);
@@ -140,27 +142,6 @@ static void add_kvm(struct lower_context *context, struct lowered *guest)
 	device->record.parameter[1] = records->kvm_features;
 }
 
-/* Little-endian fields of a configuration header (PCI 3.0, 6.1). */
-static void put16(uint8_t *config, unsigned int offset, uint16_t value)
-{
-	config[offset] = (uint8_t)value;
-	config[offset + 1] = (uint8_t)(value >> 8);
-}
-
-/* 00:00.0: a host bridge without registers of its own; nothing of it is writable. */
-static void add_host_bridge(struct lower_context *context, struct lowered *guest)
-{
-	struct lowered_pci_function *bridge = vector_add(context->arena, &guest->pci);
-
-	bridge->name = "host-bridge";
-	bridge->position = guest->model->devices.where.at;
-	bridge->bdf = 0;
-	bridge->device = HV_NONE;
-	put16(bridge->config, 0x00, 0x1b36); /* Red Hat: generic PCIe host bridge */
-	put16(bridge->config, 0x02, 0x0008);
-	put16(bridge->config, 0x0a, 0x0600); /* class: host bridge */
-}
-
 void pass_irq(struct lower_context *context, struct lowered *guest)
 {
 	const struct timers *timers = &guest->model->timers;
@@ -177,5 +158,4 @@ void pass_irq(struct lower_context *context, struct lowered *guest)
 	add_platform(context, guest);
 	add_kvm(context, guest);
 	add_windows(context, guest);
-	add_host_bridge(context, guest);
 }

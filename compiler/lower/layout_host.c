@@ -19,6 +19,7 @@ enum {
 	RESERVE_FRAMES = 64,	    /* for tables made while a guest runs */
 	SHARE_BYTES = 64,	    /* who has it */
 	LEAST_TABLE_FRAMES = 16,    /* roots, upper levels, ends that need small pages */
+	VIRTIO_BYTES = 32 << 10,    /* a device: its state, its queues, its messages */
 };
 
 /* Around each guard, pages of 4 KiB instead of larger ones, and the processor's own tables of sub-pages. */
@@ -65,6 +66,16 @@ static uint64_t table_frames(const struct lowered *guest)
 	return frames;
 }
 
+static uint64_t virtio_bytes(const struct lowered *guest)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < guest->devices.count; i++)
+		if (guest->devices.items[i].record.kind == HV_DEVICE_VIRTIO)
+			bytes += VIRTIO_BYTES;
+	return bytes;
+}
+
 static uint64_t pool_bytes(const struct lowered_system *system, uint64_t history)
 {
 	uint64_t bytes = CORE_BYTES + system->guests.count * history + system->shares.count * SHARE_BYTES;
@@ -76,6 +87,7 @@ static uint64_t pool_bytes(const struct lowered_system *system, uint64_t history
 
 		bytes += GUEST_BYTES + (uint64_t)guest->cpu->topology.count * VCPU_BYTES;
 		bytes += (table_frames(guest) + guest->reserve_frames) * PAGE;
+		bytes += virtio_bytes(guest);
 	}
 	return bytes;
 }

@@ -41,6 +41,7 @@ struct pass {
 void pass_layout_guest(struct lower_context *context, struct lowered *guest);
 void pass_layout_mmio(struct lower_context *context, struct lowered *guest);
 void pass_irq(struct lower_context *context, struct lowered *guest);
+void pass_pci(struct lower_context *context, struct lowered *guest);
 void pass_bios(struct lower_context *context, struct lowered *guest);
 void pass_acpi(struct lower_context *context, struct lowered *guest);
 void pass_start(struct lower_context *context, struct lowered *guest);

@@ -16,6 +16,7 @@ static const struct pass passes[] = {
 	{ "layout-mmio", pass_layout_mmio, NULL, true },
 	{ "cpu-policy", lower_cpu_policy, lower_cpu_check },
 	{ "irq", pass_irq, NULL, true },
+	{ "pci", pass_pci, NULL, true },
 	{ "bios", pass_bios, NULL, true },
 	{ "acpi", pass_acpi, acpi_verify, true },
 	{ "start", pass_start, check_loads, true },

@@ -164,6 +164,24 @@ static void read_serial(struct serial *serial, struct cursor c)
 	READ_NUMBER(serial->backend, c, "backend");
 }
 
+/* Types of virtio devices that the core has not learned yet. */
+static void note_virtio(const struct devices *devices, struct cursor c)
+{
+	const unsigned missing = 1u << VIRTIO_TYPE_BLK | 1u << VIRTIO_TYPE_NET |
+				 1u << VIRTIO_TYPE_CONSOLE | 1u << VIRTIO_TYPE_VSOCK;
+
+	for (size_t i = 0; i < devices->virtio.count && c.unmet; i++) {
+		const struct virtio *v = &devices->virtio.items[i];
+		const char *type = virtio_type_name(v->type.value);
+
+		if (missing >> v->type.value & 1)
+			vector_push(c.arena, c.unmet,
+				    ((struct unmet){ arena_printf(c.arena, "type: %s", type),
+						     arena_printf(c.arena, "virtio devices of type %s", type),
+						     v->type.where.at }));
+	}
+}
+
 static void read_devices(struct devices *devices, struct cursor c)
 {
 	struct cursor serial = cursor_key(c, "serial"), exit = cursor_key(c, "debug-exit");
@@ -174,6 +192,7 @@ static void read_devices(struct devices *devices, struct cursor c)
 	devices->debug_exit.where = cursor_where(exit);
 	READ_NUMBER(devices->debug_exit.io, exit, "io");
 	read_part(&part_devices, c, devices);
+	note_virtio(devices, c);
 }
 
 static void read_acpi(struct acpi *acpi, struct cursor c)

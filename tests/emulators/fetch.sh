@@ -157,6 +157,7 @@ fetch() {
 	kernel-6.12) kernel bookworm-backports linux-image-amd64 ;;
 	kernel-6.1-life) kernel bookworm linux-image-cloud-amd64 drivers/misc/pvpanic drivers/watchdog ;;
 	kernel-6.1-kvm) kernel bookworm linux-image-cloud-amd64 arch/x86/kvm virt/lib drivers/crypto/ccp ;;
+	kernel-6.1-virtio) kernel bookworm linux-image-cloud-amd64 drivers/virtio drivers/char drivers/block drivers/net net/core net/vmw_vsock drivers/uio ;;
 	xen) closure bookworm xen-hypervisor-4.17-amd64 xen-utils-4.17 && merge_usr ;;
 	xen-hypervisor) package bookworm xen-hypervisor-4.17-amd64 ;;
 	kernel-6.1-xen) kernel bookworm linux-image-amd64 drivers/xen ;;
