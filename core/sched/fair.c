@@ -2,7 +2,7 @@
 /*
  * Fair sharing: each vCPU has a virtual time that passes while it runs, the slower the greater its weight, and the one that is
  * furthest behind goes next, for a slice. Who wakes comes at once if it is behind the one that runs, but has saved up
- * nothing while it slept. A vCPU with a cap waits for the next window when it has used up its part of this one.
+ * nothing while it slept. Who spins lets others go first. A vCPU with a cap waits for the next window when it has used up its part of this one.
  */
 #include "cpu/tsc.h"
 #include "sched/sched.h"
@@ -39,7 +39,15 @@ static uint64_t left(const struct vcpu *vcpu, uint64_t now)
 
 static bool behind(const struct vcpu *a, const struct vcpu *b)
 {
-	return !b || (int64_t)(a->virtual_time - b->virtual_time) < 0;
+	return (int64_t)(a->virtual_time - b->virtual_time) < 0;
+}
+
+/* Who let another go first has not saved the time for later. */
+static void yielded(struct vcpu *vcpu, const struct vcpu *to)
+{
+	if (vcpu->spins && to && behind(vcpu, to))
+		vcpu->virtual_time = to->virtual_time;
+	vcpu->spins = false;
 }
 
 /* Whether it could run and may. */
@@ -71,10 +79,12 @@ struct vcpu *fair_pick(struct sched_cpu *s, uint64_t now, uint64_t *until)
 		if (!eligible(s, v, now, until))
 			continue;
 		ready++;
-		same |= v == s->running;
-		if (behind(v, best))
+		same |= v == s->running && !v->spins;
+		if (!best || best->spins > v->spins || (best->spins == v->spins && behind(v, best)))
 			best = v;
 	}
+	if (s->running)
+		yielded(s->running, best);
 	if (!best)
 		return NULL;
 	if (same && now < s->slice_end)

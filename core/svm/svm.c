@@ -63,6 +63,8 @@ static enum status svm_probe(void)
 	r = cpuid(CPUID_SVM, 0);
 	svm_machine.asids = r.ebx;
 	svm_machine.next_rip = r.edx & CPUID_8A_EDX_NRIP_SAVE;
+	svm_machine.pause_count = r.edx & CPUID_8A_EDX_PAUSE_FILTER ? 3000 : 0;
+	svm_machine.pause_threshold = r.edx & CPUID_8A_EDX_PAUSE_THRESHOLD ? 128 : 0;
 	log_info("AMD-V: %u ASIDs%s", r.ebx, svm_machine.next_rip ? ", next RIP is saved" : "");
 	return make_maps();
 }

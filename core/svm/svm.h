@@ -49,6 +49,7 @@ struct svm_guest {
 struct svm_machine {
 	uint32_t asids;
 	bool next_rip; /* NRIP save */
+	uint16_t pause_count, pause_threshold; /* PAUSEs in so many cycles of each other before they exit; 0: each does */
 	uint64_t iopm_phys;
 	struct svm_cpu *cpus;
 };

@@ -131,6 +131,10 @@ enum status svm_vcpu_create(struct vcpu *vcpu)
 	vcpu->cr3 = &v->cr3;
 	vcpu->cr4 = &v->cr4;
 	set_intercepts(vcpu->guest, v);
+	if (vcpu->record->scheduler == HV_SCHEDULER_FAIR)
+		v->intercept1 |= INTERCEPT_PAUSE;
+	v->pause_count = svm_machine.pause_count;
+	v->pause_threshold = svm_machine.pause_threshold;
 	v->iopm = svm_machine.iopm_phys;
 	v->msrpm = virt_to_phys(g->msrpm);
 	v->nested_control = NESTED_ENABLE;

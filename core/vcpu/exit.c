@@ -157,8 +157,13 @@ static enum verdict exit_cache(struct vcpu *vcpu)
 	return VERDICT_RESUME;
 }
 
+/* On a CPU that is shared by weight: it waits for another vCPU, perhaps one that waits for this CPU (APM v2 15.14.4, SDM v3 26.1.3). */
 static enum verdict exit_pause(struct vcpu *vcpu)
 {
+	if (vcpu->cpu && vcpu->cpu->sched) {
+		vcpu->spins = true;
+		vcpu_mark(vcpu, VCPU_REQUEST_YIELD);
+	}
 	vcpu_advance(vcpu, vcpu->exit.length);
 	return VERDICT_RESUME;
 }

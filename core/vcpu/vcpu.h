@@ -291,6 +291,7 @@ struct vcpu {
 	uint64_t stolen;      /* waited for it, all in all */
 	uint64_t virtual_time; /* ran, in proportion to its weight */
 	uint64_t cap_window, cap_used; /* ran, within this window */
+	bool spins;           /* lets others go first, once */
 };
 
 /* Reasons for a line in the log that is worth saying once a guest: bits of guest.logged. */

@@ -58,6 +58,8 @@
 #define VMCS_ENTRY_LENGTH	   0x401a
 #define VMCS_TPR_THRESHOLD	   0x401c
 #define VMCS_SECONDARY		   0x401e
+#define VMCS_PAUSE_GAP		   0x4020
+#define VMCS_PAUSE_WINDOW	   0x4022
 #define VMCS_INSTRUCTION_ERROR	   0x4400
 #define VMCS_EXIT_REASON	   0x4402
 #define VMCS_EXIT_EVENT		   0x4404
@@ -134,6 +136,7 @@ enum { /* secondary processor-based controls */
 	SECONDARY_RDTSCP = 1u << 3,
 	SECONDARY_X2APIC = 1u << 4, /* the TPR and EOI of x2APIC mode are the virtual-APIC page's */
 	SECONDARY_VPID = 1u << 5,
+	SECONDARY_PAUSE_LOOP = 1u << 10,
 	SECONDARY_WBINVD = 1u << 6,
 	SECONDARY_UNRESTRICTED = 1u << 7,
 	SECONDARY_APIC_REGISTERS = 1u << 8, /* all registers, not the TPR alone */
@@ -235,6 +238,7 @@ enum vmx_exit_reason {
 	VMEXIT_WRMSR = 32,
 	VMEXIT_MWAIT = 36,
 	VMEXIT_MONITOR = 39,
+	VMEXIT_PAUSE = 40,
 	VMEXIT_TPR = 43,
 	VMEXIT_APIC_ACCESS = 44,
 	VMEXIT_EOI = 45,

@@ -138,6 +138,8 @@ static uint32_t secondary_controls(const struct guest *guest)
 	uint32_t controls = SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_WBINVD |
 			    (vmx_machine.secondary & (SECONDARY_VPID | SECONDARY_ENCLS | SECONDARY_ENCLV));
 
+	if (guest->vcpus[0]->record->scheduler == HV_SCHEDULER_FAIR)
+		controls |= vmx_machine.secondary & SECONDARY_PAUSE_LOOP;
 	for (uint32_t i = 0; i < ARRAY_SIZE(instructions); i++)
 		if (guest_has(guest, i) != instructions[i].exits)
 			controls |= vmx_machine.secondary & instructions[i].control;
@@ -234,6 +236,10 @@ static void write_controls(const struct vcpu *vcpu)
 	vmwrite(VMCS_GUEST_ACTIVITY, 0);
 	if (g->secondary & SECONDARY_VPID)
 		vmwrite(VMCS_VPID, vmx->vpid);
+	if (g->secondary & SECONDARY_PAUSE_LOOP) { /* so many cycles between two, and from the first to the last */
+		vmwrite(VMCS_PAUSE_GAP, 128);
+		vmwrite(VMCS_PAUSE_WINDOW, 4096);
+	}
 	/* No guest has SGX, whatever firmware lets the machine have. */
 	if (g->secondary & SECONDARY_ENCLS)
 		vmwrite(VMCS_ENCLS_BITMAP, ~0ULL);

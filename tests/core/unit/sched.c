@@ -147,6 +147,32 @@ static void a_slice_is_not_cut_short(void **state)
 	assert_ptr_not_equal(fair_pick(&cpu, now, &again), first);
 }
 
+static void who_spins_lets_others_go_first(void **state)
+{
+	uint64_t got[4], until;
+
+	(void)state;
+	start(2, HV_SCHEDULER_FAIR);
+	run(MS, got);
+	cpu.running->spins = true;
+	assert_ptr_not_equal(fair_pick(&cpu, now, &until), cpu.running);
+	assert_int_equal(cpu.running->spins, false);
+	/* Alone it goes on; and it has saved nothing for later. */
+	start(2, HV_SCHEDULER_FAIR);
+	for (uint32_t i = 0; i < 100; i++) {
+		fair_pick(&cpu, now, &until);
+		cpu.running = &vcpus[0];
+		vcpus[0].spins = true;
+		run(10 * MS, got);
+	}
+	run(1000 * MS, got);
+	near(got[0], 500 * MS);
+	awake[1] = false;
+	cpu.running = &vcpus[0];
+	vcpus[0].spins = true;
+	assert_ptr_equal(fair_pick(&cpu, now, &until), &vcpus[0]);
+}
+
 static void caps_hold(void **state)
 {
 	uint64_t got[4];
@@ -201,6 +227,7 @@ int main(void)
 		cmocka_unit_test(shares_follow_weights),
 		cmocka_unit_test(sleepers_save_nothing_and_come_at_once),
 		cmocka_unit_test(a_slice_is_not_cut_short),
+		cmocka_unit_test(who_spins_lets_others_go_first),
 		cmocka_unit_test(caps_hold),
 		cmocka_unit_test(windows_are_kept),
 	};
