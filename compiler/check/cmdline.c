@@ -205,6 +205,31 @@ static void look_early(const struct word *word)
 			    (uint32_t)address);
 }
 
+/* Without a value, the port is that of the SPCR table, which is about the first serial port. */
+static void look_table_console(const struct word *word)
+{
+	if (!guest_of(word)->devices.serial.count)
+		diag_help(diag_report(word->check->diags, CMDLINE_SPCR, word->at, word->text),
+			  "add `devices: { serial: [ { id: com1 } ] }`");
+}
+
+/* Ways to reboot are told by their first letters: kernel/reboot.c of Linux. */
+static void look_reboot(const struct word *word)
+{
+	const struct event *event = &guest_of(word)->events.on_crash;
+	struct diag *d;
+
+	for (const char *way = word->value; way; way = strchr(way, ',')) {
+		way += *way == ',';
+		if (*way != 't')
+			continue;
+		d = diag_report(word->check->diags, CMDLINE_TRIPLE, word->at, word->text);
+		if (was_set(event->where))
+			diag_note(d, event->where.at, "what is done then");
+		diag_help(d, "take it out: the guest has the reset register of ACPI, which Linux uses by itself");
+	}
+}
+
 static void look_clocksource(const struct word *word)
 {
 	const struct guest *guest = guest_of(word);
@@ -285,6 +310,7 @@ static const struct rule {
 	{ "crashkernel=", look_crashkernel, false },
 	{ "hugepages=", look_hugepages, false },
 	{ "root=", look_root, true },
+	{ "earlycon", look_table_console, false },
 	{ "earlycon=", look_early, false },
 	{ "earlyprintk=", look_early, false },
 	{ "clocksource=", look_clocksource, true },
@@ -293,6 +319,7 @@ static const struct rule {
 	{ "rcu_nocbs=", look_cpu_list, true },
 	{ "irqaffinity=", look_cpu_list, true },
 	{ "noinitrd", look_noinitrd, false },
+	{ "reboot=", look_reboot, false },
 	{ "init=", look_init, true },
 	{ "rdinit=", look_init, true },
 	{ "loglevel=", NULL, true },

@@ -86,7 +86,7 @@ def exit_codes():
         (2, ["-W", "no-unknown-key", "check", BAD]), (2, ["explain", "nonsense"]), (2, ["schema", "gest"]),
         (2, ["config", "--json=yes", GOOD]),
         (3, ["check", "/no/such/file"]), (3, ["check", "/"]), (3, ["-C", "/no/such", "check", GOOD]),
-        (0, ["check", MACHINE]), (1, ["config", MACHINE]), (1, ["--platform", GOOD, "check", GOOD]),
+        (0, ["check", MACHINE]), (0, ["config", MACHINE]), (1, ["build", MACHINE]), (1, ["--platform", GOOD, "check", GOOD]),
         (3, ["--platform", "/no/such/file", "check", GOOD]), (4, ["--platform", MACHINE, "check", GOOD]),
     ]:
         equal(hvcc(*arguments).returncode, want, " ".join(["hvcc"] + arguments))
@@ -299,6 +299,7 @@ def each_diagnostic_has_its_input():
             if len(alone) == 1:
                 seen.setdefault(alone.pop(), []).append(name)
     missing = []
+    assert len(json.loads(hvcc("codes", "--json").stdout)) >= 180
     for line in hvcc("explain").stdout.decode().splitlines():
         code, word = line.split()
         equal(hvcc("explain", code).stdout, hvcc("explain", word).stdout, code)
