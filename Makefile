@@ -42,7 +42,7 @@ core_vm       := events.o irq.o vm.o
 core_sched    := sched.o fair.o table.o
 core_dev      := vlapic.o vlapic_device.o vlapic_timer.o vlapic_lent.o vioapic.o vpic.o vpit.o vhpet.o vrtc.o vuart.o acpi_pm.o debug_exit.o
 core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o kvm_steal.o kvm_ipi.o
-# Life and death.
+# Life and death, and attack.
 core_dev      += panic.o watchdog.o
 core_pci      := ecam.o config_space.o bar.o msi.o msix.o
 core_virtio   := queue.o transport_pci.o rng.o
@@ -348,8 +348,8 @@ $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
 guests := bench boot clock cpuid events exceptions flags halt hpet ioapic kvm lapic lock mmio modes msr pci pic power rtc share smp spin spp triple uart xsave
-# Life and death.
-guests += leak
+# Life and death, and attack.
+guests += heartbeat hostile leak
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
 guest_lib := start.o trap_entry.o trap.o console.o test.o apic.o acpi.o smp.o paging.o

@@ -26,6 +26,7 @@ import report as reports
 from machine import Failure
 
 PLAIN = {"cpus": 1, "apic": "x2apic", "pv": "kvm"}
+ATTACKS = int(os.environ.get("ATTACKS", "20480"))  # of the hostile guest
 LINUX = {"kernel": "6.1-cloud", "shape": "1x1x2", "nodes": "flat", "apic": "x2apic", "pv": "kvm", "start": "bzimage", "emulator": "qemu-7"}
 
 
@@ -215,6 +216,45 @@ def shared_memory():
         vm = system("share-" + emulator, _sharing_guests(), 2, emulator, **SHARED)
         status = vm.finish()
         _check_sharing(vm.text, status)
+
+
+def _hostile(name, cpus, *arguments):
+    """The guest heartbeat and the guest hostile in one image; its path."""
+    place = directory(name)
+    image = os.path.join(place, "image.elf")
+    heart, hostile = guests.document("heartbeat", PLAIN), guests.document("hostile", dict(PLAIN, cpus=cpus))
+    heart["boot"]["cmdline"], hostile["boot"]["cmdline"] = arguments
+    machine.hvcc_build(guests.write_system(place, [heart, hostile], console={"guests": "prefix"}), image)
+    return image
+
+
+def _unhurt(text):
+    beats = re.findall(r"heartbeat: beats \d+ late (\d+) us memory (\w+)$", text, re.M)
+    require(beats, "no beats: " + text[-200:])
+    require(all(memory == "ok" for _, memory in beats) and "not ok" not in text, "the neighbour's memory was changed")
+    return int(beats[-1][0])
+
+
+def hostile_in_time():
+    """a guest that attacks does not delay its neighbour's timer by a tenth of its period (Bochs, whose CPUs go in step)"""
+    place = directory("hostile-bochs")
+    iso = os.path.join(place, "image.iso")
+    machine.grub_iso(iso, _hostile("hostile-bochs", 1, "ends", ""), "multiboot2")
+    text = machine.run_bochs(iso, os.path.join(place, "console.log"), cpus=2, cpu=machine.BOCHS["bochs-icelake"], limit=400)
+    late = _unhurt(text)
+    require(late < 1000, "a beat was %d us late" % late)
+    require("hostile: attacks" in text, "there was no attack")
+
+
+def hostile_at_once():
+    """a guest that attacks with two CPUs, one changing the other's instructions, hurts nobody"""
+    image = _hostile("hostile", 2, "", "lenient")
+    vm = guests.start("qemu-7", image, 3, directory("hostile"), limit=600)
+    for _ in range(ATTACKS // 4096):
+        vm.expect(r"hostile: attacks \d+$")
+    vm.expect(r"heartbeat: beats .* memory \w+$")
+    vm.kill()
+    _unhurt(vm.text)
 
 
 def linux_reboots():
@@ -672,6 +712,8 @@ SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_
              neighbour_of_the_deaf, console_prefix, console_switch, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
              too_little_memory, hello, spp_logs, spp_stops, spp_left_out, locks_end_with_a_reset, observer_is_told, vtx_observer_is_told, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]
+# Guests that attack.
+SCENARIOS += [hostile_in_time, hostile_at_once]
 # Shared CPUs.
 SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, small_guests_share, linux_knows_that_it_shares]
 # Life and death.
