@@ -175,6 +175,7 @@ const struct irq_chip vlapic_lent_chip = {
 	.set_cr8 = lent_set_cr8,
 	.base = vlapic_base,
 	.init = vlapic_init,
+	.tsc_moved = vlapic_tsc_moved,
 	.ended = lent_ended,
 	.written = lent_written,
 	.set_eoi_assist = lent_set_eoi_assist,

@@ -523,6 +523,17 @@ static void lent_interrupts(void **state)
 }
 
 /* Edges from other CPUs go past the chip; levels, and what the chip has to say something about, do not. */
+/* What the core asks of a chip without looking whether the processor has it. */
+static void lent_like_any_other(void **state)
+{
+	const struct irq_chip *lent = &vlapic_lent_chip;
+
+	(void)state;
+	assert_true(lent->matches && lent->deliver && lent->priority && lent->pending && lent->accept && lent->get_cr8 &&
+		    lent->set_cr8 && lent->base && lent->init && lent->tsc_moved && lent->set_eoi_assist);
+	lent->tsc_moved(machine.vcpu[0].chip);
+}
+
 static void lent_posted(void **state)
 {
 	const struct irq_request edge = {.destination = 0, .vector = 0x91, .wide = true};
@@ -649,6 +660,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(init_and_software_disable, x2apic, end),
 		cmocka_unit_test_teardown(wide_ids, end),
 		cmocka_unit_test_setup_teardown(lent_interrupts, lent, lent_end),
+		cmocka_unit_test_setup_teardown(lent_like_any_other, lent, lent_end),
 		cmocka_unit_test_setup_teardown(lent_posted, lent, lent_end),
 		cmocka_unit_test_setup_teardown(lent_and_back, lent, lent_end),
 		cmocka_unit_test_teardown(lent_xapic, lent_end),
