@@ -46,6 +46,18 @@ bool ast_number(const char *text, size_t length, uint64_t *value)
 	return digits;
 }
 
+uint64_t ast_letters(const char *text)
+{
+	uint64_t value = 0;
+	size_t length = strlen(text);
+
+	if (length > sizeof(value))
+		return UINT64_MAX;
+	while (length--)
+		value = value << 8 | (uint8_t)text[length];
+	return value;
+}
+
 struct ast_name *ast_name(struct ast_policy *policy, const char *text, bool glob, struct span at)
 {
 	struct ast_name *name = arena_new(policy->arena, struct ast_name);

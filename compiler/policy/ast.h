@@ -195,6 +195,9 @@ struct ast_settings ast_settings_add(struct ast_settings list, struct ast_settin
 /* Sets all four registers: `leaf 0xb.* = auto;` */
 struct ast_assigns ast_fill(struct ast_policy *policy, struct ast_value value);
 
+/* Text as a register holds it, the first letter lowest; all ones when it is longer than eight. */
+uint64_t ast_letters(const char *text);
+
 /*
  * Numbers with `_` in them, decimal or 0x. Returns false when it does not fit 64 bits (value is
  * then all ones).

@@ -69,7 +69,7 @@ static void policy_yyerror(const struct span *place, void *scanner, struct polic
 %type <name> feature
 %type <names> features without
 %type <text> base
-%type <leaf> leaf
+%type <leaf> leaf leaves subleaves
 %type <reg> register
 %type <assign> assign range
 %type <assigns> assigns
@@ -240,15 +240,23 @@ feature:
 ;
 
 leaf:
+	leaves subleaves {
+		$$ = $2;
+		$$.first = $1.first;
+		$$.last = $1.last;
+	}
+;
+
+leaves:
 	INTEGER { $$ = (struct ast_leaf){ .first = $1, .last = $1 }; }
-|	INTEGER '.' INTEGER {
-		$$ = (struct ast_leaf){ $1, $1, $3, $3, false, { 0 } };
-	}
-|	INTEGER '.' INTEGER TO INTEGER {
-		$$ = (struct ast_leaf){ $1, $1, $3, $5, false, { 0 } };
-	}
-|	INTEGER '.' '*' { $$ = (struct ast_leaf){ $1, $1, 0, 0, true, { 0 } }; }
 |	INTEGER TO INTEGER { $$ = (struct ast_leaf){ .first = $1, .last = $3 }; }
+;
+
+subleaves:
+	%empty { $$ = (struct ast_leaf){ 0 }; }
+|	'.' INTEGER { $$ = (struct ast_leaf){ .first_subleaf = $2, .last_subleaf = $2 }; }
+|	'.' INTEGER TO INTEGER { $$ = (struct ast_leaf){ .first_subleaf = $2, .last_subleaf = $4 }; }
+|	'.' '*' { $$ = (struct ast_leaf){ .all_subleaves = true }; }
 ;
 
 assigns:
@@ -288,6 +296,7 @@ register:
 value:
 	INTEGER { $$ = (struct ast_value){ VALUE_NUMBER, $1, NULL, @1 }; }
 |	BITS { $$ = (struct ast_value){ VALUE_BITS, 0, $1, @1 }; }
+|	STRING { $$ = (struct ast_value){ VALUE_NUMBER, ast_letters($1), NULL, @1 }; }
 |	"`host`" { $$ = (struct ast_value){ VALUE_HOST, 0, NULL, @1 }; }
 |	"`default`" { $$ = (struct ast_value){ VALUE_DEFAULT, 0, NULL, @1 }; }
 |	"`auto`" { $$ = (struct ast_value){ VALUE_AUTO, 0, NULL, @1 }; }
