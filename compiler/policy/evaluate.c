@@ -625,6 +625,7 @@ static void cut_features(struct evaluation *e)
 			diag_note(diag, e->cpu->limits_at[range], "leaves end here");
 		}
 		*choice = (struct feature_choice){ .origin = CHOICE_LIMIT,
+						   .forbidden = choice->forbidden,
 						   .at = e->cpu->limits_at[range] };
 	}
 }

@@ -123,8 +123,8 @@ static void add_condition(struct axes *axes, const struct ast_condition *conditi
 	for (size_t i = 0; fits && !asserts && i < c.vcpus.count; i++) {
 		struct outlook outlook = outlook_of_vcpu(axes, c.vcpus.items[i]);
 
-		policy_condition(&outlook, condition);
-		fits = add_hosts(axes, &outlook.asked);
+		if (policy_condition(&outlook, condition) == RULE_UNKNOWN)
+			fits = add_hosts(axes, &outlook.asked);
 	}
 	for (size_t i = 0; fits && i < c.vcpus.count; i++)
 		if (asserts || changes_at(axes, condition, c.vcpus.items[i]))
