@@ -272,23 +272,78 @@ static int eval(struct subject *s, const struct host_processor *host, const char
 
 /* ----------------------------------------------------------------------------------------- why */
 
+/* A bit of CPUID. */
+struct place {
+	uint32_t leaf, subleaf, reg, bit;
+};
+
 /* "7.0.ebx[5]" or "7.ebx[5]". */
-static enum feature_id bit_at(const char *text, uint8_t vendor)
+static bool read_place(const char *text, struct place *place)
 {
-	uint32_t leaf, subleaf = 0, bit;
 	bool with_subleaf;
 
-	if (!read_leaf(&text, &leaf, &subleaf, &with_subleaf) || *text++ != '.')
-		return FEATURE_NONE;
-	for (uint32_t reg = 0; reg < CPU_REGISTERS; reg++) {
+	place->subleaf = 0;
+	if (!read_leaf(&text, &place->leaf, &place->subleaf, &with_subleaf) || *text++ != '.')
+		return false;
+	for (place->reg = 0; place->reg < CPU_REGISTERS; place->reg++) {
 		const char *at = text + 4;
 
-		if (strncmp(text, register_names[reg], 3) || text[3] != '[' || !read_number(&at, &bit) ||
-		    strcmp(at, "]"))
-			continue;
-		return feature_at(leaf, subleaf, reg, bit, vendor);
+		if (!strncmp(text, register_names[place->reg], 3) && text[3] == '[' &&
+		    read_number(&at, &place->bit) && !strcmp(at, "]") && place->bit < 32)
+			return true;
 	}
-	return FEATURE_NONE;
+	return false;
+}
+
+/* What a bit that is no feature comes from: the last assignment, or what the core makes of it. */
+static const char *why_bit(struct subject *s, const struct cpu_features *cpu, const struct place *place,
+			   bool there)
+{
+	const struct leaf_bits *last = NULL;
+
+	for (size_t i = 0; i < cpu->bits.count; i++) {
+		const struct leaf_bits *bits = &cpu->bits.items[i];
+
+		if (bits->leaf == place->leaf && bits->reg == place->reg &&
+		    place->subleaf >= bits->first_subleaf && place->subleaf <= bits->last_subleaf &&
+		    ((bits->ones | bits->zeros | bits->host) >> place->bit & 1))
+			last = bits;
+	}
+	if (last)
+		return arena_printf(s->in->arena, "leaf (%s:%u:%u)",
+				    source_get(s->in->sources, last->at.file)->path, last->at.line,
+				    last->at.column);
+	return there ? "no feature; it follows from topology, machine or features" : "no such leaf: it reads zero";
+}
+
+/* Says of each vendor what the bit is. */
+static void why_place(struct subject *s, const struct place *place, const char *what)
+{
+	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
+		const struct cpu_policy_records *records = &s->cpu->policies[vendor];
+		const struct hv_cpuid *row = NULL;
+		const char *state = "0", *origin;
+
+		if (!s->cpu->runs_on[vendor])
+			continue;
+		for (uint32_t i = 0; i < records->cpuid_count; i++)
+			if (records->cpuid[i].leaf == place->leaf && records->cpuid[i].subleaf == place->subleaf)
+				row = &records->cpuid[i];
+		if (row && row->value[place->reg] >> place->bit & 1)
+			state = row->host_mask[place->reg] >> place->bit & 1 ? "the machine's" : "1";
+		origin = why_bit(s, &s->policy->vendors[vendor], place, row);
+		if (s->json) {
+			json_t *one = json_made(json_object());
+
+			json_put(one, "feature", json_made(json_null()));
+			json_put(one, "state", json_text(state));
+			json_put(one, "origin", json_text(origin));
+			json_put(one, "variants", json_made(json_array()));
+			json_put(s->json, vendor_names[vendor], one);
+		} else {
+			printf("%-6s %s: %s: %s\n", vendor_names[vendor], what, state, origin);
+		}
+	}
 }
 
 static const char *state_text(const struct feature_choice *choice)
@@ -331,6 +386,8 @@ static void why_variants(struct subject *s, const struct cpu_features *cpu, enum
 		const char *where = variant_text(s->in->arena, variant);
 		json_t *one;
 
+		if (!memcmp(&variant->features->choices[id], &cpu->choices[id], sizeof(*cpu->choices)))
+			continue;
 		if (!list) {
 			printf("       with %s: %s: %s\n", where, state, origin);
 			continue;
@@ -373,19 +430,24 @@ static int why(struct subject *s, const char *what)
 	const char *const *names;
 	size_t count = feature_names(&names);
 	const char *closest = diag_closest(what, names, count);
-	bool any = false;
+	bool any = false, is_place;
+	struct place place = { 0 };
 
+	is_place = feature_find(what) == FEATURE_NONE && read_place(what, &place);
 	for (enum hv_vendor vendor = 0; vendor < HV_VENDORS; vendor++) {
 		enum feature_id id = feature_find(what);
 
-		if (id == FEATURE_NONE)
-			id = bit_at(what, vendor == HV_VENDOR_INTEL ? INTEL : AMD);
+		if (is_place)
+			id = feature_at(place.leaf, place.subleaf, place.reg, place.bit,
+					vendor == HV_VENDOR_INTEL ? INTEL : AMD);
 		if (id == FEATURE_NONE || !s->cpu->runs_on[vendor])
 			continue;
 		any = true;
 		why_vendor(s, vendor, id);
 	}
-	if (any)
+	if (!any && is_place)
+		why_place(s, &place, what);
+	if (any || is_place)
 		return EXIT_OK;
 	return usage_error(s->in, closest ? "`%s` is no CPU feature, nor a bit as 7.0.ebx[5]; did you mean `%s`?" :
 					    "`%s` is no CPU feature, nor a bit as 7.0.ebx[5]%s",

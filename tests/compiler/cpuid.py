@@ -101,6 +101,10 @@ def why_names_the_place():
     out = good("why", "movbe")
     assert "with avx2, vCPUs 0..1: off: disable (guest.yaml:10:30)" in out, out
     assert "never: no processor of that vendor has it" in good("why", "clzero")
+    assert "intel  0x15.eax[1]: the machine's: leaf (guest.yaml:11:" in good("why", "0x15.eax[1]"), good("why", "0x15.eax[1]")
+    assert "1.eax[3]: the machine's: no feature" in good("why", "1.eax[3]"), good("why", "1.eax[3]")
+    assert good("why", "0x33.7.edx[0]").count("no such leaf") == 2
+    assert good("why", "sse4.2").count("\n") == 2, good("why", "sse4.2")  # a `when` that changes nothing is not told
     one = json.loads(good("why", "sse4.2", "--json"))
     assert one["amd"]["feature"] == "sse4.2" and one["amd"]["state"] == "where the machine has it", one
     assert "needed by avx2" in good("why", "xsave", guest=GUEST.replace("x86-64-v3", "none").replace("erms", "avx2"))
