@@ -19,7 +19,10 @@
 
 #define AMD_REPEATED 0x0183f3ffu /* bits of leaf 1 EDX in leaf 0x80000001 EDX (APM v3 E.4.2) */
 
-enum { MOST_CASES = 1024 }; /* no policy has more */
+enum {
+	MOST_CASES = 1024, /* no policy has more */
+	MOST_AXES = 4,	   /* features that the conditions of a policy ask for */
+};
 
 struct cases {
 	const struct image *image;
@@ -110,14 +113,23 @@ static uint32_t all_feature_bits(const struct hv_cpuid *row, uint32_t reg)
 	return bits;
 }
 
+/* The record that a patch is for; NULL: it is none of the policy's. */
+static const struct hv_cpuid *patched(const struct cases *c, const struct hv_cpuid_patch *patch)
+{
+	if (patch->cpuid - c->policy->cpuid.first >= c->policy->cpuid.count)
+		return NULL;
+	return &c->image->cpuid[patch->cpuid];
+}
+
 /* The bits of a register that somebody assigned, of those that a patch changes. */
 static uint32_t assigned(const struct cases *c, const struct hv_cpuid_patch *patch, uint32_t reg)
 {
-	const struct hv_cpuid *row = &c->image->cpuid[patch->cpuid];
-	uint32_t bits = ~patch->keep[reg] & row->host_mask[reg] & ~all_feature_bits(row, reg);
+	const struct hv_cpuid *row = patched(c, patch);
+	uint32_t bits;
 
-	if (row->leaf == 0xd)
-		return 0; /* follows from XCR0 */
+	if (!row || row->leaf == 0xd)
+		return 0; /* the sizes of XSAVE follow from XCR0 */
+	bits = ~patch->keep[reg] & row->host_mask[reg] & ~all_feature_bits(row, reg);
 	if (c->vendor == AMD && row->leaf == 0x80000001 && reg == EDX)
 		bits &= ~AMD_REPEATED;
 	return bits;
@@ -135,9 +147,9 @@ static void put_features(const struct cases *c, const struct hv_policy_case *one
 {
 	for (uint32_t i = 0; i < one->patches.count; i++) {
 		const struct hv_cpuid_patch *patch = &c->image->patches[one->patches.first + i];
-		const struct hv_cpuid *row = &c->image->cpuid[patch->cpuid];
+		const struct hv_cpuid *row = patched(c, patch);
 
-		for (uint32_t n = 0; n < 128; n++) {
+		for (uint32_t n = 0; row && n < 128; n++) {
 			uint32_t reg = n / 32, bit = n % 32;
 			enum feature_id id = feature_of_bit(c, row, reg, bit);
 
@@ -148,22 +160,22 @@ static void put_features(const struct cases *c, const struct hv_policy_case *one
 	}
 }
 
-/* `leaf 0x17.0 { eax = 0bxx10; }`; with no patch's value: the host's. */
-static void put_bits(const struct cases *c, const struct hv_cpuid_patch *patch, bool host)
+/* `leaf 0x17.0 { eax = 0bxx10; }`: these bits, where `set` is NULL the host's. */
+static void put_bits(const struct cases *c, const struct hv_cpuid *row, const uint32_t named[4],
+		     const uint32_t *set)
 {
 	static const char *const registers[] = { "eax", "ebx", "ecx", "edx" };
-	const struct hv_cpuid *row = &c->image->cpuid[patch->cpuid];
 	bool any = false;
 
 	for (uint32_t reg = 0; reg < 4; reg++) {
-		uint32_t bits = assigned(c, patch, reg);
+		uint32_t bits = named[reg];
 		char digits[33] = "";
 
 		if (!bits)
 			continue;
 		for (uint32_t bit = 0; bit < 32; bit++)
-			digits[31 - bit] = !(bits >> bit & 1) ? 'x' : host ? 'k' :
-					   patch->set[reg] >> bit & 1	   ? '1' : '0';
+			digits[31 - bit] = !(bits >> bit & 1)  ? 'x' : !set ? 'k' :
+					   set[reg] >> bit & 1 ? '1' : '0';
 		if (!any)
 			put(c, "  leaf 0x%x.%u {", row->leaf, row->subleaf);
 		any = true;
@@ -173,10 +185,36 @@ static void put_bits(const struct cases *c, const struct hv_cpuid_patch *patch, 
 		put(c, " }\n");
 }
 
-static void put_assignments(const struct cases *c, const struct hv_policy_case *one, bool host)
+static void put_assignments(const struct cases *c, const struct hv_policy_case *one)
 {
-	for (uint32_t i = 0; i < one->patches.count; i++)
-		put_bits(c, &c->image->patches[one->patches.first + i], host);
+	for (uint32_t i = 0; i < one->patches.count; i++) {
+		const struct hv_cpuid_patch *patch = &c->image->patches[one->patches.first + i];
+		uint32_t bits[4];
+
+		for (uint32_t reg = 0; reg < 4; reg++)
+			bits[reg] = assigned(c, patch, reg);
+		if (patched(c, patch))
+			put_bits(c, patched(c, patch), bits, patch->set);
+	}
+}
+
+/* What any case assigns is the host's, so that a kind of machine without a case has it so. */
+static void put_assigned(const struct cases *c)
+{
+	uint32_t (*bits)[4] = arena_array(c->image->arena, c->policy->cpuid.count, sizeof(*bits));
+
+	for (uint32_t i = 0; i < c->policy->cases.count; i++) {
+		const struct hv_run *patches = &case_of(c, i)->patches;
+
+		for (uint32_t p = 0; p < patches->count; p++) {
+			const struct hv_cpuid_patch *patch = &c->image->patches[patches->first + p];
+
+			for (uint32_t reg = 0; patched(c, patch) && reg < 4; reg++)
+				bits[patch->cpuid - c->policy->cpuid.first][reg] |= assigned(c, patch, reg);
+		}
+	}
+	for (uint32_t i = 0; i < c->policy->cpuid.count; i++)
+		put_bits(c, &c->image->cpuid[c->policy->cpuid.first + i], bits[i], NULL);
 }
 
 static void put_variant(const struct cases *c, const struct hv_policy_case *one)
@@ -192,7 +230,7 @@ static void put_variant(const struct cases *c, const struct hv_policy_case *one)
 	before = c->text->size;
 	inside = begin(c, machine, vcpus);
 	put_features(c, one, false);
-	put_assignments(c, one, false);
+	put_assignments(c, one);
 	end(c, machine, vcpus, before, inside);
 }
 
@@ -201,6 +239,28 @@ static void put_variant(const struct cases *c, const struct hv_policy_case *one)
 static bool starts_with(const char *text, const char *start)
 {
 	return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Whether the words of an assertion ask for a feature, or for one that needs it. */
+static bool explains(const char *words, enum feature_id id)
+{
+	for (enum feature_id other = 1; other < FEATURE_COUNT; other++)
+		if ((other == id || feature_in(feature_prerequisites(other), id)) &&
+		    strstr(words, features[other].name))
+			return true;
+	return false;
+}
+
+/* The tests of an assertion up to the last that it does not ask for: a `when` around it does. */
+static uint32_t unexplained_tests(const struct cases *c, const struct hv_policy_case *refusal)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < refusal->tests.count && i < MOST_AXES; i++)
+		if (!explains(image_text(c->image, refusal->name),
+			      tested(c, &c->image->tests[refusal->tests.first + i])))
+			count = i + 1;
+	return count;
 }
 
 /* How many tests say which variant it is: those of the cases that are none of a refusal have no others. */
@@ -214,7 +274,7 @@ static uint32_t variant_tests(const struct cases *c, const struct hv_policy_case
 		if (!(case_of(c, i)->flags & HV_CASE_REFUSE))
 			return case_of(c, i)->tests.count;
 	if (starts_with(name, "assert "))
-		return 0;
+		return unexplained_tests(c, refusal);
 	return count - (count && strchr(name, ' ') &&
 			feature_find(strchr(name, ' ') + 1) == tested(c, &tests[count - 1]));
 }
@@ -254,8 +314,7 @@ void policy_recover_cases(const struct image *image, const struct hv_cpu_policy 
 
 	if (policy->cases.count > MOST_CASES)
 		return;
-	for (uint32_t i = 0; i < policy->cases.count; i++)
-		put_assignments(&c, case_of(&c, i), true);
+	put_assigned(&c);
 	for (uint32_t i = 0; i < policy->cases.count; i++)
 		if (!(case_of(&c, i)->flags & HV_CASE_REFUSE))
 			put_variant(&c, case_of(&c, i));

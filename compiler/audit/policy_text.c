@@ -273,7 +273,8 @@ static void put_text(struct buffer *text, const char *line)
 }
 
 /* Last leaves, where they are not those of a guest whose policy says nothing of them. */
-static void put_limits(struct buffer *text, const struct image *image, const struct hv_guest *guest)
+static void put_limits(struct buffer *text, const struct image *image, const struct hv_guest *guest,
+		       const struct found found[HV_VENDORS])
 {
 	static const char *const vendors[] = { "intel", "amd" };
 	static const char *const names[] = { "basic", "hypervisor", "extended" };
@@ -284,8 +285,11 @@ static void put_limits(struct buffer *text, const struct image *image, const str
 	for (uint32_t v = 0; v < HV_VENDORS; v++) {
 		for (uint32_t r = 0; guest->policy[v] != HV_NONE && r < HV_CPUID_RANGES; r++) {
 			uint32_t count = image->policies[guest->policy[v]].index[r].count;
+			uint8_t xsave = found[v].wanted[FEATURE_XSAVE];
+			bool no_xsave = v == HV_VENDOR_AMD && r == HV_CPUID_BASIC && count == 0xc &&
+					xsave != WANTED_IF_HOST && xsave != WANTED_ON; /* no leaf 0xD */
 
-			if (count && count != usual[v][r] &&
+			if (count && count != usual[v][r] && !no_xsave &&
 			    bases[r] + count - 1 != HV_CALLS_LEAF + 1) /* hypercalls of ours: with `lockable` */
 				put_text(text, arena_printf(image->arena,
 							    "when vendor = %s { limit %s = 0x%x; }\n",
@@ -469,7 +473,7 @@ void policy_recover(const struct image *image, struct recovered_guest *guest)
 	put_verbs(&text, verbs->all);
 	for (uint32_t v = 0; v < HV_VENDORS; v++)
 		put_vendor(&text, image, guest, bases[v], verbs->of[v], v);
-	put_limits(&text, image, guest->record);
+	put_limits(&text, image, guest->record, found);
 	put_width(&text, image, guest->record);
 	buffer_u8(&text, 0);
 	guest->statements = arena_strdup(image->arena, (const char *)text.data);

@@ -105,7 +105,9 @@ def random_policy(rng):
                 joined = condition() + rng.choice(["", "", " and " + condition(), " or " + condition()])
                 text += f"when {joined} {{ {statements(depth + 1)}}} " + rng.choice(["", f"else {{ {statements(depth + 1)}}} "])
         return text
-    return rng.choice(["", "base none; ", "base x86-64-v3; ", "base EPYC; "]) + statements(0)
+    body = statements(0)
+    # What one vCPU alone has brings along what it needs: not over nothing.
+    return rng.choice(["", "base x86-64-v3; ", "base EPYC; "] + ["base none; "] * ("vcpu" not in body)) + body
 
 
 MSRS = [
