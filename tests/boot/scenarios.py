@@ -469,6 +469,16 @@ def linux_knows_that_it_shares():
     finish_poweroff(vm)
 
 
+def restarts_beside_the_deaf():
+    """a guest that shares its CPU, by weight or by a table, with one that spins with interrupts off is started again and again"""
+    for scheduling in {"scheduler": "fair"}, {"scheduler": "edf", "period": "10ms", "budget": "5ms"}:
+        trees = [power_guest("reset"), quiet(guests.document("spin", PLAIN))]
+        vm = system("restart-shared", [dict(tree, scheduling=scheduling) for tree in trees], 1)
+        for _ in range(3):
+            vm.expect(r"^guest: end=reset")
+        vm.kill()
+
+
 def _small_sharing(name, emulator, scheduling):
     """Bare-metal guests with more vCPUs than the machine has CPUs, one of them with the console; nothing of one may show in another."""
     trees = []
@@ -715,7 +725,7 @@ SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_
 # Guests that attack.
 SCENARIOS += [hostile_in_time, hostile_at_once]
 # Shared CPUs.
-SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, small_guests_share, linux_knows_that_it_shares]
+SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, restarts_beside_the_deaf, small_guests_share, linux_knows_that_it_shares]
 # Life and death.
 SCENARIOS += [restart_forgets, crash_forgets, vtx_restart_forgets, crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
 # What guests share.
