@@ -35,7 +35,7 @@ GUESTS = {
     "ioapic": dict(emulator=QEMUS + ["bochs-icelake", "bochs-sapphire"], cpus=[1], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
     "kvm": dict(emulator=QEMUS, cpus=[1, 2], apic=["x2apic"], pv=["kvm", "none"]),
     "lapic": dict(emulator=ALL, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
-    "lock": dict(emulator=ALL, cpus=[1, 2], apic=["x2apic", "xapic"], pv=["kvm"]),
+    "lock": dict(emulator=ALL + ["bochs-sandy"], cpus=[1, 2], apic=["x2apic", "xapic"], pv=["kvm"]),
     "mmio": dict(emulator=ALL, cpus=[1], apic=["xapic"], pv=["kvm"]),
     "modes": dict(emulator=ALL, cpus=[1], apic=["xapic"], pv=["kvm"]),
     "msr": dict(emulator=CPUS, cpus=[1], apic=["x2apic"], pv=["kvm", "none"]),
@@ -44,7 +44,7 @@ GUESTS = {
     "power": dict(emulator=QEMUS, cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "rtc": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["kvm"]),
     "smp": dict(emulator=ALL, cpus=[2, 4], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
-    "spp": dict(emulator=ALL, cpus=[1], apic=["x2apic"], pv=["kvm"]),
+    "spp": dict(emulator=CPUS + ["bochs-sandy"], cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "uart": dict(emulator=ALL, cpus=[1], apic=["x2apic"], pv=["kvm"]),
     "xsave": dict(emulator=CPUS, cpus=[1, 2], apic=["x2apic"], pv=["kvm"]),
 }

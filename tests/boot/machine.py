@@ -26,7 +26,8 @@ EMULATORS = {
 }
 
 # What a row calls Bochs with a processor of its own: `bochs` is AMD-V, the others are VT-x.
-BOCHS = {"bochs": "ryzen", "bochs-icelake": "corei7_icelake_u", "bochs-sapphire": "sapphire_rapids"}
+BOCHS = {"bochs": "ryzen", "bochs-icelake": "corei7_icelake_u", "bochs-sapphire": "sapphire_rapids",
+         "bochs-sandy": "corei7_sandy_bridge_2600k"}  # without SPP
 
 
 class Failure(Exception):

@@ -584,6 +584,18 @@ def spp_left_out():
     vm.kill()
 
 
+def spp_not_emulated():
+    """what the emulator has not, on a page that is closed in part, stops the guest and says so"""
+    for word, text in (("fxsave", r"cannot emulate the instruction 0f ae"), ("maskmovdqu", r"cannot emulate the instruction 66 0f f7"),
+                       ("call", r"cannot emulate the instruction e8"),
+                       ("frame", r"an event could not be delivered: its tables or stack are at 0x3000|cannot emulate the instruction cc")):
+        vm = system("spp-" + word, [guests.document("spp", PLAIN, "end=" + word)], 1)
+        vm.expect(r"^guest: an instruction that is not emulated")
+        vm.expect(text)
+        finish_poweroff(vm)
+        require("guest: went on" not in vm.text, word + ": it went on")
+
+
 def locks_end_with_a_reset():
     """what a guest locks stays so until it is reset, again and again: then it can lock as much anew"""
     vm = system("lock-reset", [guests.document("lock", PLAIN, "again")], 1)
@@ -720,7 +732,7 @@ def bound_memory():
 
 SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
              neighbour_of_the_deaf, console_prefix, console_switch, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
-             too_little_memory, hello, spp_logs, spp_stops, spp_left_out, locks_end_with_a_reset, observer_is_told, vtx_observer_is_told, one_image_two_vendors,
+             too_little_memory, hello, spp_logs, spp_stops, spp_left_out, spp_not_emulated, locks_end_with_a_reset, observer_is_told, vtx_observer_is_told, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old]
 # Guests that attack.
 SCENARIOS += [hostile_in_time, hostile_at_once]
