@@ -524,9 +524,14 @@ static COLD enum verdict mark_entry(struct vcpu *vcpu, const struct hv_guard *gu
 	struct memory *memory = vcpu->guest->memory;
 	uint64_t gpa = vcpu->exit.memory.gpa & ~3ULL;
 	struct emul_fault ignored;
-	uint32_t entry, found;
+	uint32_t entry = 0, found;
+	bool readable = memory_read(memory, gpa, &entry, sizeof(entry)) == STATUS_OK;
 
-	if (memory_read(memory, gpa, &entry, sizeof(entry)) == STATUS_OK &&
+	/* To some processors each step of a walk is a write (APM v2 15.25.6). */
+	if (readable && !(~entry & (PTE_ACCESSED | PTE_DIRTY)))
+		return vcpu_crash(vcpu, "page tables at 0x%llx, in the page of %s: this processor walks only those it may write",
+				  (unsigned long long)gpa, blob_string(machine_blob, guard->name));
+	if (readable &&
 	    memory_compare_exchange32(memory, gpa, entry,
 				      entry | (entry & PTE_ACCESSED ? PTE_DIRTY : PTE_ACCESSED),
 				      &found) == STATUS_OK)

@@ -44,9 +44,12 @@ void vmx_allow_lent(struct vmx_guest *g)
 uint64_t vmx_ept_pointer(const struct guest *guest, enum irq_lending how)
 {
 	const struct vmx_guest *g = guest->arch;
+	/* With it each step of a walk of the guest's tables is a write (SDM v3 29.3.3.2), also to pages that are closed. */
+	bool guarded = guest->memory->guard.count || guest->memory->guard.lockable;
 
 	return (how == IRQ_LENT_XAPIC ? virt_to_phys(g->view[3]) : guest->memory->nested.root) | MEMORY_TYPE_WB |
-	       EPT_POINTER_LEVELS_4 | (vmx_machine.ept_caps & VMX_EPT_ACCESSED_DIRTY ? EPT_POINTER_AD : 0);
+	       EPT_POINTER_LEVELS_4 |
+	       (vmx_machine.ept_caps & VMX_EPT_ACCESSED_DIRTY && !guarded ? EPT_POINTER_AD : 0);
 }
 
 void vmx_update_view(struct vcpu *vcpu)

@@ -61,7 +61,8 @@ def kernel(guest):
 def words(row):
     """What a guest is told on its command line: QEMU's processor does not check all that it should; Bochs's lets no interrupt end
     a guest's run while the guest has interrupts off, and its SPP looks at the first of the sub-pages that a write touches."""
-    names = {"bochs": "deaf", "bochs-icelake": "lenient first-part", "bochs-sapphire": "lenient first-part"}
+    names = {"bochs": "deaf", "bochs-icelake": "lenient marks first-part", "bochs-sapphire": "lenient marks first-part",
+             "bochs-sandy": "lenient marks"}
     return "cpus=%d %s" % (row["cpus"], names.get(row.get("emulator"), "lenient"))
 
 

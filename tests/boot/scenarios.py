@@ -587,6 +587,7 @@ def spp_left_out():
 def spp_not_emulated():
     """what the emulator has not, on a page that is closed in part, stops the guest and says so"""
     for word, text in (("fxsave", r"cannot emulate the instruction 0f ae"), ("maskmovdqu", r"cannot emulate the instruction 66 0f f7"),
+                       ("tables", r"page tables at 0x3000480, in the page of drop: this processor walks only"),
                        ("call", r"cannot emulate the instruction e8"),
                        ("frame", r"an event could not be delivered: its tables or stack are at 0x3000|cannot emulate the instruction cc")):
         vm = system("spp-" + word, [guests.document("spp", PLAIN, "end=" + word)], 1)

@@ -168,6 +168,8 @@ static void check_form(const struct form *form)
 	check_value(form->name, differences(), 0);
 }
 
+static void check_walk(void);
+
 /* What the emulator has not: where the processor cannot tell sub-pages apart, the guest is stopped there, and what it would have
  * written is not. */
 static void end(void)
@@ -183,6 +185,8 @@ static void end(void)
 		__asm__ volatile("mov %0, %%rsp; call 1f; 1:" : : "r"(open + 128) : "memory");
 	else if (has_argument("end=frame"))
 		__asm__ volatile("mov %0, %%rsp; int3" : : "r"(open + 128) : "memory");
+	else if (has_argument("end=tables"))
+		check_walk();
 	print("guest: went on\n");
 }
 
@@ -231,6 +235,53 @@ static void check_updates(void)
 	sum = 1;
 	__asm__ volatile("xchgl %0, (%1)" : "+r"(sum) : "r"(closed) : "memory");
 	check_value("xchg there reads", sum, was);
+	memory_copy(shadow, (const void *)DROP, SPAN);
+}
+
+/* --------------------------------------------------------------------- what the core writes, and the walk of the page tables */
+#define MSR_SYSTEM_TIME 0x4b564d01u
+#define MSR_PV_EOI	0x4b564d04u
+#define WINDOW		(0x3800000ul + 9 * 128 / 8 * 4096) /* the page of that entry of a table */
+
+extern uint64_t page_directories[4 * 512];
+
+/* A page table in an open sub-page: its entry is marked. A processor to which each step of its walk is a write cannot use it. */
+static void check_walk(void)
+{
+	volatile uint64_t *entry = (volatile uint64_t *)(DROP + 9 * 128);
+	uint64_t pages = DROP + 0x2000, *directory = &page_directories[WINDOW >> 21], was = *directory;
+
+	*entry = pages | 3;
+	*directory = DROP | 3;
+	write_cr3(read_cr3());
+	check_value("a page whose table lies in an open sub-page", *(volatile uint64_t *)WINDOW, *(volatile uint64_t *)pages);
+	check_value("... is marked as accessed", *entry & 0x60, 0x20);
+	*(volatile uint64_t *)WINDOW = 0x77;
+	check_value("... and as dirty", *entry & 0x60, 0x60);
+	*directory = was;
+	write_cr3(read_cr3());
+	memory_copy(shadow, (const void *)DROP, SPAN);
+}
+
+/* KVM's clock (32 bytes) and its word for ends of interrupts, asked for in a closed sub-page and in an open one. */
+static void check_core(void)
+{
+	const volatile uint64_t *closed = (const volatile uint64_t *)(DROP + 64), *open = (const volatile uint64_t *)(DROP + 8 * 128);
+	uint64_t before[4], same = 0;
+
+	for (uint32_t i = 0; i < 4; i++)
+		before[i] = closed[i];
+	wrmsr(MSR_SYSTEM_TIME, (uint64_t)closed | 1);
+	wrmsr(MSR_SYSTEM_TIME, 0);
+	wrmsr(MSR_PV_EOI, (uint64_t)closed | 1);
+	wrmsr(MSR_PV_EOI, 0);
+	for (uint32_t i = 0; i < 4; i++)
+		same += closed[i] == before[i];
+	check_value("the core writes no clock where the guest may not", same, 4);
+	before[1] = open[1];
+	wrmsr(MSR_SYSTEM_TIME, (uint64_t)open | 1);
+	check_true("... and where it may, it does", open[1] != before[1]);
+	wrmsr(MSR_SYSTEM_TIME, 0);
 	memory_copy(shadow, (const void *)DROP, SPAN);
 }
 
@@ -307,7 +358,8 @@ int main(void)
 		return 0;
 	}
 	write_cr4(read_cr4() | 3u << 9); /* OSFXSR, OSXMMEXCPT */
-	if (has_argument("end=fxsave") || has_argument("end=maskmovdqu") || has_argument("end=call") || has_argument("end=frame")) {
+	if (has_argument("end=fxsave") || has_argument("end=maskmovdqu") || has_argument("end=call") || has_argument("end=frame") ||
+	    has_argument("end=tables")) {
 		end();
 		return 0;
 	}
@@ -318,6 +370,11 @@ int main(void)
 			skip(forms[i].name, "this processor has no such registers");
 	check_strings();
 	check_updates();
+	check_core();
+	if (has_argument("marks"))
+		check_walk();
+	else
+		skip("page tables in an open sub-page", "to this processor each step of a walk is a write");
 	CHECK_ROWS(faults);
 	check_across();
 	try(write_fault_closed, &trap);
