@@ -74,7 +74,7 @@ compiler_yaml     += merge.o parameters.o
 compiler_model    += compose.o
 compiler_yaml     += migrate.o
 compiler_kernel   := bzimage.o config.o elf.o kallsyms.o lint.o multiboot.o symbols.o unpack.o
-compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o guards.o host_memory.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o schedule.o shmem.o start.o \
+compiler_lower    := bios.o cpu.o cpu_on_host.o cpuid.o cpuid_cases.o guards.o host_memory.o irq.o layout_guest.o layout_host.o layout_mmio.o msr.o passes.o place.o registers.o schedule.o shmem.o start.o \
 	start_lint.o start_linux.o start_multiboot.o start_pvh.o start_raw.o topology.o
 compiler_lower    += pci.o virtio.o
 compiler_acpi     := acpi.o table.o aml.o rsdp.o xsdt.o fadt.o dsdt.o madt.o mcfg.o hpet.o srat.o slit.o pptt.o spcr.o waet.o wdat.o
@@ -258,7 +258,7 @@ libs_front := -lyaml -ljansson -lsodium
 unit_expression := $(front_sources)
 libs_expression := $(libs_front)
 # From a policy to its records.
-policy_sources := $(front_sources) $(addprefix compiler/lower/,topology.c cpuid.c msr.c)
+policy_sources := $(front_sources) $(addprefix compiler/lower/,topology.c cpuid.c cpuid_cases.c msr.c)
 unit_cpu_topology := $(policy_sources)
 unit_cpu_features := $(policy_sources)
 unit_cpu_policy   := $(policy_sources)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What cpuid.c and msr.c share while they make the records of one vendor. */
+/* What cpuid.c, cpuid_cases.c and msr.c share while they make the records of one vendor. */
 #ifndef HVCC_LOWER_CPU_INTERNAL_H
 #define HVCC_LOWER_CPU_INTERNAL_H
 
@@ -28,6 +28,15 @@ struct cpu_build {
 
 /* Whether the guest has the feature, on this machine or on a suitable one. */
 bool cpu_has(const struct cpu_build *build, enum feature_id id);
+
+/* The record of a leaf and sub-leaf made so far, or NULL. */
+struct hv_cpuid *cpu_record(const struct cpu_build *build, uint32_t leaf, uint32_t subleaf);
+
+/* Makes the leaves, and what the control registers may have: of the whole, or of one variant. */
+void cpu_leaves_build(struct cpu_build *build);
+
+/* Fills the cases: what each variant differs in, and the machines to refuse. */
+void cpu_cases_build(struct cpu_build *build);
 
 /* Fills the MSR records. */
 void cpu_msr_build(struct cpu_build *build);

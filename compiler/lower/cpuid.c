@@ -378,7 +378,7 @@ static struct hv_cpuid *add_record(struct cpu_build *build, uint32_t leaf, uint3
 	return &rows[at];
 }
 
-static struct hv_cpuid *find_record(const struct cpu_build *build, uint32_t leaf, uint32_t subleaf)
+struct hv_cpuid *cpu_record(const struct cpu_build *build, uint32_t leaf, uint32_t subleaf)
 {
 	for (size_t i = 0; i < build->rows.count; i++) {
 		struct hv_cpuid *row = &build->rows.items[i];
@@ -438,7 +438,7 @@ static void set_features(struct cpu_build *build)
 {
 	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
 		const struct feature *feature = &features[id];
-		struct hv_cpuid *row = find_record(build, feature->leaf, feature->subleaf);
+		struct hv_cpuid *row = cpu_record(build, feature->leaf, feature->subleaf);
 
 		if (row && cpu_has(build, id) && !contradicts_topology(build, id))
 			set_feature_bit(row, feature, build->features->choices[id].state);
@@ -447,8 +447,8 @@ static void set_features(struct cpu_build *build)
 
 static void repeat_for_amd(struct cpu_build *build)
 {
-	const struct hv_cpuid *one = find_record(build, 1, 0);
-	struct hv_cpuid *again = find_record(build, 0x80000001, 0);
+	const struct hv_cpuid *one = cpu_record(build, 1, 0);
+	struct hv_cpuid *again = cpu_record(build, 0x80000001, 0);
 
 	if (build->vendor != HV_VENDOR_AMD || !again || !one)
 		return;
@@ -474,7 +474,7 @@ static void make_subleaves(struct cpu_build *build, const struct leaf_bits *bits
 	uint32_t last = bits->last_subleaf == HV_NONE ? bits->first_subleaf : bits->last_subleaf;
 
 	for (uint32_t sub = 0; sub <= last; sub++) {
-		struct hv_cpuid *row = find_record(build, bits->leaf, sub);
+		struct hv_cpuid *row = cpu_record(build, bits->leaf, sub);
 
 		if (!row)
 			row = add_record(build, bits->leaf, sub);
@@ -531,7 +531,7 @@ static void set_limits(struct cpu_build *build, uint32_t limits[HV_CPUID_RANGES]
 			limits[range] = said + 1;
 	}
 	for (uint32_t range = 0; range < HV_CPUID_RANGES; range++) {
-		struct hv_cpuid *row = find_record(build, where[range], 0);
+		struct hv_cpuid *row = cpu_record(build, where[range], 0);
 
 		if (row && !row->host_mask[EAX] && row->value[EAX] == ALL_ONES)
 			row->value[EAX] = limits[range] - 1;
@@ -568,7 +568,7 @@ static void make_index(struct cpu_build *build)
 static void clear_bit(struct cpu_build *build, uint32_t first, uint32_t leaf, uint32_t subleaf,
 		      uint32_t reg, uint32_t bit)
 {
-	const struct hv_cpuid *row = find_record(build, leaf, subleaf);
+	const struct hv_cpuid *row = cpu_record(build, leaf, subleaf);
 	uint32_t index = row ? (uint32_t)(row - build->rows.items) : HV_NONE;
 	struct hv_cpuid_clear *clear = NULL;
 
@@ -707,8 +707,7 @@ bool cpu_has(const struct cpu_build *build, enum feature_id id)
 	       build->features->choices[id].state != FEATURE_OFF;
 }
 
-/* The leaves, and what the control registers may have: of the whole, or of one variant. */
-static void build_leaves(struct cpu_build *build)
+void cpu_leaves_build(struct cpu_build *build)
 {
 	add_up_state(build);
 	for (size_t i = 0; i < sizeof(leaf_table) / sizeof(leaf_table[0]); i++) {
@@ -718,156 +717,6 @@ static void build_leaves(struct cpu_build *build)
 	set_features(build);
 	repeat_for_amd(build);
 	assign_bits(build);
-}
-
-/* ---------------------------------------------------------------------------------------- cases */
-
-static struct hv_host_test *make_tests(struct arena *arena, const struct host_test *tests, uint32_t count)
-{
-	struct hv_host_test *made = arena_array(arena, count, sizeof(*made));
-
-	for (uint32_t i = 0; i < count; i++) {
-		const struct feature *feature = &features[tests[i].feature];
-
-		made[i] = (struct hv_host_test){ .leaf = feature->leaf, .subleaf = feature->subleaf,
-						 .reg = feature->reg, .mask = 1u << feature->bit,
-						 .present = tests[i].present };
-	}
-	return made;
-}
-
-static struct cpu_case *add_case(struct cpu_build *build, const struct host_test *tests, uint32_t count)
-{
-	struct cpu_case *made = vector_add(build->arena, &build->cases);
-
-	made->record.last_vcpu = HV_NONE;
-	made->tests = make_tests(build->arena, tests, count);
-	made->test_count = count;
-	return made;
-}
-
-/*
- * From the union's register to the variant's. Where both have the host's bit it stays as it is; the union
- * has the host's bit wherever the variant has it (policy/variant.c).
- */
-static bool make_patch(struct hv_cpuid_patch *patch, const struct hv_cpuid *united,
-		       const struct hv_cpuid *variant)
-{
-	static const struct hv_cpuid nothing;
-	bool any = false;
-
-	if (!variant)
-		variant = &nothing;
-	for (uint32_t reg = 0; reg < CPU_REGISTERS; reg++) {
-		uint32_t same = ~(united->value[reg] ^ variant->value[reg]) &
-				(~(united->host_mask[reg] ^ variant->host_mask[reg]) |
-				 ~united->value[reg]);
-
-		patch->keep[reg] = same;
-		patch->set[reg] = variant->value[reg] & ~same;
-		any |= same != 0xffffffff;
-	}
-	return any;
-}
-
-static void add_patches(struct cpu_build *build, struct cpu_case *made, const struct cpu_build *variant)
-{
-	made->patches = arena_array(build->arena, build->rows.count, sizeof(*made->patches));
-	for (uint32_t i = 0; i < build->rows.count; i++) {
-		const struct hv_cpuid *row = &build->rows.items[i];
-		struct hv_cpuid_patch patch = { .cpuid = i };
-
-		if (make_patch(&patch, row, find_record(variant, row->leaf, row->subleaf)))
-			made->patches[made->patch_count++] = patch;
-	}
-}
-
-/* The groups of MSRs that a variant lacks. */
-static uint64_t lost_groups(const struct cpu_build *build, const struct cpu_build *variant)
-{
-	uint64_t ours = 0, theirs = 0;
-
-	for (enum feature_id id = 1; id < FEATURE_COUNT; id++) {
-		ours |= cpu_has(build, id) ? 1ull << features[id].msrs : 0;
-		theirs |= cpu_has(variant, id) ? 1ull << features[id].msrs : 0;
-	}
-	return ours & ~theirs & ~(1ull << MSRS_NONE);
-}
-
-/* State is the guest's: once for all ranges of vCPUs. */
-static void add_state_case(struct cpu_build *build, const struct cpu_variant *from,
-			   const struct cpu_build *variant)
-{
-	struct hv_policy_case state = {
-		.last_vcpu = HV_NONE,
-		.xcr0_clear = build->xcr0 & ~variant->xcr0,
-		.cr4_clear = build->records->cr4 & ~variant->records->cr4,
-		.efer_clear = build->records->efer & ~variant->records->efer,
-		.msr_groups_clear = lost_groups(build, variant),
-	};
-
-	if (from->first_vcpu == 0 && (state.xcr0_clear | state.cr4_clear | state.efer_clear |
-				      state.msr_groups_clear))
-		add_case(build, from->tests, from->test_count)->record = state;
-}
-
-/* The last leaf of a range is the guest's, whatever a variant lacks. */
-static void share_limits(const struct cpu_build *build, struct cpu_build *variant)
-{
-	static const uint32_t where[] = { 0, 0x80000000 };
-
-	for (size_t i = 0; i < sizeof(where) / sizeof(*where); i++) {
-		const struct hv_cpuid *ours = find_record(build, where[i], 0);
-		struct hv_cpuid *theirs = find_record(variant, where[i], 0);
-
-		if (!ours || !theirs)
-			continue;
-		theirs->value[EAX] = ours->value[EAX];
-		theirs->host_mask[EAX] = ours->host_mask[EAX];
-	}
-}
-
-static void add_variant(struct cpu_build *build, const struct cpu_variant *from)
-{
-	struct cpu_policy_records records = { .kvm_base = build->records->kvm_base };
-	struct cpu_request request = *build->request;
-	struct cpu_build variant = {
-		.arena = build->arena, .request = &request, .features = from->features,
-		.vendor = build->vendor, .vendor_mask = build->vendor_mask, .records = &records,
-	};
-	struct cpu_case *made;
-
-	request.features = from->features;
-	build_leaves(&variant);
-	share_limits(build, &variant);
-	add_state_case(build, from, &variant);
-	made = add_case(build, from->tests, from->test_count);
-	made->record.first_vcpu = from->first_vcpu;
-	made->record.last_vcpu = from->last_vcpu;
-	add_patches(build, made, &variant);
-	if (!made->patch_count)
-		build->cases.count--;
-}
-
-static void add_refusal(struct cpu_build *build, const struct cpu_refusal *refusal)
-{
-	struct cpu_case *made = add_case(build, refusal->tests, refusal->test_count);
-
-	made->record.flags = HV_CASE_REFUSE;
-	made->name = refusal->name;
-	made->at = refusal->at;
-}
-
-static void add_cases(struct cpu_build *build)
-{
-	const struct cpu_features *cpu = build->features;
-
-	for (size_t i = 0; i < cpu->refusals.count; i++)
-		add_refusal(build, &cpu->refusals.items[i]);
-	for (size_t i = 0; i < cpu->variants.count; i++)
-		add_variant(build, &cpu->variants.items[i]);
-	build->records->cases = build->cases.items;
-	build->records->case_count = (uint32_t)build->cases.count;
 }
 
 /* ------------------------------------------------------------------------------------ the whole */
@@ -892,14 +741,14 @@ void cpu_policy_build(struct arena *arena, const struct cpu_request *request, en
 	};
 	if (request->pv_kvm && cpu_has(&build, FEATURE_HYPERVISOR))
 		records->kvm_base = KVM_BASE;
-	build_leaves(&build);
+	cpu_leaves_build(&build);
 	count_subleaves(&build);
 	make_index(&build);
 	add_features(&build);
-	kvm = find_record(&build, KVM_FEATURES, 0);
+	kvm = cpu_record(&build, KVM_FEATURES, 0);
 	if (records->kvm_base && kvm)
 		records->kvm_features = kvm->value[EAX];
 	cpu_msr_build(&build);
-	add_cases(&build);
+	cpu_cases_build(&build);
 	finish(&build);
 }
