@@ -61,8 +61,7 @@ static void add_structures(struct lowered_pci_function *function)
 
 static uint32_t queues(const struct virtio *v)
 {
-	(void)v;
-	return 1;
+	return v->type.value == VIRTIO_TYPE_CONSOLE ? 2 : 1;
 }
 
 /* One a queue and one for changes of configuration, unless the file says how many. */

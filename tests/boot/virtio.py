@@ -18,7 +18,7 @@ import scenarios
 from scenarios import finish_poweroff, require
 
 KERNEL = "kernel-6.1-virtio"
-MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio-rng"]
+MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio-rng", "virtio_console"]
 
 
 def document(name, devices, cpus=1):
@@ -63,7 +63,17 @@ def rng():
     finish_poweroff(vm)
 
 
-SCENARIOS = [rng]
+def console():
+    """Debian's driver makes a terminal of a virtio console, and what is written there is on the machine's serial line"""
+    vm = system("virtio-console", [document("linux", [{"id": "con0", "type": "console"}])], 1)
+    ask(vm, "seq 1000 1200 >/dev/hvc0; echo written", r"^written")
+    ask(vm, "poweroff", r"")
+    finish_poweroff(vm)
+    for number in range(1000, 1201):
+        require("\n%d\n" % number in vm.text, "%d is not there" % number)
+
+
+SCENARIOS = [rng, console]
 
 
 def main():

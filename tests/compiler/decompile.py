@@ -50,7 +50,7 @@ GUESTS = {
     "xAPIC": "vcpus: { count: 2, apic: { mode: xapic } }\n" + MEMORY + RAW,
     "devices": MEMORY + RAW + "\ndevices: { serial: [ { id: com1 }, { id: com2, io: 0x2f8, irq: 3, backend: none } ], debug-exit: {} }",
     "panic and watchdog": MEMORY + RAW + "\ndevices: { panic: { io: 0x510 }, watchdog: { timeout: 2500ms, action: crash } }",
-    "virtio": MEMORY + RAW + "\ndevices: { virtio: [ { id: r, type: rng }, { id: s, type: rng, guest: '00:01.0', vectors: 7 } ] }",
+    "virtio": MEMORY + RAW + "\ndevices: { virtio: [ { id: r, type: rng }, { id: c, type: console }, { id: s, type: rng, guest: '00:01.0', vectors: 7 } ] }",
     "ACPI names": MEMORY + RAW + "\nacpi: { oem-id: ACME, oem-table-id: TABLE, oem-revision: 7 }",
     "events": MEMORY + RAW + "\nevents: { on-poweroff: preserve, on-reboot: { action: restart, max-restarts: 3, within: 90s, then: preserve, dump: true } }",
     "by weight": "vcpus: { count: 3 }\nscheduling: { scheduler: fair, weight: 100 }\n" + MEMORY + RAW,

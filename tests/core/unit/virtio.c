@@ -15,6 +15,13 @@ static int rng(void **state)
 	return 0;
 }
 
+static int console(void **state)
+{
+	(void)state;
+	driver_new((struct hv_device){ .parameter = { HV_VIRTIO_CONSOLE } });
+	return 0;
+}
+
 static int end(void **state)
 {
 	(void)state;
@@ -241,6 +248,43 @@ static void test_moved(void **state)
 	assert_int_equal(machine_access(VM_MMIO, DRIVER_WINDOW + 0x10018, 2, false, &value), ACCESS_NONE);
 }
 
+/* Output as it comes; input when there is a buffer, without losing a byte; chains that no driver sends. */
+static void test_console(void **state)
+{
+	const uint8_t *answer;
+	uint32_t size;
+
+	(void)state;
+	driver_start(0, 2);
+	driver_request(1, "hello", 5, 0);
+	assert_string_equal(machine.output, "hello");
+	assert_int_equal(driver_interrupts(), 1);
+	driver_request(0, "", 0, 3);
+	assert_null(driver_answer(0, &size));
+	machine.input = "abcdef";
+	machine.ready(machine.ready_context);
+	machine_work();
+	answer = driver_answer(0, &size);
+	assert_non_null(answer);
+	assert_int_equal(size, 3);
+	assert_memory_equal(answer, "abc", 3);
+	driver_request(0, "", 0, 16);
+	answer = driver_answer(0, &size);
+	assert_non_null(answer);
+	assert_int_equal(size, 3);
+	assert_memory_equal(answer, "def", 3);
+	ring_describe(&driver_ring[1], 0, DRIVER_BUFFERS, 4097, 0, 0);
+	ring_offer(&driver_ring[1], 0);
+	driver_notify(1);
+	assert_int_equal(driver_status(), 15 | 64);
+	driver_start(0, 2);
+	machine.input = "x";
+	ring_describe(&driver_ring[0], 0, DRIVER_BUFFERS, 1, 0, 0); /* nothing to write to */
+	ring_offer(&driver_ring[0], 0);
+	driver_notify(0);
+	assert_int_equal(driver_status(), 15 | 64);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_bus_master, rng, end), cmocka_unit_test_setup_teardown(test_pin, rng, end),
 		cmocka_unit_test_setup_teardown(test_masks, rng, end),	   cmocka_unit_test_setup_teardown(test_budget, rng, end),
 		cmocka_unit_test_setup_teardown(test_broken, rng, end),	   cmocka_unit_test_setup_teardown(test_registers, rng, end),
+		cmocka_unit_test_setup_teardown(test_console, console, end),
 		cmocka_unit_test_setup_teardown(test_pci_cfg, rng, end),   cmocka_unit_test_setup_teardown(test_moved, rng, end),
 	};
 
