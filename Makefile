@@ -46,7 +46,7 @@ core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o kvm_steal.o kvm_ipi.o
 core_dev      += panic.o watchdog.o
 core_pci      := ecam.o config_space.o bar.o msi.o msix.o
 core_virtio   := queue.o transport_pci.o rng.o console.o
-core_share    := shmem.o
+core_share    := shmem.o ivshmem.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 
 core_folders := lib x86 console mm blob platform cpu emul space vcpu svm vmx vm sched dev pv pci virtio share boot
@@ -347,7 +347,7 @@ endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
-guests := bench boot clock cpuid events exceptions flags halt hpet ioapic kvm lapic lock mmio modes msr pci pic power rtc share smp spin spp triple uart xsave
+guests := bench boot clock cpuid events exceptions flags halt hpet ioapic ivshmem kvm lapic lock mmio modes msr pci pic power rtc share smp spin spp triple uart xsave
 # Life and death, and attack.
 guests += heartbeat hostile leak
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \

@@ -305,7 +305,8 @@ struct hv_share {
 	uint32_t reserved;
 };
 HV_CHECK(hv_share, 24);
-#define HV_PEERS 256u
+#define HV_PEERS	   65536u
+#define HV_IVSHMEM_VECTORS 2048u
 
 /* What becomes of a write to a sub-page (128 bytes) that is closed for writing. */
 enum hv_guard_action {
@@ -373,7 +374,8 @@ enum hv_device_kind {
 			       * [1]: the feature bits of leaf base + 1 EAX */
 	HV_DEVICE_PANIC,      /* base: port of QEMU's pvpanic */
 	HV_DEVICE_WATCHDOG,   /* base: its 12 ports; parameter[0]: enum hv_watchdog_action, [1]: the count at a start */
-	HV_DEVICE_WINDOW,     /* a region of kind shared at base; size; parameter[0]: struct hv_share */
+	HV_DEVICE_WINDOW,     /* a region of kind shared at base; size; parameter[0]: struct hv_share; [1]: may write */
+	HV_DEVICE_IVSHMEM,    /* the same, as BAR 2 of its PCI function (requester); [2]: its id; [3]: MSI-X vectors */
 	HV_DEVICE_VIRTIO,     /* requester: its PCI function; gsi: of its pin; parameter[0]: enum hv_virtio_type;
 			       * the others: below */
 	HV_DEVICE_KINDS,

@@ -68,7 +68,8 @@ static bool is_declared(const struct image *image, const struct hv_guest *guest,
 	for (uint32_t i = 0; i < guest->devices.count; i++) {
 		const struct hv_device *device = &image->devices[guest->devices.first + i];
 
-		if (device->kind == HV_DEVICE_WINDOW && device->base == region->gpa)
+		if ((device->kind == HV_DEVICE_WINDOW || device->kind == HV_DEVICE_IVSHMEM) &&
+		    device->base == region->gpa)
 			return device->parameter[0] == region->share &&
 			       !(region->rights & HV_WRITE) == !device->parameter[1];
 	}

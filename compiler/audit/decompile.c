@@ -459,6 +459,11 @@ static void put_watchdog(struct yaml *yaml, const struct hv_device *device)
 	    actions[device->parameter[0] % HV_WATCHDOG_ACTIONS]);
 }
 
+static bool is_shmem(const struct hv_device *device)
+{
+	return device->kind == HV_DEVICE_WINDOW || device->kind == HV_DEVICE_IVSHMEM;
+}
+
 static const char *access_word(const struct hv_device *device)
 {
 	return device->parameter[1] ? "read-write" : "read-only";
@@ -471,12 +476,21 @@ static void put_shmem(struct yaml *yaml, const struct hv_guest *guest)
 	for (uint32_t i = 0; i < guest->devices.count; i++) {
 		const struct hv_device *device = &yaml->image->devices[guest->devices.first + i];
 
-		if (device->kind != HV_DEVICE_WINDOW)
+		if (!is_shmem(device))
 			continue;
-		put(yaml, "%s    - { id: %s, region: %s, model: window, gpa: 0x%llx, access: %s }\n",
-		    first ? "  shmem:\n" : "", image_text(yaml->image, device->name),
+		put(yaml, "%s    - { id: %s, region: %s, access: %s, ", first ? "  shmem:\n" : "",
+		    image_text(yaml->image, device->name),
 		    image_text(yaml->image, yaml->image->shares[device->parameter[0]].name),
-		    (unsigned long long)device->base, access_word(device));
+		    access_word(device));
+		if (device->kind == HV_DEVICE_WINDOW)
+			put(yaml, "model: window, gpa: 0x%llx }\n", (unsigned long long)device->base);
+		else if (device->parameter[3])
+			put(yaml, "model: ivshmem-doorbell, vectors: %u, guest: \"%02x:%02x.%x\" }\n",
+			    device->parameter[3], device->requester >> 8, device->requester >> 3 & 31,
+			    device->requester & 7);
+		else
+			put(yaml, "model: ivshmem-plain, guest: \"%02x:%02x.%x\" }\n", device->requester >> 8,
+			    device->requester >> 3 & 31, device->requester & 7);
 		first = false;
 	}
 }
@@ -528,8 +542,9 @@ static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 	const struct hv_device *watchdog = image_device(yaml->image, guest, HV_DEVICE_WATCHDOG);
 
 	if (!exit && !panic && !watchdog && !image_device(yaml->image, guest, HV_DEVICE_UART) &&
+	    !image_device(yaml->image, guest, HV_DEVICE_VIRTIO) &&
 	    !image_device(yaml->image, guest, HV_DEVICE_WINDOW) &&
-	    !image_device(yaml->image, guest, HV_DEVICE_VIRTIO))
+	    !image_device(yaml->image, guest, HV_DEVICE_IVSHMEM))
 		return;
 	put(yaml, "devices:\n");
 	for (uint32_t i = 0; i < guest->devices.count; i++) {
@@ -662,7 +677,7 @@ static void put_members(struct yaml *yaml, uint32_t share)
 		for (uint32_t i = 0; i < guest->devices.count; i++) {
 			const struct hv_device *device = &image->devices[guest->devices.first + i];
 
-			if (device->kind != HV_DEVICE_WINDOW || device->parameter[0] != share)
+			if (!is_shmem(device) || device->parameter[0] != share)
 				continue;
 			put(yaml, "%s%s: %s", separator, image_text(image, guest->name), access_word(device));
 			separator = ", ";

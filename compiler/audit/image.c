@@ -211,7 +211,7 @@ static const char *check_devices(const struct image *image)
 		if (image->devices[i].base + image->devices[i].size < image->devices[i].base)
 			return "is damaged: a device wraps around";
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_DEVICES]; i++)
-		if (image->devices[i].kind == HV_DEVICE_WINDOW &&
+		if ((image->devices[i].kind == HV_DEVICE_WINDOW || image->devices[i].kind == HV_DEVICE_IVSHMEM) &&
 		    image->devices[i].parameter[0] >= image->counts[HV_SECTION_SHARES])
 			return "is damaged: a window's share is not there";
 	for (uint32_t i = 0; i < image->counts[HV_SECTION_PCI]; i++) {
@@ -373,7 +373,9 @@ const char *image_device_word(uint32_t kind)
 		[HV_DEVICE_UART] = "uart",	     [HV_DEVICE_ACPI_PM] = "acpi-pm",
 		[HV_DEVICE_PCI_HOST] = "pci-host",   [HV_DEVICE_DEBUG_EXIT] = "debug-exit",
 		[HV_DEVICE_KVM] = "kvm",	     [HV_DEVICE_PANIC] = "panic",
-		[HV_DEVICE_WATCHDOG] = "watchdog",     [HV_DEVICE_WINDOW] = "window",	     [HV_DEVICE_VIRTIO] = "virtio",
+		[HV_DEVICE_WATCHDOG] = "watchdog",     [HV_DEVICE_WINDOW] = "window",
+		[HV_DEVICE_IVSHMEM] = "ivshmem",
+		[HV_DEVICE_VIRTIO] = "virtio",
 	};
 
 	return kind < HV_DEVICE_KINDS && words[kind] ? words[kind] : "unknown device";

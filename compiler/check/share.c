@@ -102,6 +102,36 @@ static void check_device(const struct check_context *c, struct region_use *use,
 	}
 }
 
+static uint32_t vectors_of(const struct shmem *s)
+{
+	return was_set(s->vectors.where) ? s->vectors.value : 1;
+}
+
+static struct position vectors_at(const struct shmem *s)
+{
+	return was_set(s->vectors.where) ? s->vectors.where.at : s->where.at;
+}
+
+/* What both sides of a region, or all of its guests, have to agree in. */
+static void check_agreement(const struct check_context *c, const struct region_use *use, const struct guest *guest,
+			    const struct shmem *s)
+{
+	const struct shmem *other = use->doorbell;
+	char expected[32], had[32];
+
+	if (was_set(s->size.where) && s->size.value != use->region->size.value)
+		diag_note(diag_report(c->diags, SHMEM_EXPECTS, s->size.where.at, guest->name.value,
+				      unit_text(size_units, s->size.value, expected, sizeof(expected)),
+				      use->region->name.value,
+				      unit_text(size_units, use->region->size.value, had, sizeof(had))),
+			  use->region->size.where.at, "the region");
+	if (s->model.value == SHMEM_MODEL_IVSHMEM_DOORBELL && other && other != s &&
+	    vectors_of(s) != vectors_of(other))
+		diag_note(diag_report(c->diags, SHMEM_VECTORS, vectors_at(s), s->id.value, vectors_of(s),
+				      use->region->name.value, vectors_of(other)),
+			  vectors_at(other), "the other guest");
+}
+
 /* Masters, doorbells and whether it must fit a BAR. */
 static void note_model(const struct check_context *c, struct region_use *use, const struct shmem *s)
 {
@@ -131,6 +161,7 @@ static void check_guest_side(const struct uses *uses, const struct guest *guest)
 		}
 		check_device(uses->c, use, guest, s);
 		note_model(uses->c, use, s);
+		check_agreement(uses->c, use, guest, s);
 	}
 }
 

@@ -38,7 +38,7 @@ static words guard_actions = { "log", "inject-pf", "inject-gp", "stop", "notify"
 static words schedulers = { "exclusive", "table", "fair", 0 };
 static words load_sources = { "zero", "bytes", "payload", 0 };
 static words device_kinds = { "lapic", "ioapic", "pic",	     "pit",	   "hpet", "rtc",
-			      "uart",  "acpi-pm", "pci-host", "debug-exit", "kvm", "panic", "watchdog", "window", "virtio", 0 };
+			      "uart",  "acpi-pm", "pci-host", "debug-exit", "kvm", "panic", "watchdog", "window", "ivshmem", "virtio", 0 };
 static words vendors = { "intel", "amd", 0 };
 static words policy_flags = { "intel-limit", "msr-ignore", "msr-log", 0 };
 static words cpuid_flags = { "subleaf", 0 };

@@ -142,6 +142,11 @@ static int by_address(const void *a, const void *b)
 	return left->record.gpa < right->record.gpa ? -1 : left->record.gpa > right->record.gpa;
 }
 
+void sort_regions(struct lowered *guest)
+{
+	qsort(guest->regions.items, guest->regions.count, sizeof(*guest->regions.items), by_address);
+}
+
 static uint64_t end_of(const struct lowered_region *r)
 {
 	return r->record.gpa + r->record.size;
@@ -203,7 +208,7 @@ void pass_layout_guest(struct lower_context *context, struct lowered *guest)
 	else
 		split_size(context, guest);
 	add_window_regions(context, guest);
-	qsort(guest->regions.items, guest->regions.count, sizeof(*guest->regions.items), by_address);
+	sort_regions(guest);
 	if (!regions_fit(context, guest))
 		return;
 	cut_at_nodes(context, guest);
@@ -264,6 +269,12 @@ static void ram_e820(struct lower_context *context, struct lowered *guest, struc
 		add_e820(context, guest, ram.base, ram.size, E820_RAM);
 }
 
+/* What a BAR places belongs to the bridge, and is no reserved memory. */
+static bool in_pci_window(const struct guest_map *map, uint64_t gpa)
+{
+	return gpa - map->pci32[0].base < map->pci32[0].size || gpa - map->pci64.base < map->pci64.size;
+}
+
 static void make_e820(struct lower_context *context, struct lowered *guest)
 {
 	const struct guest_map *map = &guest->map;
@@ -282,7 +293,7 @@ static void make_e820(struct lower_context *context, struct lowered *guest)
 			add_e820(context, guest, map->ecam.base, map->ecam.size, E820_RESERVED);
 			ecam_said = true;
 		}
-		if (!is_ram)
+		if (!is_ram && !in_pci_window(map, r->gpa))
 			add_e820(context, guest, r->gpa, r->size, E820_RESERVED);
 		else
 			ram_e820(context, guest, guest->ram.items[ram++]);

@@ -76,6 +76,28 @@ static uint64_t virtio_bytes(const struct lowered *guest)
 	return bytes;
 }
 
+static uint64_t pages_of(uint64_t bytes)
+{
+	return (bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+/* The state of each shared device, its vectors; and who is who in a share. */
+static uint64_t shmem_bytes(const struct lowered_system *system, const struct lowered *guest)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < guest->devices.count; i++) {
+		const struct hv_device *device = &guest->devices.items[i].record;
+
+		if (device->kind == HV_DEVICE_IVSHMEM)
+			bytes += PAGE + pages_of(device->parameter[3] * 17 + 8) +
+				 pages_of(system->shares.items[device->parameter[0]].record.peers * 8);
+		else if (device->kind == HV_DEVICE_WINDOW)
+			bytes += PAGE;
+	}
+	return bytes;
+}
+
 static uint64_t pool_bytes(const struct lowered_system *system, uint64_t history)
 {
 	uint64_t bytes = CORE_BYTES + system->guests.count * history + system->shares.count * SHARE_BYTES;
@@ -87,7 +109,7 @@ static uint64_t pool_bytes(const struct lowered_system *system, uint64_t history
 
 		bytes += GUEST_BYTES + (uint64_t)guest->cpu->topology.count * VCPU_BYTES;
 		bytes += (table_frames(guest) + guest->reserve_frames) * PAGE;
-		bytes += virtio_bytes(guest);
+		bytes += virtio_bytes(guest) + shmem_bytes(system, guest);
 	}
 	return bytes;
 }

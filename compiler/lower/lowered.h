@@ -126,6 +126,7 @@ struct guest_map {
 	struct window ecam;
 	uint32_t ecam_buses;
 	struct window pci32[2]; /* memory windows of the PCI host bridge below 4 GiB */
+	uint64_t pci64_used;	/* the same of the 64-bit window */
 	uint64_t pci32_used;	/* bytes of the first that functions have */
 	struct window pci64;	/* above all RAM, below 2^physical_bits */
 	uint64_t ioapic, hpet, lapic;

@@ -50,6 +50,8 @@ void pass_host_memory(struct lower_context *context, struct lowered *guest);
 bool check_guards(const struct lowered *guest);
 /* Whether another guest's refused writes are told to this one. */
 bool guest_observes(const struct system *system, const struct guest *guest);
+/* Regions by address, after one was added. */
+void sort_regions(struct lowered *guest);
 bool check_layout_guest(const struct lowered *guest);
 bool check_loads(const struct lowered *guest);
 
@@ -67,6 +69,7 @@ void check_image_room(struct lower_context *context, uint64_t base, uint64_t siz
 void lower_shares(struct lower_context *context);
 void add_window_regions(struct lower_context *context, struct lowered *guest);
 void add_windows(struct lower_context *context, struct lowered *guest);
+void lower_ivshmem(struct lower_context *context, struct lowered *guest); /* needs the windows of PCI */
 
 /* What belongs to no guest: the core's pool, console, power. Runs last. */
 void layout_host(struct lower_context *context);

@@ -123,6 +123,16 @@ void pci_window(struct lowered *guest, struct lowered_pci_function *function, un
 	map->pci32_used = base + size - map->pci32[0].base;
 }
 
+void pci_window_64(struct lowered_pci_function *function, unsigned int bar, uint64_t base, uint64_t size)
+{
+	enum { WIDE_PREFETCHABLE = 0xc };
+
+	put32(function->config, BAR + 4 * bar, (uint32_t)base | WIDE_PREFETCHABLE);
+	put32(function->config, BAR + 4 * bar + 4, (uint32_t)(base >> 32));
+	put32(function->mask, BAR + 4 * bar, (uint32_t)~(size - 1));
+	put32(function->mask, BAR + 4 * bar + 4, (uint32_t)(~(size - 1) >> 32));
+}
+
 uint8_t *pci_capability(struct lowered_pci_function *function, uint8_t offset, uint8_t id)
 {
 	uint8_t *config = function->config, *link = &config[CAPABILITIES];
@@ -162,4 +172,5 @@ void pass_pci(struct lower_context *context, struct lowered *guest)
 {
 	add_host_bridge(context, guest);
 	lower_virtio(context, guest);
+	lower_ivshmem(context, guest);
 }

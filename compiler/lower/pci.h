@@ -27,6 +27,9 @@ uint32_t pci_pin(struct lowered_pci_function *function);
 /* Register `bar` is a 32-bit memory window of `size` bytes (a power of two, at least 16), placed where nothing else is. */
 void pci_window(struct lowered *guest, struct lowered_pci_function *function, unsigned int bar, uint32_t size);
 
+/* Register `bar` and the one behind it are a prefetchable 64-bit window at `base`, a multiple of its size. */
+void pci_window_64(struct lowered_pci_function *function, unsigned int bar, uint64_t base, uint64_t size);
+
 /* A capability at `offset` (a multiple of 4); it is the last of the list. Returns its bytes. */
 uint8_t *pci_capability(struct lowered_pci_function *function, uint8_t offset, uint8_t id);
 

@@ -110,6 +110,7 @@ struct shmem {
 	FIELD(const char *) region;
 	FIELD(enum access) access;
 	FIELD(enum shmem_role) role;
+	FIELD(uint64_t) size; /* that it expects; absent: any */
 	FIELD(uint32_t) vectors;
 	FIELD(uint64_t) gpa;
 	FIELD(const char *) guest;

@@ -121,6 +121,7 @@ PART(part_shmem, shmem,
 	TEXT(shmem, region, "region"),
 	NUMBER(shmem, access, "access"),
 	NUMBER(shmem, role, "role"),
+	NUMBER(shmem, size, "size"),
 	NUMBER(shmem, vectors, "vectors"),
 	NUMBER(shmem, gpa, "gpa"),
 	TEXT(shmem, guest, "guest"));

@@ -276,7 +276,8 @@ static const char *check_device(const struct blob *b, uint32_t i)
 	REQUIRE(good_name(b, d->name, d->position), "name");
 	REQUIRE(d->kind < HV_DEVICE_KINDS, "kind");
 	REQUIRE(range_fits(d->base, d->size, BIT(52)), "beyond 52 bits");
-	REQUIRE(d->kind != HV_DEVICE_WINDOW || good_index(b, HV_SECTION_SHARES, d->parameter[0]),
+	REQUIRE((d->kind != HV_DEVICE_WINDOW && d->kind != HV_DEVICE_IVSHMEM) ||
+			good_index(b, HV_SECTION_SHARES, d->parameter[0]),
 		"share");
 	return NULL;
 }

@@ -25,7 +25,7 @@
 static const struct device_ops *const device_kinds[] = {
 	&vlapic_ops, &vioapic_ops, &vpic_ops,       &vpit_ops,     &vhpet_ops, &vrtc_ops,
 	&vuart_ops,  &acpi_pm_ops, &debug_exit_ops, &pci_host_ops, &kvm_ops, &panic_ops, &watchdog_ops,
-	&window_ops,
+	&window_ops, &ivshmem_ops,
 	&virtio_pci_ops,
 };
 

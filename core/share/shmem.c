@@ -21,7 +21,8 @@ static enum status place(const struct blob *blob, const struct hv_share *record,
 	if (s == STATUS_OK && share->size == record->size) {
 		share->host = phys_to_virt(share->phys);
 		memset(share->host, 0, share->size);
-		return STATUS_OK;
+		share->peer_count = record->peers;
+		return record->peers ? pool_alloc(record->peers * sizeof(*share->peers), (void **)&share->peers) : STATUS_OK;
 	}
 	log_error("no %llu KiB in one piece for shared memory %s%s", (unsigned long long)(record->size >> 10),
 		  blob_string(blob, record->name), blob_place(blob, record->position, where));
@@ -67,11 +68,6 @@ void share_leave(struct share *share)
 
 /* ---- windows: mapped with all other regions; a guest that is gone has them no longer */
 
-struct window {
-	struct device device;
-	bool joined, hidden;
-};
-
 static size_t window_size(uint32_t vcpus)
 {
 	(void)vcpus;
@@ -95,7 +91,7 @@ static void window_show(struct window *w, bool shown)
 			  (unsigned long long)record->base);
 }
 
-static void window_reset(struct device *device)
+void window_reset(struct device *device)
 {
 	struct window *w = (struct window *)device;
 
@@ -107,7 +103,7 @@ static void window_reset(struct device *device)
 		window_show(w, true);
 }
 
-static void window_gone(struct device *device)
+void window_gone(struct device *device)
 {
 	struct window *w = (struct window *)device;
 

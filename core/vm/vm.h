@@ -24,7 +24,7 @@ struct blob;
 
 #define VM_EVENT_NONE 3 /* behind enum vm_event */
 #define VM_LINE_SINKS 4
-#define VM_DEVICES    32
+#define VM_DEVICES    128
 
 enum vm_state { VM_STOPPED, VM_RUNNING, VM_STOPPING };
 

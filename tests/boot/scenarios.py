@@ -672,6 +672,30 @@ def vtx_neighbours():
     require(re.search(r"(?i)triple fault", text), "the log does not say that the first one died")
 
 
+def _ringing(name):
+    tree = dict(guests.document("ivshmem", PLAIN), name=name)
+    tree["devices"]["shmem"] = [{"id": "ring", "region": "ring", "model": "ivshmem-doorbell", "vectors": 2}]
+    return tree
+
+
+RINGING = {"shmem-regions": [{"name": "ring", "size": "64KiB", "members": {"first": "read-write", "second": "read-write"}}]}
+
+
+def doorbells():
+    """two guests ring each other by ivshmem: registers, windows, MSI-X with its masks, what there is not"""
+    for emulator in "qemu-7", "qemu-10":
+        vm = system("doorbells-" + emulator, [quiet(_ringing("first")), _ringing("second")], 2, emulator, **RINGING)
+        status = vm.finish()
+        problems, _ = guests.judge(vm.text, status)
+        require(not problems, "\n".join(problems))
+
+
+def vtx_doorbells():
+    """on VT-x, too"""
+    problems, _ = guests.judge(_vtx("vtx-doorbells", [quiet(_ringing("first")), _ringing("second")], 2, **RINGING), None)
+    require(not problems, "\n".join(problems))
+
+
 def vtx_shared_memory():
     """on VT-x guests share memory too, and EPT keeps the rights"""
     _check_sharing(_vtx("vtx-share", _sharing_guests(), 2, **SHARED), None)
@@ -742,7 +766,7 @@ SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, r
 # Life and death.
 SCENARIOS += [restart_forgets, crash_forgets, vtx_restart_forgets, crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
 # What guests share.
-SCENARIOS += [shared_memory, vtx_shared_memory]
+SCENARIOS += [shared_memory, vtx_shared_memory, doorbells, vtx_doorbells]
 
 
 def one(scenario):

@@ -230,9 +230,12 @@ def main():
             file.write("schema: hvcc/system/v1\nname: pair\nguests:\n")
             for name, access in (("a", "read-write"), ("b", "read-only")):
                 file.write(f"  - name: {name}\n    memory: {{ size: 4GiB }}\n    {RAW}\n    devices: {{ shmem: [ {{ id: w, region: board, model: window, "
-                           f"gpa: 0x1000000000, access: {access} }}, {{ id: x, region: ring, model: window, gpa: 0xa00000000 }} ] }}\n")
+                           f"gpa: 0x1000000000, access: {access} }}, {{ id: x, region: ring, model: window, gpa: 0xa00000000 }}, "
+                           f"{{ id: y, region: bell, model: ivshmem-doorbell, vectors: 5 }}, {{ id: z, region: big }} ] }}\n")
             file.write("shmem-regions: [ { name: board, size: 3MiB, members: { a: read-write, b: read-only } }, "
-                       "{ name: ring, size: 64KiB, members: { a: read-write, b: read-write } } ]\n")
+                       "{ name: ring, size: 64KiB, members: { a: read-write, b: read-write } }, "
+                       "{ name: bell, size: 8KiB, members: { a: read-write, b: read-write } }, "
+                       "{ name: big, size: 1GiB, members: { a: read-write, b: read-write } } ]\n")
         round_trip("shared memory", "two.yaml")
         with open("tables.yaml", "w") as file:
             file.write("schema: hvcc/system/v1\nname: s\nscheduling:\n  tables:\n    - cpu: 2\n      major-frame: 10ms\n      slots:\n"

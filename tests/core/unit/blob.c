@@ -106,7 +106,7 @@ static const struct change {
 	CHANGE(shares[0].size, 0x1001, HV_SECTION_SHARES, 0),
 	CHANGE(shares[0].size, 0, HV_SECTION_SHARES, 0),
 	CHANGE(shares[0].name, 32, HV_SECTION_SHARES, 0),
-	CHANGE(shares[0].peers, 257, HV_SECTION_SHARES, 0),
+	CHANGE(shares[0].peers, 65537, HV_SECTION_SHARES, 0),
 	CHANGE(regions[2].share, 2, HV_SECTION_REGIONS, 2),
 	CHANGE(regions[2].share, 0, HV_SECTION_REGIONS, 2),
 	CHANGE(regions[2].backing, 1, HV_SECTION_REGIONS, 2),
