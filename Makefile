@@ -347,7 +347,7 @@ endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
-guests := bench boot clock cpuid events exceptions flags halt hpet ioapic ivshmem kvm lapic lock mmio modes msr pci pic power rtc share smp spin spp triple uart xsave
+guests := bench boot clock cpuid events exceptions flags halt hpet instructions ioapic ivshmem kvm lapic lock mmio modes msr pci pic power rtc share smp spin spp triple uart xsave
 # Life and death, and attack.
 guests += heartbeat hostile leak
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \

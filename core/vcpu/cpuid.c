@@ -45,6 +45,13 @@ const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t l
 	return e->flags & HV_CPUID_SUBLEAF ? find_subleaf(e, subleaf) : e;
 }
 
+bool cpuid_has(const struct cpuid_table *table, uint32_t leaf, uint32_t subleaf, uint32_t reg, uint32_t mask)
+{
+	const struct cpuid_entry *e = cpuid_find(table, leaf, subleaf);
+
+	return (leaf & (uint32_t)BITS(29, 0)) < table->limit[leaf >> 30] && e && e->value[reg] & mask;
+}
+
 const struct msr_entry *msr_find(const struct msr_table *table, uint32_t msr, uint32_t *hint)
 {
 	uint32_t low = 0, high = table->count;

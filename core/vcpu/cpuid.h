@@ -56,6 +56,9 @@ uint32_t xsave_size(const struct xsave_layout *layout, uint64_t components, bool
 const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t leaf,
 				     uint32_t subleaf);
 
+/* Whether these bits of a register (0..3: EAX..EDX) are set. Past the last leaf Intel's CPUID shows another one: that says nothing. */
+bool cpuid_has(const struct cpuid_table *table, uint32_t leaf, uint32_t subleaf, uint32_t reg, uint32_t mask);
+
 /* The entry of an MSR; NULL: unlisted. *hint becomes its index. */
 const struct msr_entry *msr_find(const struct msr_table *table, uint32_t msr, uint32_t *hint);
 

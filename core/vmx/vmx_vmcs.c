@@ -121,16 +121,9 @@ static const struct {
 	{SECONDARY_RDSEED, true, CPUID_STRUCTURED, 0, 1, 1u << 18},
 };
 
-/* Past the last basic leaf Intel's CPUID shows another one: that says nothing. */
 static bool guest_has(const struct guest *guest, uint32_t i)
 {
-	uint32_t leaf = instructions[i].leaf;
-	const struct cpuid_entry *e;
-
-	if ((leaf & (uint32_t)BITS(29, 0)) >= guest->cpuid.limit[leaf >> 30])
-		return false;
-	e = cpuid_find(&guest->cpuid, leaf, instructions[i].subleaf);
-	return e && e->value[instructions[i].reg] & instructions[i].mask;
+	return cpuid_has(&guest->cpuid, instructions[i].leaf, instructions[i].subleaf, instructions[i].reg, instructions[i].mask);
 }
 
 static uint32_t secondary_controls(const struct guest *guest)

@@ -32,6 +32,7 @@ GUESTS = {
     "flags": dict(emulator=["qemu-10", "bochs", "bochs-icelake"], cpus=[1], apic=["x2apic"], pv=["kvm"]),  # QEMU 7.2 fails it on the bare machine
     "halt": dict(emulator=ALL, cpus=[1, 2], apic=["x2apic", "xapic"], pv=["kvm"]),
     "hpet": dict(emulator=QEMUS, cpus=[1], apic=["xapic"], pv=["none"]),
+    "instructions": dict(emulator=["qemu-7", "bochs", "bochs-icelake"], cpus=[1], apic=["x2apic"], pv=["kvm"], features=["all", "fewer"]),
     "ioapic": dict(emulator=QEMUS + ["bochs-icelake", "bochs-sapphire"], cpus=[1], apic=["x2apic", "xapic"], pv=["kvm", "none"]),
     "kvm": dict(emulator=QEMUS, cpus=[1, 2], apic=["x2apic"], pv=["kvm", "none"]),
     "lapic": dict(emulator=ALL, cpus=[1], apic=["x2apic", "xapic"], pv=["kvm"]),
@@ -63,7 +64,7 @@ def words(row):
     a guest's run while the guest has interrupts off, and its SPP looks at the first of the sub-pages that a write touches."""
     names = {"bochs": "deaf", "bochs-icelake": "lenient marks first-part", "bochs-sapphire": "lenient marks first-part",
              "bochs-sandy": "lenient marks"}
-    return "cpus=%d %s" % (row["cpus"], names.get(row.get("emulator"), "lenient"))
+    return "cpus=%d %s %s" % (row["cpus"], names.get(row.get("emulator"), "lenient"), row.get("features", ""))
 
 
 def document(guest, row, cmdline=""):
@@ -72,6 +73,8 @@ def document(guest, row, cmdline=""):
         tree = yaml.safe_load(file)
     tree["vcpus"] = {"count": row["cpus"], "apic": {"mode": row["apic"]}}
     tree["boot"] = {"kernel": kernel(guest), "cmdline": " ".join([words(row), cmdline]).strip()}
+    if row.get("features") == "fewer":
+        tree["cpu"] = {"cpuid": "disable rdtscp; disable rdpid; disable rdrand; disable rdseed; disable invpcid; disable xsaves;"}
     tree["pv"] = row["pv"] if row["pv"] == "none" else [row["pv"]]
     return tree
 

@@ -111,7 +111,10 @@ static uint64_t hypercall(void)
 {
 	uint64_t result;
 
-	__asm__ volatile("vmmcall" : "=a"(result) : "a"(0x4242ull), "b"(0ull), "c"(0ull), "d"(0ull), "S"(0ull) : "memory");
+	if (cpuid(0, 0).ecx == 0x6c65746e) /* "ntel" */
+		__asm__ volatile("vmcall" : "=a"(result) : "a"(0x4242ull), "b"(0ull), "c"(0ull), "d"(0ull), "S"(0ull) : "memory");
+	else
+		__asm__ volatile("vmmcall" : "=a"(result) : "a"(0x4242ull), "b"(0ull), "c"(0ull), "d"(0ull), "S"(0ull) : "memory");
 	return result;
 }
 
