@@ -160,6 +160,8 @@ BOCHSRC = """\
 plugin_ctrl: unmapped=1, biosdev=1, extfpuirq=1, iodebug=1, serial=1, speaker=0, parallel=0, gameport=0
 config_interface: textconfig
 display_library: term
+# Nobody reads the terminal that it draws on; drawn by the computer's own time, it would be full one day, and Bochs would wait.
+vga: extension=vbe, update_freq=1, realtime=0
 cpu: model={cpu}, count={cpus}, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=0{features}
 memory: guest={memory}, host={memory}
 romimage: file={share}/usr/share/bochs/BIOS-bochs-latest
