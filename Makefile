@@ -386,6 +386,13 @@ $(B)/guest/mach_task.elf: tests/boot/foreign/mach_task.c
 		-fcf-protection=none -mgeneral-regs-only $(warnings) $(reproducible) -nostdlib -static -Wl,--build-id=none -Wl,-e,start \
 		-Wl,-z,noexecstack -o $@ $<
 
+# A kernel of 32 bits that switches tasks.
+$(B)/guest/task_switch.elf: tests/boot/foreign/task_switch.c
+	@mkdir -p $(@D)
+	$(say)$(CC) -m32 -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie -no-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+		-fcf-protection=none -mgeneral-regs-only $(warnings) $(reproducible) -nostdlib -static -Wl,--build-id=none \
+		-Wl,-Ttext-segment=0x100000 -Wl,-e,start -Wl,-z,noexecstack,-z,norelro,-z,noseparate-code -o $@ $<
+
 # What `make check` runs besides the lists above: commands that print TAP, the longest first.
 check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.py tests/boot/foreign.py tests/core/machine/run.sh \
 	tests/compiler/promises.py tests/style/style.py
@@ -393,7 +400,7 @@ check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full'
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_scripts += tests/boot/virtio.py
 check_full_scripts += tests/boot/virtio.py
-check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf) $(B)/guest/mach_task.elf
+check_products := $(B)/machine.elf $(B)/asan/hvcc $(units) $(fuzzers:%=$(B)/fuzz/%) $(guests:%=$(B)/guest/%.elf) $(B)/guest/mach_task.elf $(B)/guest/task_switch.elf
 check_always := tests/compiler/rules.py tests/compiler/front.py tests/compiler/tools.py tests/compiler/package.sh tests/compiler/acpi.sh tests/compiler/commands.sh $(units) $(fuzzers:%='tests/fuzz/run.sh %') \
 	$(wildcard tests/compiler/cases)
 check_always += tests/compiler/probe.py

@@ -206,6 +206,12 @@ static enum verdict exit_unknown(struct vcpu *vcpu)
 			  (unsigned long long)vcpu->exit.code);
 }
 
+static enum verdict exit_task_switch(struct vcpu *vcpu)
+{
+	return vcpu_crash(vcpu, "it switches tasks by the TSS %#llx, which this processor leaves to others to do",
+			  (unsigned long long)vcpu->exit.code);
+}
+
 exit_handler *const exit_table[EXIT_REASONS] = {
 	[EXIT_INTERRUPT] = exit_interrupt,
 	[EXIT_NMI] = exit_nmi,
@@ -225,6 +231,7 @@ exit_handler *const exit_table[EXIT_REASONS] = {
 	[EXIT_UNDEFINED] = exit_undefined,
 	[EXIT_EXCEPTION] = exit_exception,
 	[EXIT_TRIPLE_FAULT] = exit_triple_fault,
+	[EXIT_TASK_SWITCH] = exit_task_switch,
 	[EXIT_INVALID] = exit_invalid,
 	[EXIT_UNKNOWN] = exit_unknown,
 };

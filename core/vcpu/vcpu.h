@@ -105,6 +105,7 @@ enum exit_reason {
 	EXIT_UNDEFINED,        /* an instruction that this guest does not have: #UD */
 	EXIT_EXCEPTION,        /* exception */
 	EXIT_TRIPLE_FAULT,
+	EXIT_TASK_SWITCH, /* code: the selector of the other task's TSS; only where the CPU cannot switch by itself */
 	EXIT_INVALID, /* the CPU refused the guest's state */
 	EXIT_REASONS,
 };

@@ -106,6 +106,13 @@ static bool fill_apic_access(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 	return true;
 }
 
+static bool fill_task_switch(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	(void)vmx;
+	vcpu->exit.code = (uint16_t)vmread(VMCS_QUALIFICATION);
+	return true;
+}
+
 /* The guest has written a register of its lent APIC. */
 static bool fill_apic_write(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
@@ -179,6 +186,7 @@ static const struct exit_row rows[VMEXIT_REASONS] = {
 	[VMEXIT_WRMSR] = INSN(EXIT_MSR),
 	[VMEXIT_MWAIT] = PLAIN(EXIT_UNDEFINED),
 	[VMEXIT_MONITOR] = PLAIN(EXIT_UNDEFINED),
+	[VMEXIT_TASK_SWITCH] = FILLED(EXIT_TASK_SWITCH, fill_task_switch),
 	[VMEXIT_TPR] = FILLED(EXIT_INTERRUPT_WINDOW, fill_task_priority),
 	[VMEXIT_APIC_ACCESS] = FILLED(EXIT_MEMORY, fill_apic_access),
 	[VMEXIT_APIC_WRITE] = FILLED(EXIT_INTERRUPT_WINDOW, fill_apic_write),

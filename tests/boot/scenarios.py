@@ -701,6 +701,23 @@ def vtx_shared_memory():
     _check_sharing(_vtx("vtx-share", _sharing_guests(), 2, **SHARED), None)
 
 
+def task_document():
+    return {"schema": "hvcc/guest/v1", "name": "tasks", "memory": {"size": "64MiB"},
+            "boot": {"kernel": os.path.join(machine.BUILD, "guest/task_switch.elf"), "protocol": "multiboot1"},
+            "devices": {"serial": [{"id": "com1", "io": 0x3F8, "irq": 4}], "debug-exit": {"io": 0xF4}}}
+
+
+def task_switches():
+    """AMD's processors switch tasks by themselves; on VT-x a guest that does is stopped, and the log says why"""
+    vm = system("tasks", [task_document()], 1)
+    vm.expect(r"^guest: in the other task")
+    vm.finish()
+    text = _vtx("vtx-tasks", [task_document()], 1)
+    require(re.search(r"guest: to the other task\n.*stopped: it switches tasks by the TSS 0x20, which this processor leaves", text),
+            text[-300:])
+    require("in the other task" not in text, "it switched")
+
+
 def vtx_too_old():
     """VT-x without extended page tables, or without unrestricted guests, is refused with that reason"""
     for cpu, reason in ("core2_penryn_t9600", "extended page tables"), ("corei5_lynnfield_750", "unrestricted guests"):
@@ -758,7 +775,7 @@ def bound_memory():
 SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_is_reported, crash_restarts, neighbour_of_the_dead,
              neighbour_of_the_deaf, console_prefix, console_switch, linux_reboots, linux_shell, grub_multiboot2, two_linux_guests, too_few_processors,
              too_little_memory, hello, spp_logs, spp_stops, spp_left_out, spp_not_emulated, locks_end_with_a_reset, observer_is_told, vtx_observer_is_told, one_image_two_vendors,
-             vtx_crash_restarts, vtx_neighbours, vtx_too_old]
+             vtx_crash_restarts, vtx_neighbours, vtx_too_old, task_switches]
 # Guests that attack.
 SCENARIOS += [hostile_in_time, hostile_at_once]
 # Shared CPUs.

@@ -840,6 +840,7 @@ static void test_every_reason_has_a_handler(void **state)
 	assert_int_equal(run((struct vcpu_exit){.reason = EXIT_TRIPLE_FAULT}), VERDICT_CRASH);
 	assert_int_equal(run((struct vcpu_exit){.reason = EXIT_INVALID}), VERDICT_CRASH);
 	assert_int_equal(run((struct vcpu_exit){.reason = EXIT_UNKNOWN}), VERDICT_CRASH);
+	assert_int_equal(run((struct vcpu_exit){.reason = EXIT_TASK_SWITCH, .code = 0x28}), VERDICT_CRASH);
 	assert_int_equal(run((struct vcpu_exit){.reason = EXIT_UNDEFINED}), VERDICT_RESUME);
 	expect_exception(VECTOR_UD);
 }

@@ -179,7 +179,7 @@ static void enter(struct vcpu *vcpu, struct entry *found)
 static uint32_t reason_of(const struct vcpu_exit *exit)
 {
 	static const uint32_t reasons[EXIT_REASONS] = {
-		[EXIT_UNKNOWN] = VMEXIT_TASK_SWITCH,
+		[EXIT_UNKNOWN] = VMEXIT_STARTUP,
 		[EXIT_INTERRUPT] = VMEXIT_INTERRUPT,
 		[EXIT_NMI] = VMEXIT_INIT,
 		[EXIT_INTERRUPT_WINDOW] = VMEXIT_INTERRUPT_WINDOW,
