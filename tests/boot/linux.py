@@ -6,11 +6,12 @@
 
 A row is kernel x shape (sockets x cores x threads) x NUMA nodes x APIC mode x pv x start x emulator: a pairwise selection on QEMU and a few on
 Bochs, whose processors are slow and have VT-x; with --full all of them. The guest's init reports and powers off. Each run is a line of TAP; it passes when the report is whole, says
-what the file says, the kernel has no complaint, and the machine powered off.
+what the file says, the kernel has no complaint, and the machine powered off. What ran on Bochs's VT-x then runs on QEMU's AMD-V, from the same file.
 """
 
 import argparse
 import concurrent.futures
+import hashlib
 import os
 import subprocess
 import sys
@@ -95,15 +96,26 @@ def folder_of(row, bare):
     return directory
 
 
-def run_bochs(row):
-    """Runs a row in Bochs to its end; the console."""
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def run_on_both(row):
+    """Runs a row in Bochs, on VT-x, and then the very file in QEMU, on AMD-V: the two consoles, and the file's hash before each."""
     directory = folder_of(row, False)
     image, iso = os.path.join(directory, "image.elf"), os.path.join(directory, "image.iso")
     machine.hvcc_build(guests.write_system(directory, [document(row)]), image)
     machine.grub_iso(iso, image, "multiboot2")
     sockets, cores, threads = shape_of(row)
-    return machine.run_bochs(iso, os.path.join(directory, "console.log"), cpus=sockets * cores * threads, memory=MEMORY + 256,
+    cpus, hashes = sockets * cores * threads, [sha256(iso)]
+    text = machine.run_bochs(iso, os.path.join(directory, "console.log"), cpus=cpus, memory=MEMORY + 256,
                              cpu=machine.BOCHS[row["emulator"]], limit=3 * LIMIT)
+    hashes.append(sha256(iso))
+    amd = machine.Machine(machine.qemu_command("qemu-10", iso, cpus=cpus, memory=MEMORY + 256), LIMIT,
+                          os.path.join(directory, "amd.log"))
+    amd.finish()
+    return [text, amd.text], hashes
 
 
 def start(row, bare=False, mode="report"):
@@ -147,29 +159,46 @@ def compare(row, report):
     return problems + reports.kernel_messages(report)
 
 
-def run(row, bare):
-    """Runs a row to its end: the console, and whether the machine powered off."""
-    if row["emulator"] in machine.BOCHS:  # whose own end says nothing
-        text = run_bochs(row)
-        return text, "hvcore: the last guest has stopped" in text
-    vm = start(row, bare)
-    vm.finish()
-    return vm.text, vm.powered_off()
-
-
-def one(row, bare):
-    title = "linux%s %s" % (" (bare)" if bare else "", matrix.name(row))
-    try:
-        text, powered_off = run(row, bare)
-    except machine.Failure as failure:
-        return False, title, str(failure)
+def judge(row, text, powered_off, bare):
+    """What is wrong with a console; and how long the guest was up."""
     report = reports.last_report(text)
     if not report:
-        return False, title, "no report; last line: " + ([line for line in text.split("\n") if line.strip()] or ["(none)"])[-1]
+        return ["no report; last line: " + ([line for line in text.split("\n") if line.strip()] or ["(none)"])[-1]], "-"
     problems = compare(row, report) if not bare else []
     if not powered_off:
         problems.append("the machine did not power off")
-    return not problems, "%s: up %s s" % (title, report.one("uptime")), "\n".join(problems)
+    return problems, report.one("uptime")
+
+
+def one_on_both(row):
+    title = "linux %s" % matrix.name(row)
+    try:
+        texts, hashes = run_on_both(row)
+    except machine.Failure as failure:
+        return False, title, str(failure)
+    problems, ups = [], []
+    for vendor, text in zip(("VT-x", "AMD-V"), texts):
+        found, up = judge(row, text, "hvcore: the last guest has stopped" in text, False)
+        if "hvcore: %s: " % vendor not in text:
+            found.append("hvcore does not say that it uses it")
+        problems += ["%s: %s" % (vendor, problem) for problem in found]
+        ups.append("%s %s s" % (vendor, up))
+    if hashes[0] != hashes[1]:
+        problems.append("not the same file: %s on VT-x, %s on AMD-V" % tuple(hashes))
+    return not problems, "%s: one image on both, VT-x %.12s AMD-V %.12s: up %s" % (title, *hashes, ", ".join(ups)), "\n".join(problems)
+
+
+def one(row, bare):
+    if row["emulator"] in machine.BOCHS:
+        return one_on_both(row)
+    title = "linux%s %s" % (" (bare)" if bare else "", matrix.name(row))
+    try:
+        vm = start(row, bare)
+        vm.finish()
+    except machine.Failure as failure:
+        return False, title, str(failure)
+    problems, up = judge(row, vm.text, vm.powered_off(), bare)
+    return not problems, "%s: up %s s" % (title, up), "\n".join(problems)
 
 
 def main():
