@@ -255,6 +255,8 @@ unit_base  := $(patsubst %.o,compiler/base/%.c,$(compiler_base))
 libs_base  := -ljansson
 unit_front := $(front_sources)
 libs_front := -lyaml -ljansson -lsodium
+unit_reads := $(front_sources)
+libs_reads := $(libs_front)
 unit_expression := $(front_sources)
 libs_expression := $(libs_front)
 # From a policy to its records.
@@ -284,7 +286,7 @@ units_compiler := base front cpu_features cpu_graph cpu_policy cpu_topology kern
 unit_forms := $(unit_base) $(addprefix compiler/,diag/diag.c model/model.c $(patsubst %.o,yaml/%.c,$(compiler_yaml)))
 libs_forms := -lyaml -ljansson
 units_compiler += forms
-units_compiler += expression
+units_compiler += expression reads
 
 $(B)/asan/core/%.o: core/%.c
 	@mkdir -p $(@D)
