@@ -41,6 +41,7 @@ ELSEWHERE = {
     "HV0115": "tools.py: fmt_checks_and_shows",
     "HV0651": "builds_that_fail",
     "HV0824": "large_policy",
+    "HV0480": "cases: share/shmem-no-room.lst",
     "HV1101": "probe.py",
     "HV1102": "probe.py: still_true",
 } | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0370", "HV0371", "HV0611", "HV0612", "HV0613", "HV0614", "HV0652", "HV0653", "HV0654",

@@ -101,6 +101,7 @@ static int tear_down(void **state)
 
 	for (int i = 0; i < 2; i++)
 		test_free(l->guest[i]);
+	test_free(share_at(0)->peers);
 	test_free(share_at(0));
 	return 0;
 }
@@ -159,6 +160,7 @@ static void refused_in_pieces(void **state)
 	make_blob(&l);
 	in_pieces = true;
 	assert_int_equal(shares_build(&l.blob), STATUS_NO_MEMORY);
+	test_free(share_at(0)->peers);
 	test_free(share_at(0));
 }
 
