@@ -45,7 +45,7 @@ core_pv       := kvm_features.o kvm_clock.o kvm_eoi.o kvm_steal.o kvm_ipi.o
 # Life and death, and attack.
 core_dev      += panic.o watchdog.o
 core_pci      := ecam.o config_space.o bar.o msi.o msix.o
-core_virtio   := queue.o transport_pci.o rng.o console.o
+core_virtio   := queue.o transport_pci.o rng.o console.o blk.o
 core_share    := shmem.o ivshmem.o
 core_boot     := head.o pvh.o multiboot2.o handoff.o build_vm.o main.o
 

@@ -397,7 +397,7 @@ enum hv_uart_backend { HV_UART_NULL, HV_UART_CONSOLE }; /* the core's console */
 /* Device ids of virtio 1.2, 5; what the fields of struct hv_device are for each. */
 enum hv_virtio_type {
 	HV_VIRTIO_NET = 1,
-	HV_VIRTIO_BLK = 2,
+	HV_VIRTIO_BLK = 2, /* parameter[1]: struct hv_payload; [2]: 1: reading only */
 	HV_VIRTIO_CONSOLE = 3,
 	HV_VIRTIO_RNG = 4,
 	HV_VIRTIO_VSOCK = 19,

@@ -524,17 +524,24 @@ static const char *virtio_word(uint32_t type)
 	}
 }
 
-static void put_virtio(struct yaml *yaml, const struct hv_guest *guest, const struct hv_device *device,
-		       bool first)
+static void put_virtio(struct yaml *yaml, const struct recovered_guest *guest, const struct hv_device *device,
+		       size_t *disk, bool first)
 {
-	put(yaml, "%s    - { id: %s, type: %s, guest: \"%02x:%02x.%x\", vectors: %u }\n",
+	put(yaml, "%s    - { id: %s, type: %s, guest: \"%02x:%02x.%x\", vectors: %u",
 	    first ? "  virtio:\n" : "", image_text(yaml->image, device->name),
 	    virtio_word(device->parameter[0]), device->requester >> 8, device->requester >> 3 & 31,
-	    device->requester & 7, vectors_of(yaml, guest, device));
+	    device->requester & 7, vectors_of(yaml, guest->record, device));
+	if (device->parameter[0] == HV_VIRTIO_BLK && *disk < guest->disks.count)
+		put(yaml, ", readonly: %s, backend: { image: %s }", device->parameter[2] ? "true" : "false",
+		    quoted(yaml, guest->disks.items[(*disk)++]));
+	put(yaml, " }\n");
 }
 
-static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
+static void put_devices(struct yaml *yaml, const struct recovered_guest *recovered)
 {
+	const struct hv_guest *guest = recovered->record;
+	size_t disk = 0;
+
 	const struct hv_device *exit = image_device(yaml->image, guest, HV_DEVICE_DEBUG_EXIT);
 	bool first = true;
 
@@ -566,7 +573,7 @@ static void put_devices(struct yaml *yaml, const struct hv_guest *guest)
 
 		if (device->kind != HV_DEVICE_VIRTIO)
 			continue;
-		put_virtio(yaml, guest, device, first);
+		put_virtio(yaml, recovered, device, &disk, first);
 		first = false;
 	}
 	if (exit)
@@ -621,7 +628,7 @@ struct bytes decompile_guest(const struct decompiled *d, const struct recovered_
 	put_cpu(&yaml, d->image, guest);
 	put_memory(&yaml, record);
 	put_boot(&yaml, guest);
-	put_devices(&yaml, record);
+	put_devices(&yaml, guest);
 	put_acpi(&yaml, record);
 	put(&yaml, "timers: [%s%s%s]\n", pit ? "pit" : "", pit && hpet ? ", " : "", hpet ? "hpet" : "");
 	put(&yaml, "events:\n");

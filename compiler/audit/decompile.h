@@ -37,6 +37,7 @@ struct recovered_guest {
 	const char *kernel; /* path of the kernel file, or NULL */
 	bool unpacked;
 	VECTOR(const char *) modules; /* paths, in order */
+	VECTOR(const char *) disks;   /* of virtio devices, likewise */
 };
 
 struct decompiled {

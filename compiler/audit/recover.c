@@ -48,6 +48,23 @@ static void note(struct decompiled *d, const struct recovered_guest *guest, cons
 				 image_text(d->image, guest->record->name), text));
 }
 
+static void add_disks(struct decompiled *d, struct recovered_guest *guest)
+{
+	const struct image *image = d->image;
+
+	for (uint32_t i = 0; i < guest->record->devices.count; i++) {
+		const struct hv_device *device = &image->devices[guest->record->devices.first + i];
+		uint32_t payload = device->parameter[1];
+
+		if (device->kind != HV_DEVICE_VIRTIO || device->parameter[0] != HV_VIRTIO_BLK ||
+		    payload >= image->counts[HV_SECTION_PAYLOADS])
+			continue;
+		vector_push(image->arena, &guest->disks,
+			    add_file(d, image_text(image, image->payloads[payload].name),
+				     image_payload(image, payload)));
+	}
+}
+
 static void add_files(struct decompiled *d, struct recovered_guest *guest)
 {
 	const struct booted *booted = &guest->booted;
@@ -61,6 +78,7 @@ static void add_files(struct decompiled *d, struct recovered_guest *guest)
 	    booted->zero_page.data[0x201] >= 0x60)
 		note(d, guest, "its unpacked kernel does not fit into a bzImage again: boot_params "
 			       "come back with a header of hvcc's own");
+	add_disks(d, guest);
 	for (size_t i = 0; i < booted->modules.count; i++) {
 		const struct hv_load *load = booted->modules.items[i].load;
 

@@ -66,13 +66,24 @@ static uint64_t table_frames(const struct lowered *guest)
 	return frames;
 }
 
-static uint64_t virtio_bytes(const struct lowered *guest)
+/* A disk that may be written is copied at each start. */
+static uint64_t disk_bytes(const struct lowered_system *system, const struct hv_device *device)
+{
+	if (device->parameter[0] != HV_VIRTIO_BLK || device->parameter[2])
+		return 0;
+	return (system->payloads.items[device->parameter[1]].data.size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+static uint64_t virtio_bytes(const struct lowered_system *system, const struct lowered *guest)
 {
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < guest->devices.count; i++)
-		if (guest->devices.items[i].record.kind == HV_DEVICE_VIRTIO)
-			bytes += VIRTIO_BYTES;
+	for (size_t i = 0; i < guest->devices.count; i++) {
+		const struct hv_device *device = &guest->devices.items[i].record;
+
+		if (device->kind == HV_DEVICE_VIRTIO)
+			bytes += VIRTIO_BYTES + disk_bytes(system, device);
+	}
 	return bytes;
 }
 
@@ -109,7 +120,7 @@ static uint64_t pool_bytes(const struct lowered_system *system, uint64_t history
 
 		bytes += GUEST_BYTES + (uint64_t)guest->cpu->topology.count * VCPU_BYTES;
 		bytes += (table_frames(guest) + guest->reserve_frames) * PAGE;
-		bytes += virtio_bytes(guest) + shmem_bytes(system, guest);
+		bytes += virtio_bytes(system, guest) + shmem_bytes(system, guest);
 	}
 	return bytes;
 }

@@ -2,10 +2,13 @@
 /* Virtio devices over PCI (virtio 1.2, 4.1.2): ids, the window that the core answers in, its capabilities. */
 #include "lower/virtio.h"
 
+#include "diag/diag.h"
 #include "lower/pci.h"
+#include "lower/place.h"
+#include "lower/start.h"
 #include "model/model.h"
 
-enum { VENDOR = 0x1af4, DEVICE_BASE = 0x1040, SUBSYSTEM = 0x1100, REVISION = 1 };
+enum { VENDOR = 0x1af4, DEVICE_BASE = 0x1040, SUBSYSTEM = 0x1100, REVISION = 1, SECTOR = 512 };
 
 /* By the model's type. */
 static const struct virtio_kind {
@@ -70,6 +73,18 @@ static uint32_t vectors(const struct virtio *v)
 	return was_set(v->vectors.where) ? v->vectors.value : queues(v) + 1;
 }
 
+/* The image travels as a payload of its own. */
+static void add_image(struct lower_context *context, const struct virtio *v, struct hv_device *record)
+{
+	struct bytes bytes = start_read_file(context, &v->backend.image);
+
+	if (bytes.size % SECTOR)
+		diag_report(context->diags, FILE_UNREADABLE, v->backend.image.where.at,
+			    v->backend.image.value, "its size is no multiple of 512 bytes, a sector");
+	record->parameter[1] = payload_of(context, (struct item){ v->backend.image.value, v->backend.image.where.at }, bytes);
+	record->parameter[2] = v->readonly.value;
+}
+
 static void add(struct lower_context *context, struct lowered *guest, const struct virtio *v)
 {
 	const struct virtio_kind *kind = &kinds[v->type.value];
@@ -90,6 +105,8 @@ static void add(struct lower_context *context, struct lowered *guest, const stru
 	device->position = v->where.at;
 	device->record = (struct hv_device){ .kind = HV_DEVICE_VIRTIO, .gsi = pci_pin(function),
 					     .requester = function->bdf, .parameter = { kind->type } };
+	if (v->type.value == VIRTIO_TYPE_BLK)
+		add_image(context, v, &device->record);
 }
 
 void lower_virtio(struct lower_context *context, struct lowered *guest)

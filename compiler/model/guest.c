@@ -167,8 +167,7 @@ static void read_serial(struct serial *serial, struct cursor c)
 /* Types of virtio devices that the core has not learned yet. */
 static void note_virtio(const struct devices *devices, struct cursor c)
 {
-	const unsigned missing = 1u << VIRTIO_TYPE_BLK | 1u << VIRTIO_TYPE_NET |
-				 1u << VIRTIO_TYPE_VSOCK;
+	const unsigned missing = 1u << VIRTIO_TYPE_NET | 1u << VIRTIO_TYPE_VSOCK;
 
 	for (size_t i = 0; i < devices->virtio.count && c.unmet; i++) {
 		const struct virtio *v = &devices->virtio.items[i];
@@ -179,11 +178,15 @@ static void note_virtio(const struct devices *devices, struct cursor c)
 				    ((struct unmet){ arena_printf(c.arena, "type: %s", type),
 						     arena_printf(c.arena, "virtio devices of type %s", type),
 						     v->type.where.at }));
+		if (v->num_queues.value > 1 && v->type.value == VIRTIO_TYPE_BLK)
+			vector_push(c.arena, c.unmet,
+				    ((struct unmet){ "num-queues", "virtio devices of several queues",
+						     v->num_queues.where.at }));
 		if (was_set(v->ports.where) && v->ports.value > 1)
 			vector_push(c.arena, c.unmet,
 				    ((struct unmet){ "ports", "virtio consoles of several ports",
 						     v->ports.where.at }));
-		if (was_set(v->backend.vm.where) && v->type.value == VIRTIO_TYPE_CONSOLE)
+		if (was_set(v->backend.vm.where) && !(missing >> v->type.value & 1))
 			vector_push(c.arena, c.unmet,
 				    ((struct unmet){ "vm", "virtio back ends in guests",
 						     v->backend.vm.where.at }));

@@ -6,6 +6,7 @@
 #include "virtio/virtio.h"
 
 extern const struct virtio_ops virtio_rng;     /* rng.c */
+extern const struct virtio_ops virtio_blk;     /* blk.c */
 extern const struct virtio_ops virtio_console; /* console.c */
 
 #endif

@@ -18,7 +18,7 @@ enum { ISR_QUEUE = 1, ISR_CONFIG = 2 };
 #define COMMAND_NO_PIN	     BIT(10)
 #define TRANSPORT_FEATURES   (VIRTIO_INDIRECT | VIRTIO_EVENT_INDEX | VIRTIO_VERSION_1)
 
-static const struct virtio_ops *const types[] = { &virtio_rng, &virtio_console };
+static const struct virtio_ops *const types[] = { &virtio_blk, &virtio_rng, &virtio_console };
 
 static uint16_t command(const struct virtio *virtio)
 {
@@ -517,6 +517,8 @@ static void reset(struct device *device)
 	struct virtio *virtio = (struct virtio *)device;
 
 	msix_reset(&virtio->msix);
+	if (virtio->ops->start)
+		virtio->ops->start(virtio);
 	reset_driver(virtio);
 }
 

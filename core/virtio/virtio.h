@@ -34,6 +34,8 @@ struct virtio_ops {
 	uint64_t features;  /* besides the transport's */
 	/* Once: device->record says what it is; may add features, and sets `config`. */
 	MUST_USE enum status (*create)(struct virtio *virtio);
+	/* The guest is about to start. May be NULL. */
+	void (*start)(struct virtio *virtio);
 	/* The driver or the guest's start has reset it: no queue is ready. May be NULL. */
 	void (*reset)(struct virtio *virtio);
 	/* A queue may have chains: handles VIRTIO_BUDGET of them at most; whether there may be more. */

@@ -68,6 +68,9 @@ MUST_USE enum status device_alloc(size_t size, void **p);
 /* The VM's first device of this kind (enum hv_device_kind) that has been created; NULL: none. */
 struct device *device_find(struct vm *vm, uint32_t kind);
 
+/* The bytes of a payload of the blob (struct hv_payload), which stay; NULL: there is none of that index. */
+const void *device_payload(const struct vm *vm, uint32_t index, uint64_t *size);
+
 /*
  * What a device does outside of an access, because another guest asks or a long queue was left for later: run() is
  * called in the time of the device's own guest, on one of its CPUs, with the device lock held. It does a bounded

@@ -378,6 +378,14 @@ MUST_USE enum status device_alloc(size_t size, void **p)
 	return pool_alloc(size, p);
 }
 
+const void *device_payload(const struct vm *vm, uint32_t index, uint64_t *size)
+{
+	if (index >= vm->blob->count[HV_SECTION_PAYLOADS])
+		return NULL;
+	*size = vm->blob->payloads[index].size;
+	return blob_payload(vm->blob, index);
+}
+
 struct device *device_find(struct vm *vm, uint32_t kind)
 {
 	for (uint32_t i = 0; i < vm->device_count; i++)

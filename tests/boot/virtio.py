@@ -7,6 +7,7 @@
 Each is a function below, as in scenarios.py.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import scenarios
 from scenarios import finish_poweroff, require
 
 KERNEL = "kernel-6.1-virtio"
-MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio-rng", "virtio_console"]
+MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio-rng", "virtio_console", "virtio_blk"]
 
 
 def document(name, devices, cpus=1):
@@ -73,7 +74,26 @@ def console():
         require("\n%d\n" % number in vm.text, "%d is not there" % number)
 
 
-SCENARIOS = [rng, console]
+def blk():
+    """a Debian guest makes a filesystem on a virtio disk, mounts it, writes and reads back; a restart brings the image of the file back"""
+    image = os.path.join(scenarios.directory("virtio-blk"), "disk.img")
+    with open(image, "wb") as file:
+        file.write(b"disk of the test".ljust(512, b".") * 16384)
+    vm = system("virtio-blk", [document("linux", [{"id": "disk0", "type": "blk", "backend": {"image": image}},
+                                                  {"id": "disk1", "type": "blk", "readonly": True, "backend": {"image": image}}])], 1)
+    ask(vm, "cat /sys/block/vda/size /sys/block/vda/ro /sys/block/vdb/ro; head -c 16 /dev/vda; echo", r"^16384\n0\n1\ndisk of the test$")
+    ask(vm, "mke2fs -F /dev/vda >/dev/null && mkdir /mnt && mount -t ext4 /dev/vda /mnt && echo mounted", r"^mounted$")
+    ask(vm, "dd if=/dev/urandom of=/mnt/file bs=64k count=40 2>/dev/null; sync; md5sum </mnt/file >/mnt/sum; umount /mnt; echo done", r"^done$")
+    ask(vm, "echo 3 >/proc/sys/vm/drop_caches; mount -t ext4 /dev/vda /mnt; [ \"$(md5sum </mnt/file)\" = \"$(cat /mnt/sum)\" ] && umount /mnt && echo same", r"^same$")
+    ask(vm, "md5sum </dev/vdb", "^" + hashlib.md5(b"disk of the test".ljust(512, b".") * 16384).hexdigest())
+    ask(vm, "dmesg | grep -c 'I/O error\\|EXT4-fs error'", r"^0$")
+    ask(vm, "reboot", r"^hvcc-report-end")
+    ask(vm, "head -c 16 /dev/vda; echo", r"^disk of the test$")
+    ask(vm, "poweroff", r"")
+    finish_poweroff(vm)
+
+
+SCENARIOS = [rng, console, blk]
 
 
 def main():

@@ -50,7 +50,8 @@ GUESTS = {
     "xAPIC": "vcpus: { count: 2, apic: { mode: xapic } }\n" + MEMORY + RAW,
     "devices": MEMORY + RAW + "\ndevices: { serial: [ { id: com1 }, { id: com2, io: 0x2f8, irq: 3, backend: none } ], debug-exit: {} }",
     "panic and watchdog": MEMORY + RAW + "\ndevices: { panic: { io: 0x510 }, watchdog: { timeout: 2500ms, action: crash } }",
-    "virtio": MEMORY + RAW + "\ndevices: { virtio: [ { id: r, type: rng }, { id: c, type: console }, { id: s, type: rng, guest: '00:01.0', vectors: 7 } ] }",
+    "virtio": MEMORY + RAW + "\ndevices: { virtio: [ { id: r, type: rng }, { id: c, type: console }, { id: d, type: blk, backend: { image: disk.img } }, "
+              "{ id: e, type: blk, readonly: true, backend: { image: disk.img } }, { id: s, type: rng, guest: '00:01.0', vectors: 7 } ] }",
     "ACPI names": MEMORY + RAW + "\nacpi: { oem-id: ACME, oem-table-id: TABLE, oem-revision: 7 }",
     "events": MEMORY + RAW + "\nevents: { on-poweroff: preserve, on-reboot: { action: restart, max-restarts: 3, within: 90s, then: preserve, dump: true } }",
     "by weight": "vcpus: { count: 3 }\nscheduling: { scheduler: fair, weight: 100 }\n" + MEMORY + RAW,
@@ -138,7 +139,7 @@ def make_files():
     whole[0x80:0x8c] = kernels.multiboot1()
     struct.pack_into("<IIIIIIII", whole, 52, 1, 0, 0x100000, 0x100000, 4096, 8192, 7, 4096)
     files = {
-        "raw.bin": code, "sub/initrd": b"070701" + bytes(2000), "bz": kernels.bzimage(vmlinux), "vmlinux": vmlinux,
+        "raw.bin": code, "disk.img": bytes(4096), "sub/initrd": b"070701" + bytes(2000), "bz": kernels.bzimage(vmlinux), "vmlinux": vmlinux,
         "mb1.elf": kernels.elf([(0x100000, kernels.multiboot1(3) + code, 9000), (0x110000, b"x" * 10, 10)], 0x100010, bits=32),
         "mb1.bin": kernels.multiboot1(0x10000, 0x100000, 0x100000, 0, 0x104000, 0x100020) + code,
         "mb2.elf": kernels.elf([(0x100000, header2 + code, 9000)], 0x100020, bits=32),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/bits.h"
 #include "tests/core/unit/shim/virtio_driver.h"
 
 #include <cmocka.h>
@@ -19,6 +20,17 @@ static int console(void **state)
 {
 	(void)state;
 	driver_new((struct hv_device){ .parameter = { HV_VIRTIO_CONSOLE } });
+	return 0;
+}
+
+static uint8_t disk_image[64 * 512];
+
+static int blk(void **state)
+{
+	(void)state;
+	driver_new((struct hv_device){ .parameter = { HV_VIRTIO_RNG } }); /* empties the machine */
+	for (size_t i = 0; i < sizeof(disk_image); i++)
+		disk_image[i] = (uint8_t)(i / 512);
 	return 0;
 }
 
@@ -285,6 +297,63 @@ static void test_console(void **state)
 	assert_int_equal(driver_status(), 15 | 64);
 }
 
+/* A request of the block device: its status, and the data before it in *data. */
+static uint8_t ask_disk(uint32_t type, uint64_t sector, const void *bytes, uint32_t size, uint32_t room, const uint8_t **data)
+{
+	uint8_t out[16 + 1024];
+	const uint8_t *answer;
+	uint32_t written;
+
+	memcpy(out, &(uint64_t){ type }, 8);
+	memcpy(out + 8, &sector, 8);
+	memcpy(out + 16, bytes, size);
+	driver_request(0, out, 16 + size, room + 1);
+	answer = driver_answer(0, &written);
+	assert_non_null(answer);
+	*data = answer;
+	return answer[room];
+}
+
+static void test_disk(void **state)
+{
+	enum { READ = 0, WRITE = 1, FLUSH = 4, GET_ID = 8 };
+	const uint8_t *data;
+	uint8_t sector[1024];
+
+	(void)state;
+	for (uint32_t readonly = 0; readonly < 2; readonly++) {
+		driver_prepare();
+		machine.payload = disk_image;
+		machine.payload_size = sizeof(disk_image);
+		driver_add((struct hv_device){ .parameter = { HV_VIRTIO_BLK, 0, readonly } });
+		assert_int_equal(driver_get(HV_VIRTIO_DEVICE, 8), 64);
+		driver_start(readonly ? BIT(5) : 0, 1);
+		assert_int_equal(ask_disk(READ, 7, "", 0, 1024, &data), 0);
+		assert_int_equal(data[0], 7);
+		assert_int_equal(data[512], 8);
+		memset(sector, 0x5a, sizeof(sector));
+		assert_int_equal(ask_disk(WRITE, 62, sector, 1024, 0, &data), readonly);
+		assert_int_equal(ask_disk(FLUSH, 0, "", 0, 0, &data), 0);
+		assert_int_equal(ask_disk(READ, 63, "", 0, 512, &data), 0);
+		assert_int_equal(data[511], readonly ? 63 : 0x5a);
+		assert_int_equal(disk_image[62 * 512], 62); /* the file's stays */
+		assert_int_equal(ask_disk(GET_ID, 0, "", 0, 20, &data), 0);
+		assert_string_equal((const char *)data, "hvcore");
+		assert_int_equal(ask_disk(READ, 64, "", 0, 512, &data), 1);
+		assert_int_equal(ask_disk(READ, 63, "", 0, 1024, &data), 1);
+		assert_int_equal(ask_disk(READ, ~0ull, "", 0, 512, &data), 1);
+		assert_int_equal(ask_disk(READ, 0, "", 0, 511, &data), 1);
+		assert_int_equal(ask_disk(WRITE, 64, sector, 512, 0, &data), 1);
+		assert_int_equal(ask_disk(77, 0, "", 0, 0, &data), 2);
+		driver_device->device.ops->reset(&driver_device->device); /* the guest starts again */
+		driver_start(readonly ? BIT(5) : 0, 1);
+		assert_int_equal(ask_disk(READ, 62, "", 0, 512, &data), 0);
+		assert_int_equal(data[0], 62);
+		driver_request(0, "short", 5, 1);
+		assert_int_equal(driver_status(), 15 | 64);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,7 +361,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_bus_master, rng, end), cmocka_unit_test_setup_teardown(test_pin, rng, end),
 		cmocka_unit_test_setup_teardown(test_masks, rng, end),	   cmocka_unit_test_setup_teardown(test_budget, rng, end),
 		cmocka_unit_test_setup_teardown(test_broken, rng, end),	   cmocka_unit_test_setup_teardown(test_registers, rng, end),
-		cmocka_unit_test_setup_teardown(test_console, console, end),
+		cmocka_unit_test_setup_teardown(test_console, console, end), cmocka_unit_test_setup_teardown(test_disk, blk, end),
 		cmocka_unit_test_setup_teardown(test_pci_cfg, rng, end),   cmocka_unit_test_setup_teardown(test_moved, rng, end),
 	};
 

@@ -223,6 +223,12 @@ enum status device_alloc(size_t size, void **p)
 	return STATUS_OK;
 }
 
+const void *device_payload(const struct vm *vm, uint32_t index, uint64_t *size)
+{
+	*size = vm->payload_size;
+	return index ? NULL : vm->payload;
+}
+
 struct device *device_find(struct vm *vm, uint32_t kind)
 {
 	for (unsigned int i = 0; i < vm->device_count; i++)

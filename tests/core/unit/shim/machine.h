@@ -71,6 +71,8 @@ struct vm {
 	uint8_t ram[MACHINE_RAM];
 	bool ram_gone;
 	struct device_work *work;
+	const void *payload;
+	uint64_t payload_size;
 	void *allocated[32];
 	unsigned int allocations;
 	int locked;

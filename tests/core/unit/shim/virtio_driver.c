@@ -38,19 +38,29 @@ static void make_function(void)
 	machine.guest.pci.count = 1;
 }
 
-void driver_new(struct hv_device record)
+void driver_prepare(void)
 {
 	machine_new(1, 1000000);
 	machine.swallow_messages = true;
 	make_function();
 	machine_add(&pci_host_ops, (struct hv_device){ .kind = HV_DEVICE_PCI_HOST, .base = DRIVER_ECAM, .size = 1 << 20,
 						       .parameter = { 0, DRIVER_WINDOW, 0x100000 } });
+}
+
+void driver_add(struct hv_device record)
+{
 	record.kind = HV_DEVICE_VIRTIO;
 	record.requester = DRIVER_BDF;
 	record.gsi = DRIVER_GSI;
 	driver_device = (struct virtio *)machine_add(&virtio_pci_ops, record);
 	driver_config(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	space.memory = (struct memory *)&machine;
+}
+
+void driver_new(struct hv_device record)
+{
+	driver_prepare();
+	driver_add(record);
 }
 
 uint64_t driver_get(uint32_t offset, unsigned int size)

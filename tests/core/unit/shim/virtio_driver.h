@@ -24,6 +24,9 @@ extern struct ring driver_ring[4];
 
 /* An empty machine with a PCI host and this device behind 00:01.0; memory decoding and bus mastering on. */
 void driver_new(struct hv_device record);
+/* The same in two steps: the machine, then the device. */
+void driver_prepare(void);
+void driver_add(struct hv_device record);
 
 uint64_t driver_get(uint32_t offset, unsigned int size); /* in the window */
 void driver_put(uint32_t offset, unsigned int size, uint64_t value);
