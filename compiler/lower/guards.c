@@ -184,6 +184,28 @@ static void no_page_twice(struct lower_context *context, const struct lowered *g
 	}
 }
 
+/* What the guest's kernel or its processor writes, of all that hvcc puts into memory: the lock in the FACS, and marks of entries. */
+static bool is_written(const struct lowered_load *load)
+{
+	return load->name && (!strcmp(load->name, "FACS") || !strcmp(load->name, "page tables") ||
+			      !strcmp(load->name, "boot_params"));
+}
+
+static void no_written_load(struct lower_context *context, const struct lowered *guest,
+			    const struct lowered_guard *guard)
+{
+	uint64_t end = guard->record.gpa + guard->record.size;
+
+	for (size_t i = 0; i < guest->loads.count && guard->record.gpa != HV_GUARD_ANYWHERE; i++) {
+		const struct lowered_load *load = &guest->loads.items[i];
+
+		if (is_written(load) && load->record.gpa < end &&
+		    load->record.gpa + load->record.memory_size > guard->record.gpa)
+			diag_report(context->diags, SPP_WRITTEN, guard->position, guard->name, load->name,
+				    (unsigned long long)load->record.gpa);
+	}
+}
+
 void pass_guards(struct lower_context *context, struct lowered *guest)
 {
 	const struct memory *memory = &guest->model->memory;
@@ -207,6 +229,8 @@ void pass_guards(struct lower_context *context, struct lowered *guest)
 	if (guest->guards.count)
 		qsort(guest->guards.items, guest->guards.count, sizeof(*guest->guards.items), by_gpa);
 	no_page_twice(context, guest);
+	for (size_t i = 0; i < guest->guards.count; i++)
+		no_written_load(context, guest, &guest->guards.items[i]);
 }
 
 bool check_guards(const struct lowered *guest)

@@ -44,7 +44,7 @@ ELSEWHERE = {
     "HV0480": "cases: share/shmem-no-room.lst",
     "HV1101": "probe.py",
     "HV1102": "probe.py: still_true",
-} | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0370", "HV0371", "HV0611", "HV0612", "HV0613", "HV0614", "HV0652", "HV0653", "HV0654",
+} | {code: "builds_that_fail" for code in ("HV0307", "HV0308", "HV0610", "HV0586", "HV0370", "HV0371", "HV0611", "HV0612", "HV0613", "HV0614", "HV0652", "HV0653", "HV0654",
                                                        "HV0615")}
 
 # These only add to others. HV1210 says what the core lacks, once nothing is wrong: a warning's case has it, too.
@@ -419,6 +419,7 @@ def builds_that_fail():
                 ("HV0614", 0, "x", "memory: { size: 64MiB }\nboot: { kernel: linux, unpack: true }"),
                 ("HV0370", 1, "x", "memory: { size: 64MiB, spp: [ { name: a, symbol: kernel:nothing } ] }\n"
                                    "boot: { kernel: symbols, protocol: multiboot1 }"),
+                ("HV0586", 0, "x", "memory: { size: 64MiB, spp: [ { name: a, gpa: 0x3fff000 } ] }\nboot: { kernel: linux }"),
                 ("HV0371", 0, "x", "memory: { size: 64MiB, spp: [ { name: a, symbol: kernel:start } ] }\n"
                                    "boot: { kernel: symbols, protocol: multiboot1 }")]:
             write("guest.yaml", f"schema: hvcc/guest/v1\nname: g\n{body}\n".encode())
