@@ -365,6 +365,8 @@ bool vlapic_matches(const void *chip, const struct irq_request *request) { abort
 uint8_t vlapic_priority(const void *chip) { abort(); }
 uint64_t vlapic_base(const void *chip) { abort(); }
 void vlapic_init(void *chip) { abort(); }
+void vlapic_tsc_moved(void *chip) { abort(); }
+void cpu_take_interrupts(void) { abort(); }
 void vlapic_write(struct vlapic *a, unsigned int n, uint32_t value) { abort(); }
 void irq_end_of_interrupt(struct vm *v, uint8_t vector) { abort(); }
 void ptab_make_view(const struct ptab *t, uint64_t (*tables)[512], uint64_t phys, uint64_t virt, uint64_t leaf) { abort(); }
