@@ -32,8 +32,8 @@ DIMENSIONS = {
 }
 VTX = ["bochs-icelake", "bochs-sapphire"]
 ON_VTX = [dict(zip(DIMENSIONS, values)) for values in (
-    ("6.1-cloud", "1x1x1", "flat", "x2apic", "kvm", "unpack", "bochs-icelake"),
-    ("6.12-cloud", "1x1x2", "flat", "xapic", "none", "bzimage", "bochs-sapphire"),
+    ("6.1-cloud", "1x1x1", "flat", "xapic", "none", "unpack", "bochs-icelake"),
+    ("6.12-cloud", "1x1x2", "flat", "x2apic", "kvm", "bzimage", "bochs-sapphire"),
 )]
 MEMORY = 256  # MiB of the guest
 LIMIT = int(os.environ.get("LIMIT", "240"))  # seconds: a safety net
