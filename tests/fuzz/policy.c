@@ -77,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = arena_strndup(&arena, (const char *)data, size);
 
 	vector_push(&arena, &sources.files, ((struct source){ 0 }));
+	guest.vcpus.count.value = 4;
 	guest.cpu.policy.size = strlen(text);
 	guest.cpu.policy.text = text;
 	guest.cpu.policy.sources = &sources;
