@@ -351,7 +351,7 @@ $(foreach f,$(fuzzers),$(eval $(call fuzz_rule,$(f))))
 # A bare-metal guest is tests/guest/<name>/main.c with the library beside it.
 guests := bench boot clock cpuid events exceptions flags halt hpet instructions ioapic ivshmem kvm lapic lock mmio modes msr pci pic power rtc share smp spin spp triple uart xsave
 # Life and death, and attack.
-guests += heartbeat hostile leak
+guests += heartbeat hostile leak mortal
 guest_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-builtin -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none $(warnings) $(reproducible) -Itests/guest/lib
 guest_lib := start.o trap_entry.o trap.o console.o test.o apic.o acpi.o smp.o paging.o
@@ -409,6 +409,10 @@ check_always += tests/compiler/probe.py
 check_always += tests/compiler/forms.py
 check_always += tests/compiler/cpuid.py
 check_always += tests/compiler/audit.py tests/compiler/decompile.py tests/compiler/look.py tests/compiler/generated.py
+
+# Life and death.
+check_scripts += tests/boot/damaged.py
+check_full_scripts += 'tests/boot/damaged.py --full'
 
 jobs := $(shell nproc)
 .PHONY: run check check-now check-full check-full-now boots bench coverage coverage-now style install manuals deb

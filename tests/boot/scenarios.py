@@ -357,6 +357,24 @@ def crash_forgets():
     _leak("end=triple", {"on-crash": {"action": "restart", "max-restarts": 3, "then": "destroy"}})
 
 
+DEATHS = int(os.environ.get("DEATHS", "60"))  # 1000 take minutes
+
+
+def dies_again_and_again():
+    """a guest that is killed at random moments and restarted, and one on the same CPU whose registers are its own all the while"""
+    mortal = guests.document("mortal", PLAIN)
+    mortal["events"] = {"on-crash": {"action": "restart", "max-restarts": DEATHS, "within": "1h", "then": "destroy"}}
+    watcher = guests.document("leak", PLAIN, "one-pat seed=7 watch=%d" % (4 * DEATHS))
+    for tree in mortal, watcher:
+        tree["scheduling"] = {"scheduler": "fair"}
+    vm = system("dies", [mortal, watcher], 1, icount=True)
+    vm.finish()
+    problems, _ = guests.judge(vm.text, None)
+    deaths = len(re.findall(r"guest mortal: vCPU 0 stopped: triple fault", vm.text))
+    require(not problems, "\n".join(problems))
+    require(deaths == DEATHS + 1, "it died %d times, want %d" % (deaths, DEATHS + 1))
+
+
 def vtx_restart_forgets():
     """so it is on VT-x"""
     events = {"on-reboot": {"action": "restart", "max-restarts": 3, "then": "destroy"}}
@@ -781,7 +799,7 @@ SCENARIOS += [hostile_in_time, hostile_at_once]
 # Shared CPUs.
 SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, restarts_beside_the_deaf, small_guests_share, linux_knows_that_it_shares]
 # Life and death.
-SCENARIOS += [restart_forgets, crash_forgets, vtx_restart_forgets, crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
+SCENARIOS += [dies_again_and_again, restart_forgets, crash_forgets, vtx_restart_forgets, crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
 # What guests share.
 SCENARIOS += [shared_memory, vtx_shared_memory, doorbells, vtx_doorbells]
 
