@@ -15,6 +15,7 @@ enum { STATUS_ACKNOWLEDGE = 1, STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_F
 enum { ISR_QUEUE = 1, ISR_CONFIG = 2 };
 
 #define NO_VECTOR	     0xffffu
+#define COMPLAINTS_MAX	     8u /* in the log, of a guest that resets the device and breaks it again */
 #define COMMAND_NO_PIN	     BIT(10)
 #define TRANSPORT_FEATURES   (VIRTIO_INDIRECT | VIRTIO_EVENT_INDEX | VIRTIO_VERSION_1)
 
@@ -60,8 +61,10 @@ void virtio_break(struct virtio *virtio)
 {
 	if (virtio->status & STATUS_NEEDS_RESET)
 		return;
-	log_guest(LOG_WARNING, device_vm_name(virtio->device.vm), "virtio device %02x:%02x.%x: its driver breaks the standard",
-		  virtio->space->bdf >> 8, virtio->space->bdf >> 3 & 31, virtio->space->bdf & 7);
+	if (virtio->complaints++ < COMPLAINTS_MAX)
+		log_guest(LOG_WARNING, device_vm_name(virtio->device.vm),
+			  "virtio device %02x:%02x.%x: its driver breaks the standard", virtio->space->bdf >> 8,
+			  virtio->space->bdf >> 3 & 31, virtio->space->bdf & 7);
 	virtio_config_changed(virtio);
 	virtio->status |= STATUS_NEEDS_RESET;
 }

@@ -65,6 +65,7 @@ struct virtio {
 	uint16_t config_vector;
 	uint16_t queue_select;
 	uint8_t status, isr, generation;
+	uint32_t complaints; /* lines in the log, and what would have been one */
 };
 
 extern const struct device_ops virtio_pci_ops; /* HV_DEVICE_VIRTIO */
