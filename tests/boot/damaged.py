@@ -71,7 +71,7 @@ def one(image, seed, place):
     vm = machine.Machine(command, guests.LIMIT, os.path.join(place, "%d.log" % seed))
     try:
         try:
-            vm.expect(r"^hvcore: the core has stopped")  # it halts: there is nobody to report to
+            vm.expect(r"^hvcore: (the core has stopped|it is now safe to switch the machine off)")  # it halts: there is nobody to report to
             vm.kill()
         except machine.Failure as failure:
             if not str(failure).startswith("ended"):
