@@ -288,12 +288,14 @@ static void make_e820(struct lower_context *context, struct lowered *guest)
 		/* One entry for all that follows directly. */
 		if (is_ram && (ram == guest->ram.count || guest->ram.items[ram].base != r->gpa))
 			continue;
+		if (!is_ram && in_pci_window(map, r->gpa))
+			continue;
 
 		if (!ecam_said && r->gpa > map->ecam.base) {
 			add_e820(context, guest, map->ecam.base, map->ecam.size, E820_RESERVED);
 			ecam_said = true;
 		}
-		if (!is_ram && !in_pci_window(map, r->gpa))
+		if (!is_ram)
 			add_e820(context, guest, r->gpa, r->size, E820_RESERVED);
 		else
 			ram_e820(context, guest, guest->ram.items[ram++]);

@@ -708,6 +708,34 @@ def doorbells():
         require(not problems, "\n".join(problems))
 
 
+def linux_shares():
+    """Linux finds a window by ACPI and ivshmem by PCI, reads and writes them, and rings the other guest"""
+    tree = linux.document(dict(LINUX, shape="1x1x1"), "ask")
+    tree["devices"]["shmem"] = [{"id": "ring", "region": "ring", "model": "ivshmem-doorbell", "vectors": 2, "guest": "00:05.0"},
+                                {"id": "board", "region": "board", "model": "window", "gpa": 0x1000000000}]
+    shares = {"shmem-regions": [{"name": "ring", "size": "64KiB", "members": {"linux": "read-write", "second": "read-write"}},
+                                {"name": "board", "size": "2MiB", "members": {"linux": "read-write"}}]}
+    place = directory("linux-shares")
+    image = os.path.join(place, "image.elf")
+    machine.hvcc_build(guests.write_system(place, [tree, quiet(_ringing("second"))], **shares), image)
+    command = machine.qemu_command("qemu-7", image, cpus=2, memory=linux.MEMORY + 512)
+    vm = machine.Machine(command, linux.LIMIT, os.path.join(place, "console.log"))
+    pci = "/sys/bus/pci/devices/0000:00:05.0"
+    steps = ["cat %s/vendor %s/device" % (pci, pci), "ls /sys/bus/acpi/devices | grep HVCC", "grep HVCC0001 /proc/iomem",
+             "devmem 0x1000000000 32 0x600dcafe; devmem 0x1000000000", "echo 1 >%s/enable" % pci,
+             "R=$(sed -n '1s/ .*//p' %s/resource); M=$(sed -n '3s/ .*//p' %s/resource); at() { echo $(($1 + $2)); }" % (pci, pci),
+             "devmem $(at $R 8); devmem $M 32 1; until [ $(devmem $(at $M 4)) = 0x00000000 ]; do :; done",
+             "devmem $(at $R 12) 32 0x10001; until [ $(devmem $(at $M 8)) = 0x00000001 ]; do :; done",
+             "devmem $(at $R 12) 32 0x10001; devmem $(at $M 12) 32 1; until [ $(devmem $(at $M 8)) = 0x00000002 ]; do :; done; echo rang"]
+    wanted = [r"0x1af4\n0x1110", r"HVCC0001:00", r"1000000000-10001fffff : HVCC0001", r"0x600DCAFE", "", "", r"0x00000000", "", "rang"]
+    vm.expect(r"^hvcc-ask")
+    for step, want in zip(steps, wanted):
+        vm.send(step + "\n")
+        vm.expect(r"(?i)" + want)
+        vm.expect(r"^hvcc-ask")
+    vm.kill()
+
+
 def vtx_doorbells():
     """on VT-x, too"""
     problems, _ = guests.judge(_vtx("vtx-doorbells", [quiet(_ringing("first")), _ringing("second")], 2, **RINGING), None)
@@ -801,7 +829,7 @@ SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, r
 # Life and death.
 SCENARIOS += [dies_again_and_again, restart_forgets, crash_forgets, vtx_restart_forgets, crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
 # What guests share.
-SCENARIOS += [shared_memory, vtx_shared_memory, doorbells, vtx_doorbells]
+SCENARIOS += [shared_memory, vtx_shared_memory, doorbells, vtx_doorbells, linux_shares]
 
 
 def one(scenario):
