@@ -232,13 +232,21 @@ static void format_flow_part(struct formatter *f, const struct node *node)
 		format_flow(f, node);
 }
 
+/* Of what is not there, as an empty key: no gap begins or ends at it. */
+#define NOWHERE SIZE_MAX
+
+static size_t flow_end(const struct node *node)
+{
+	return node->at.length ? end_of(node) : NOWHERE;
+}
+
 /* Returns where the pair ends. */
 static size_t format_flow_pair(struct formatter *f, const struct node_pair *pair)
 {
 	format_flow_part(f, pair->key);
 	if (!pair->value->at.length)
-		return end_of(pair->key);
-	gap(f, end_of(pair->key), pair->value->at.offset, ": ");
+		return flow_end(pair->key);
+	gap(f, flow_end(pair->key), pair->value->at.offset, ": ");
 	format_flow_part(f, pair->value);
 	return end_of(pair->value);
 }
@@ -253,16 +261,17 @@ static void format_flow(struct formatter *f, const struct node *node)
 	for (size_t i = 0; i < node->pairs.count; i++) {
 		const struct node_pair *pair = &node->pairs.items[i];
 
-		if (bracket)
+		if (bracket && pair->key->at.length)
 			gap(f, at, pair->key->at.offset, i ? ", " : inside);
 		at = format_flow_pair(f, pair);
 	}
 	for (size_t i = 0; i < node->items.count; i++) {
 		const struct node *item = node->items.items[i];
 
-		gap(f, at, item->at.offset, i ? ", " : inside);
+		if (item->at.length)
+			gap(f, at, item->at.offset, i ? ", " : inside);
 		format_flow_part(f, item);
-		at = end_of(item);
+		at = flow_end(item);
 	}
 	if (!bracket || end <= at)
 		return;
