@@ -14,6 +14,7 @@
  * All after these two must end with the core's own message: run.sh looks for it.
  */
 #include "boot/handoff.h"
+#include "console/guest_console.h"
 #include "console/log.h"
 #include "cpu/cpu.h"
 #include "cpu/extable.h"
@@ -239,12 +240,13 @@ static void case_cpus(void)
 /* ---- case input: run.sh sends a line when it reads `ready` */
 
 static bool came;
+static struct guest_console listener;
 
 static void note_input(void *context)
 {
 	int c;
 
-	while ((c = console_read()) >= 0)
+	while ((c = guest_console_read(&listener)) >= 0)
 		*(char *)context = (char)(c == '\n' || c == '\r' ? *(char *)context : c);
 	came = true;
 }
@@ -254,9 +256,10 @@ static void case_input(void)
 	struct acpi_override o = acpi_isa_interrupt(&machine_acpi, 4);
 	char last = 0;
 
-	interrupt_set_handler(HOST_VECTOR_CONSOLE, console_interrupt);
+	interrupt_set_handler(HOST_VECTOR_CONSOLE, guest_console_interrupt);
 	must(ioapic_route(o.gsi, HOST_VECTOR_CONSOLE, lapic_id(), o.level, o.active_low), "route");
-	console_listen(note_input, &last);
+	guest_console_add(&listener, "listener");
+	guest_console_listen(&listener, note_input, &last);
 	console_write("ready\r\n", 7);
 	while (!came)
 		cpu_idle();
