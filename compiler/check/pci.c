@@ -197,6 +197,48 @@ void check_pci_places(const struct check_context *c)
 		check_place(c, &uses, i);
 }
 
+/* ------------------------------------------------------------------------------- room on the bus */
+
+#define SLOTS 32u
+
+/* One function that hvcc is to place; the slots that the file names are taken. */
+static void place_one(const struct check_context *c, const char *address, const char *id, struct where where,
+		      unsigned *left)
+{
+	if (address)
+		return;
+	if (*left == 0)
+		diag_report(c->diags, PCI_FULL, where.at, id, SLOTS - 1);
+	(*left)--; /* past the first that finds none nothing more is said */
+}
+
+static unsigned slots_named(const struct uses *uses)
+{
+	uint32_t named = 1; /* the host bridge */
+	unsigned count = 0;
+
+	for (size_t i = 0; i < uses->list.count; i++)
+		named |= 1u << uses->list.items[i].address.device % SLOTS;
+	for (; named; named &= named - 1)
+		count++;
+	return count;
+}
+
+void check_pci_room(const struct check_context *c)
+{
+	const struct devices *devices = &c->guest->devices;
+	struct uses uses = guest_addresses(c);
+	unsigned left = SLOTS - slots_named(&uses);
+
+	for (size_t i = 0; i < devices->virtio.count; i++)
+		place_one(c, devices->virtio.items[i].guest.value, devices->virtio.items[i].id.value,
+			  devices->virtio.items[i].where, &left);
+	for (size_t i = 0; i < devices->shmem.count; i++)
+		if (devices->shmem.items[i].model.value != SHMEM_MODEL_WINDOW)
+			place_one(c, devices->shmem.items[i].guest.value, devices->shmem.items[i].id.value,
+				  devices->shmem.items[i].where, &left);
+}
+
 void check_pci_needs(const struct check_context *c)
 {
 	for (size_t i = 0; i < c->guest->devices.pci.count; i++) {
