@@ -9,6 +9,11 @@ EXPECTED = [
     (r"^ (#\d+ ?)+$", "the list of the processors it starts, which continues a line"),
     (r"^tsc: Unable to calibrate against PIT$", "the emulator is slow: Linux then takes the PM timer or the HPET"),
     (r"^(hrtimer: interrupt took|hpet: Lost) ", "the emulator's processors share fewer of the host, and stand still at times"),
+    # The emulator's clocks go on while its processors wait for the host's: measured against each other they differ by that. The
+    # guests clock, hpet, pic and lapic hold the same clocks to each other in instruction time.
+    (r"^(tsc: HPET/PMTIMER calibration failed|APIC calibration not consistent with PM-Timer: )", "waited while it measured"),
+    (r"^(Unstable clock detected, switching|If you want to keep using the local clock|  \"trace_clock=local\"|on the kernel command line)",
+     "so it does without the TSC"),
     (r"^((MDS|MMIO Stale Data) CPU bug present and|VMSCAPE:) SMT on", "the file asks for threads, on a processor with those bugs"),
     (r"^amd_pstate: the _CPC object is not present", "a guest has no frequencies to set"),
     (r"^microcode: AMD CPU family 0x[0-9a-f]+ not supported", "the emulator's AMD processor has a family that AMD's never had"),
