@@ -41,7 +41,7 @@ def system(name, documents, cpus, emulator="qemu-7", memory=512, icount=False, *
     image = os.path.join(place, "image.elf")
     options.setdefault("debug-exit", 0xF4)
     machine.hvcc_build(guests.write_system(place, documents, **options), image)
-    return guests.start(emulator, image, cpus, place, memory=memory, icount=icount)
+    return guests.start(emulator, image, cpus, place, memory=memory, icount=icount, limit=guests.LIMIT * (4 if icount else 1))
 
 
 def power_guest(word, **keys):
