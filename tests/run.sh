@@ -47,7 +47,7 @@ one() { # run one thing; its TAP, with what is missing from it made explicit, go
 	local log code plan seen command
 	read -ra command <<<"$1"
 	log=$logs/$(tr '/ ' -- <<<"${1#"$top"/}").tap
-	if [ -d "$1" ]; then cases "$1"; else timeout -k 10 "${TEST_TIMEOUT:-840}" "${command[@]}"; fi </dev/null >"$log" 2>&1
+	if [ -d "$1" ]; then cases "$1"; else timeout -k 10 "${TEST_TIMEOUT:-1500}" "${command[@]}"; fi </dev/null >"$log" 2>&1
 	code=$?
 	sed -i 's/^not \(ok.*# SKIP\)/\1/' "$log" # so cmocka calls a skipped test
 	plan=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
